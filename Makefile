@@ -1,0 +1,53 @@
+# `make keeper` and `make test` do all the set-up on a fresh machine (Python 3.11+, Node 20+, git), then run.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/$(BIN):$(PATH)
+
+BLOCKS ?=
+REPORT ?=
+ARGS ?=
+
+.PHONY: help setup keeper localnet test check-long lint clean
+
+help: ## What can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: .venv/.ready node_modules/.ready ## Install everything that is pinned, and build the localnet
+	@$(BIN)/python -m localnet build
+
+.venv/.ready: requirements.lock
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 13) else f"Python 3.11 or 3.12 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@touch $@
+
+node_modules/.ready: package-lock.json
+	npm ci --silent --no-audit --no-fund
+	@touch $@
+
+keeper: setup ## Run the keeper on the localnet (BLOCKS=60 REPORT=r.json ARGS=...)
+	$(BIN)/ape run keeper $(if $(BLOCKS),--blocks $(BLOCKS)) $(if $(REPORT),--report $(REPORT)) $(ARGS)
+
+localnet: setup ## Run the embedded Arbitrum alone
+	$(BIN)/python -m localnet run $(ARGS)
+
+lint: setup ## Types, style and layers
+	$(BIN)/ruff check keeper localnet scripts tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint ## Everything that CI runs in under 15 minutes
+	$(BIN)/python -m localnet verify
+	$(BIN)/pytest -p no:ape_test -q tests/unit tests/fuzz tests/integration tests/faults tests/vectors
+	$(BIN)/ape test -q tests/contracts
+	$(BIN)/pytest -p no:ape_test -q tests/fork/upstream.py
+
+check-long: setup ## Campaigns
+	@echo "no campaign is defined"
+
+clean: ## Remove everything that was installed, built or recorded
+	rm -rf .venv .cache .build node_modules var
