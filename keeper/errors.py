@@ -1,0 +1,75 @@
+"""
+Everything the keeper expects to go wrong.
+
+    KeeperError                 a sentence for the operator; exit code 1
+    |-- ConfigError             a setting, key or record is missing or wrong
+    |-- ChainError              what a node says cannot be used
+    |   |-- RpcError            a request failed (transport, limit, or the node's own error)
+    |   `-- ReorgError          a block does not extend the head
+    |-- PoolError               a pool cannot answer
+    |   |-- StalePool           it changed on chain and was not read since
+    |   |-- SwapReverts         the contract would revert
+    |   `-- MalformedLog        a log is not what its topic promises
+    |-- PlanError               a plan cannot be encoded or decoded
+    |-- JournalError            the journal cannot be trusted or written
+    `-- NonceError              an account's nonce is not where the journal says
+"""
+
+
+class KeeperError(Exception):
+    """An expected failure: its text is one clear sentence without secrets."""
+
+
+class ConfigError(KeeperError):
+    """A setting, key or deployment record is missing or wrong."""
+
+
+class ChainError(KeeperError):
+    """What a node says cannot be used."""
+
+
+class RpcError(ChainError):
+    """
+    A request to a node failed.
+
+    Attributes:
+        code: The JSON-RPC error code, or None where the transport failed.
+        data: The revert data that came with it, as hex, or None.
+    """
+
+    def __init__(self, message: str, code: int | None = None, data: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.data = data
+
+
+class ReorgError(ChainError):
+    """A block does not extend the head that is known."""
+
+
+class PoolError(KeeperError):
+    """A pool cannot answer."""
+
+
+class StalePool(PoolError):  # noqa: N818 - the word of the domain, see the glossary
+    """The pool changed on chain and was not read since."""
+
+
+class SwapReverts(PoolError):  # noqa: N818 - says what the contract does
+    """The contract would revert on this swap."""
+
+
+class MalformedLog(PoolError):  # noqa: N818 - names the thing
+    """A log is not what its topic promises."""
+
+
+class PlanError(KeeperError):
+    """A plan cannot be encoded or decoded."""
+
+
+class JournalError(KeeperError):
+    """The journal cannot be trusted or written."""
+
+
+class NonceError(KeeperError):
+    """An account's nonce is not where the journal says."""

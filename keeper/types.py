@@ -1,0 +1,58 @@
+"""
+The few shapes that every layer shares.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import NewType, TypeAlias, TypeVar
+
+#: ``0x`` and 40 lower-case hex digits, as nodes write them in logs: no conversion between a log and a lookup.
+Address = NewType("Address", str)
+
+#: ``0x`` and 64 lower-case hex digits.
+Hash = NewType("Hash", str)
+
+ZERO_ADDRESS = Address("0x" + "00" * 20)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """
+    The part of a header that decisions need.
+
+    Attributes:
+        timestamp: The sequencer's clock, in whole seconds.
+        base_fee_wei: Price of one unit of gas before any tip.
+    """
+
+    number: int
+    hash: Hash
+    parent_hash: Hash
+    timestamp: int
+    base_fee_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An ERC-20 token."""
+
+    address: Address
+    symbol: str
+    decimals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A read of a contract: who is asked, and the calldata."""
+
+    target: Address
+    data: bytes
+
+
+#: What a call returned, or None where it reverted.
+Answer: TypeAlias = bytes | None
+
+#: A read in rounds: yields the calls of a round, is sent their answers in the same order, and returns the result.
+#: Whoever drives it decides how calls travel; many readings advance together in one Multicall3 call a round.
+_T = TypeVar("_T")
+Reading: TypeAlias = Generator[Sequence[Call], Sequence[Answer], _T]
