@@ -1,0 +1,273 @@
+"""
+Logs decoded to typed pool events, straight from their hex.
+
+A log is one result object of ``eth_getLogs``. Its ``removed`` flag concerns whoever orders logs and is not looked at.
+"""
+
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from keeper.errors import MalformedLog
+from keeper.types import Address, Hash
+
+
+@dataclass(frozen=True, slots=True)
+class PairCreated:
+    """A Uniswap V2 factory deployed a pair. Amounts in this module are in the tokens' smallest units."""
+
+    pool: Address
+    factory: Address
+    token0: Address
+    token1: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """A Uniswap V2 pair's reserves after a swap, mint, burn or sync."""
+
+    pool: Address
+    reserve0: int
+    reserve1: int
+
+
+@dataclass(frozen=True, slots=True)
+class V2Swap:
+    """A swap in a Uniswap V2 pair, emitted right after its Sync."""
+
+    pool: Address
+    amount0_in: int
+    amount1_in: int
+    amount0_out: int
+    amount1_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolCreated:
+    """A Uniswap V3 factory deployed a pool."""
+
+    pool: Address
+    factory: Address
+    token0: Address
+    token1: Address
+    fee_pips: int
+    tick_spacing: int
+
+
+@dataclass(frozen=True, slots=True)
+class V3Initialize:
+    """A Uniswap V3 pool got its first price."""
+
+    pool: Address
+    sqrt_price_x96: int
+    tick: int
+
+
+@dataclass(frozen=True, slots=True)
+class V3Swap:
+    """A swap in a Uniswap V3 pool: amounts are signed from the pool's side, the rest is the state after it."""
+
+    pool: Address
+    amount0: int
+    amount1: int
+    sqrt_price_x96: int
+    liquidity: int
+    tick: int
+
+
+@dataclass(frozen=True, slots=True)
+class V3Mint:
+    """Liquidity *amount* was added to the ticks [tick_lower, tick_upper) of a Uniswap V3 pool."""
+
+    pool: Address
+    tick_lower: int
+    tick_upper: int
+    amount: int
+    amount0: int
+    amount1: int
+
+
+@dataclass(frozen=True, slots=True)
+class V3Burn:
+    """Liquidity *amount* was removed from the ticks [tick_lower, tick_upper) of a Uniswap V3 pool."""
+
+    pool: Address
+    tick_lower: int
+    tick_upper: int
+    amount: int
+    amount0: int
+    amount1: int
+
+
+@dataclass(frozen=True, slots=True)
+class V3SetFeeProtocol:
+    """The protocol's share of a Uniswap V3 pool's fees changed; what a swap pays and gets did not."""
+
+    pool: Address
+    fee_protocol0: int
+    fee_protocol1: int
+
+
+Event: TypeAlias = (
+    PairCreated | Sync | V2Swap | PoolCreated | V3Initialize | V3Swap | V3Mint | V3Burn | V3SetFeeProtocol
+)
+Log: TypeAlias = Mapping[str, Any]
+
+#: n words of 32 bytes, exactly.
+_LAYOUTS = [struct.Struct(">" + "32s" * n) for n in range(8)]
+_uint = int.from_bytes
+
+
+def decode(log: Log) -> Event | None:
+    """
+    Return the event of *log*, or None if its topic is not one of ours.
+
+    Raises:
+        MalformedLog: The log is not what its topic promises.
+    """
+    try:
+        topics = log["topics"]
+        decoder = TOPICS.get(topics[0]) if topics else None
+        return decoder(log) if decoder else None
+    except (KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
+        raise MalformedLog(f"{_name(log)} cannot be decoded: {error}") from error
+
+
+def _pair_created(log: Log) -> PairCreated:
+    pair, _ = _words(log, 3, 2)
+    return PairCreated(_address(pair), log["address"].lower(), _address(_topic(log, 1)), _address(_topic(log, 2)))
+
+
+def _sync(log: Log) -> Sync:
+    word0, word1 = _words(log, 1, 2)
+    reserve0, reserve1 = _uint(word0), _uint(word1)
+    if reserve0 >> 112 or reserve1 >> 112:
+        raise ValueError("a reserve exceeds uint112")
+    return Sync(log["address"].lower(), reserve0, reserve1)
+
+
+def _v2_swap(log: Log) -> V2Swap:
+    amount0_in, amount1_in, amount0_out, amount1_out = _words(log, 3, 4)
+    return V2Swap(
+        log["address"].lower(), _uint(amount0_in), _uint(amount1_in), _uint(amount0_out), _uint(amount1_out)
+    )
+
+
+def _pool_created(log: Log) -> PoolCreated:
+    tick_spacing, pool = _words(log, 4, 2)
+    return PoolCreated(
+        _address(pool),
+        log["address"].lower(),
+        _address(_topic(log, 1)),
+        _address(_topic(log, 2)),
+        _fits(_uint(_topic(log, 3)), 24),
+        _int24(tick_spacing),
+    )
+
+
+def _v3_initialize(log: Log) -> V3Initialize:
+    sqrt_price_x96, tick = _words(log, 1, 2)
+    return V3Initialize(log["address"].lower(), _fits(_uint(sqrt_price_x96), 160), _int24(tick))
+
+
+def _v3_swap(log: Log) -> V3Swap:
+    return _v3_swapped(log, *_words(log, 3, 5))
+
+
+def _pancake_v3_swap(log: Log) -> V3Swap:
+    return _v3_swapped(log, *_words(log, 3, 7)[:5])
+
+
+def _v3_swapped(
+    log: Log, amount0: bytes, amount1: bytes, sqrt_price_x96: bytes, liquidity: bytes, tick: bytes
+) -> V3Swap:
+    price, active = _uint(sqrt_price_x96), _uint(liquidity)
+    if price >> 160 or active >> 128:
+        raise ValueError("the price exceeds uint160 or the liquidity uint128")
+    return V3Swap(
+        log["address"].lower(), _uint(amount0, signed=True), _uint(amount1, signed=True), price, active, _int24(tick)
+    )
+
+
+def _v3_mint(log: Log) -> V3Mint:
+    _sender, amount, amount0, amount1 = _words(log, 4, 4)
+    return V3Mint(
+        log["address"].lower(),
+        _int24(_topic(log, 2)),
+        _int24(_topic(log, 3)),
+        _fits(_uint(amount), 128),
+        _uint(amount0),
+        _uint(amount1),
+    )
+
+
+def _v3_burn(log: Log) -> V3Burn:
+    amount, amount0, amount1 = _words(log, 4, 3)
+    return V3Burn(
+        log["address"].lower(),
+        _int24(_topic(log, 2)),
+        _int24(_topic(log, 3)),
+        _fits(_uint(amount), 128),
+        _uint(amount0),
+        _uint(amount1),
+    )
+
+
+def _v3_set_fee_protocol(log: Log) -> V3SetFeeProtocol:
+    _old0, _old1, fee_protocol0, fee_protocol1 = _words(log, 1, 4)
+    return V3SetFeeProtocol(
+        log["address"].lower(), _fits(_uint(fee_protocol0), 32), _fits(_uint(fee_protocol1), 32)
+    )
+
+
+def _words(log: Log, topics: int, words: int) -> tuple[bytes, ...]:
+    if len(log["topics"]) != topics:
+        raise ValueError(f"{len(log['topics'])} topics instead of {topics}")
+    return _LAYOUTS[words].unpack(bytes.fromhex(log["data"][2:]))
+
+
+def _topic(log: Log, index: int) -> bytes:
+    (word,) = _LAYOUTS[1].unpack(bytes.fromhex(log["topics"][index][2:]))
+    return word  # type: ignore[no-any-return]
+
+
+def _address(word: bytes) -> Address:
+    return Address(f"0x{_fits(_uint(word), 160):040x}")
+
+
+def _fits(value: int, bits: int) -> int:
+    if value >> bits:
+        raise ValueError(f"{value} exceeds uint{bits}")
+    return value
+
+
+def _int24(word: bytes) -> int:
+    value = _uint(word, signed=True)
+    if not -0x800000 <= value < 0x800000:
+        raise ValueError(f"{value} exceeds int24")
+    return value
+
+
+def _name(log: Log) -> str:
+    try:
+        return f"log {int(log['logIndex'], 16)} of block {int(log['blockNumber'], 16)}"
+    except (KeyError, TypeError, ValueError):
+        return "a log"
+
+
+#: The events that are understood, by the hash of their signature.
+TOPICS: dict[Hash, Callable[[Log], Event]] = {
+    Hash("0x0d3648bd0f6ba80134a33ba9275ac585d9d315f0ad8355cddefde31afa28d0e9"): _pair_created,
+    Hash("0x1c411e9a96e071241c2f21f7726b17ae89e3cab4c78be50e062b03a9fffbbad1"): _sync,
+    Hash("0xd78ad95fa46c994b6551d0da85fc275fe613ce37657fb8d5e3d130840159d822"): _v2_swap,
+    Hash("0x783cca1c0412dd0d695e784568c96da2e9c22ff989357a2e8b1d9b2b4e6b7118"): _pool_created,
+    Hash("0x98636036cb66a9c19a37435efc1e90142190214e8abeb821bdba3f2990dd4c95"): _v3_initialize,
+    Hash("0xc42079f94a6350d7e6235f29174924f928cc2ac818eb64fed8004e115fbcca67"): _v3_swap,
+    Hash("0x19b47279256b2a23a1665c810c8d55a1758940ee09377d4f8d26497a3577dc83"): _pancake_v3_swap,
+    Hash("0x7a53080ba414158be7ec69b987b5fb7d07dee101fe85488f0853ae16239d0bde"): _v3_mint,
+    Hash("0x0c396cd989a39f4459b5fa1aed6a9a8dcdbc45908acfd67e028cd568da98982c"): _v3_burn,
+    # Pancake V3's shares are finer than Uniswap V3's.
+    Hash("0x973d8d92bb299f4af6ce49b52a8adb85ae46b9f214c4c4fc06ac77401237b133"): _v3_set_fee_protocol,
+    Hash("0xb3159fed3ddfba67bae294599eafe2d0ec98c08bb38e0e5fb87d33154b6e05aa"): _v3_set_fee_protocol,
+}

@@ -1,0 +1,3 @@
+"""
+On-chain arithmetic: one module per contract library, integers only. What reverts there raises `SwapReverts` here.
+"""

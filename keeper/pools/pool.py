@@ -1,0 +1,129 @@
+"""
+What every pool can do, whatever its family.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+from keeper.events import Event
+from keeper.types import Address, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class PoolInfo:
+    """
+    What never changes about a pool.
+
+    Attributes:
+        family: The model, which is the module's name: ``uniswap_v2``, ``uniswap_v3``.
+        dex: The row of the registry that the pool belongs to.
+        tokens: In the contract's order.
+        fee_pips: Share of the input kept by the pool, in millionths.
+        tick_spacing: Uniswap V3 only.
+    """
+
+    family: str
+    dex: str
+    address: Address
+    tokens: tuple[Address, ...]
+    fee_pips: int
+    tick_spacing: int = 0
+
+    @classmethod
+    def from_snapshot(cls, snapshot: dict[str, Any]) -> Self:
+        """
+        Return the part of *snapshot* that never changes.
+
+        Raises:
+            KeyError, TypeError, ValueError: The snapshot has another shape; the family says so.
+        """
+        return cls(
+            family=snapshot["family"],
+            dex=snapshot["dex"],
+            address=Address(snapshot["address"].lower()),
+            tokens=tuple(Address(token.lower()) for token in snapshot["tokens"]),
+            fee_pips=int(snapshot["fee_pips"]),
+            tick_spacing=int(snapshot.get("tick_spacing", 0)),
+        )
+
+
+class Pool(Protocol):
+    """
+    One AMM contract as of one moment: immutable, and equal to the contract to the wei.
+
+    Amounts are in the tokens' smallest units.
+    """
+
+    @property
+    def info(self) -> PoolInfo:
+        """What never changes about the pool."""
+
+    @property
+    def address(self) -> Address:
+        """Where the contract is."""
+
+    @property
+    def tokens(self) -> tuple[Address, ...]:
+        """The pool's tokens, in the contract's order."""
+
+    def rate(self, token_in: Address, token_out: Address) -> float:
+        """
+        Return the marginal output per unit of input after fees, 0.0 if the pool cannot trade.
+        """
+
+    def depth(self, token_in: Address, token_out: Address) -> float:
+        """
+        Return how much *token_in* a constant-product pool would hold whose price moves as much as this one's does now.
+        """
+
+    def amount_out(self, token_in: Address, token_out: Address, amount_in: int) -> int:
+        """
+        Return what the pool pays for *amount_in*.
+
+        Raises:
+            SwapReverts: The contract reverts, or would not take the whole input.
+        """
+
+    def amount_in(self, token_in: Address, token_out: Address, amount_out: int) -> int:
+        """
+        Return what the pool asks for *amount_out*.
+
+        Raises:
+            SwapReverts: The contract reverts, or cannot deliver the whole output.
+        """
+
+    def swap(self, token_in: Address, token_out: Address, amount_in: int) -> tuple[int, Self]:
+        """
+        Return what the pool pays for *amount_in* and the state in which that leaves it.
+
+        Raises:
+            SwapReverts: The contract reverts, or would not take the whole input.
+        """
+
+    def apply(self, event: Event) -> Self | None:
+        """
+        Return the state after *event*, or None if the event does not tell.
+        """
+
+    @classmethod
+    def read(cls, info: PoolInfo) -> Reading[Self]:
+        """
+        Read the state of the pool, in rounds.
+
+        Raises:
+            PoolError: The contract does not answer as this family does.
+        """
+
+    def snapshot(self) -> dict[str, Any]:
+        """
+        Return the state under the contract's names, integers as decimal strings.
+        """
+
+    @classmethod
+    def from_snapshot(cls, snapshot: dict[str, Any]) -> Self:
+        """
+        Return the pool that *snapshot* describes.
+
+        Raises:
+            PoolError: The snapshot is not one of this family.
+        """
