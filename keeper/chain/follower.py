@@ -1,0 +1,168 @@
+"""
+Follows the head of a chain without a gap: every block once, in order, with its logs, or the news that blocks left.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from keeper.chain.rpc import Rpc
+from keeper.errors import ChainError, ReorgError
+from keeper.types import Block, Hash
+
+#: How deep a reorganisation can be followed; a deeper one needs the market to be read anew.
+RING = 256
+
+#: Blocks that are fetched side by side when the keeper is behind.
+CATCH_UP = 16
+
+Log = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NewBlock:
+    """A block that extends the head, with the logs whose first topic was asked for, in chain order."""
+
+    block: Block
+    logs: Sequence[Log]
+
+
+@dataclass(frozen=True, slots=True)
+class Unwound:
+    """Blocks above *head* are no longer part of the chain."""
+
+    head: Block
+
+
+ChainNews = NewBlock | Unwound
+
+
+class Follower:
+    """
+    Polls one node.
+
+    Attributes:
+        head: The last block that was told.
+    """
+
+    def __init__(self, rpc: Rpc, topics: Sequence[Hash]) -> None:
+        self._rpc = rpc
+        self._topics = list(topics)
+        self._ring: OrderedDict[Hash, Block] = OrderedDict()
+
+    @property
+    def head(self) -> Block:
+        return next(reversed(self._ring.values()))
+
+    def knows(self, block_hash: Hash) -> bool:
+        """
+        Whether the block is one of the last that were told and still stand.
+        """
+        return block_hash in self._ring
+
+    async def start(self) -> Block:
+        """
+        Take the node's latest block for the head and return it.
+        """
+        block = await self._block("latest")
+        self._ring.clear()
+        self._remember(block)
+        return block
+
+    async def news(self) -> list[ChainNews]:
+        """
+        Return what happened since the last call, oldest first; empty if nothing did.
+
+        Raises:
+            RpcError: The node failed; nothing was lost, call again.
+            ReorgError: The chain left the keeper's memory: the market must be read anew.
+        """
+        latest = await self._block("latest")
+        if latest.hash in self._ring:
+            # A node behind a load balancer may answer with an older head: that is no reorganisation.
+            return []
+        return await self._advance(latest)
+
+    async def _advance(self, latest: Block) -> list[ChainNews]:
+        branch = await self._branch(latest)
+        ancestor = self._ring.get(branch[0].parent_hash)
+        assert ancestor is not None
+        logs = [await self._logs(block) for block in branch] if len(branch) == 1 else await self._many_logs(branch)
+        news: list[ChainNews] = []
+        if ancestor.hash != self.head.hash:
+            self._forget_above(ancestor)
+            news.append(Unwound(ancestor))
+        for block, block_logs in zip(branch, logs, strict=True):
+            self._remember(block)
+            news.append(NewBlock(block, block_logs))
+        return news
+
+    async def _branch(self, latest: Block) -> list[Block]:
+        """The blocks from the first unknown one to *latest*, found by walking parent hashes back."""
+        missing = latest.number - self.head.number - 1
+        between = [self.head.number + 1 + index for index in range(min(max(missing, 0), RING))]
+        known = {block.hash: block for block in await self._many_blocks(between)}
+        branch = [latest]
+        while branch[-1].parent_hash not in self._ring:
+            parent = branch[-1].parent_hash
+            if len(branch) > RING or branch[-1].number == 0:
+                raise ReorgError(f"block {latest.number} does not descend from any of the last {RING} blocks known")
+            branch.append(known.get(parent) or await self._block(parent))
+        return branch[::-1]
+
+    async def _many_blocks(self, numbers: Sequence[int]) -> list[Block]:
+        blocks: list[Block] = []
+        for start in range(0, len(numbers), CATCH_UP):
+            part = numbers[start : start + CATCH_UP]
+            blocks += await asyncio.gather(*(self._block(hex(number)) for number in part))
+        return blocks
+
+    async def _many_logs(self, blocks: Sequence[Block]) -> list[list[Log]]:
+        logs: list[list[Log]] = []
+        for start in range(0, len(blocks), CATCH_UP):
+            logs += await asyncio.gather(*(self._logs(block) for block in blocks[start : start + CATCH_UP]))
+        return logs
+
+    async def _block(self, which: str) -> Block:
+        by_hash = len(which) == 66
+        header = await self._rpc("eth_getBlockByHash" if by_hash else "eth_getBlockByNumber", which, False)
+        if header is None:
+            raise ChainError(f"the node has no block {which}")
+        return to_block(header)
+
+    async def _logs(self, block: Block) -> list[Log]:
+        """By block hash: the answer is about this block or an error, never about another one of its number."""
+        logs = await self._rpc("eth_getLogs", {"blockHash": block.hash, "topics": [self._topics]})
+        if not isinstance(logs, list) or any(log.get("blockHash") != block.hash for log in logs):
+            raise ChainError(f"the node's logs of block {block.number} are of another block")
+        return sorted(logs, key=lambda log: int(log["logIndex"], 16))
+
+    def _remember(self, block: Block) -> None:
+        self._ring[block.hash] = block
+        while len(self._ring) > RING:
+            self._ring.popitem(last=False)
+
+    def _forget_above(self, ancestor: Block) -> None:
+        while self.head.hash != ancestor.hash:
+            self._ring.popitem()
+
+
+def to_block(header: Mapping[str, Any]) -> Block:
+    """
+    Return the block of a node's header object.
+
+    Raises:
+        ChainError: A field is missing or not hex.
+    """
+    try:
+        return Block(
+            number=int(header["number"], 16),
+            hash=Hash(header["hash"]),
+            parent_hash=Hash(header["parentHash"]),
+            timestamp=int(header["timestamp"], 16),
+            base_fee_wei=int(header.get("baseFeePerGas") or "0x0", 16),
+        )
+    except (KeyError, TypeError, ValueError):
+        raise ChainError("the node's block header is malformed") from None

@@ -1,0 +1,233 @@
+"""
+What people set: the facts of a chain (data that ships with the keeper) and the operator's settings.
+
+Both are read from TOML; settings may also come from the environment (``KEEPER_...``) and the command line, the latter
+winning. An unknown key is an error: a misspelt limit must not silently be no limit.
+"""
+
+import os
+import tomllib
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from keeper.errors import ConfigError
+from keeper.redaction import redact
+from keeper.types import Address, Token
+
+DEPLOYMENTS = Path(__file__).parent / "deployments"
+
+#: The one variable that is not a setting: it is read once, by whoever opens the key file.
+PASSPHRASE_VARIABLE = "KEEPER_PASSPHRASE"  # noqa: S105 - the name of the variable
+
+
+def to_address(text: str) -> Address:
+    """
+    Return the address in the form that logs use.
+
+    Raises:
+        ValueError: It is not ``0x`` and 40 hex digits.
+    """
+    if len(text) != 42 or not text.startswith("0x"):
+        raise ValueError(f"{text!r} is not an address (0x and 40 hex digits)")
+    int(text, 16)
+    return Address(text.lower())
+
+
+AddressText = Annotated[str, AfterValidator(to_address)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TokenFacts(_Strict):
+    address: AddressText
+    decimals: int = Field(ge=0, le=36)
+
+
+class DexFacts(_Strict):
+    """
+    A DEX of the chain.
+
+    Attributes:
+        family: The pool model that its pools follow.
+        fee_pips: The fee of every pool, in millionths, where the family has one fee for all.
+        fee_tiers: Fee in pips to tick spacing, where pools differ by fee.
+    """
+
+    name: str
+    family: Literal["uniswap_v2", "uniswap_v3"]
+    factory: AddressText
+    fee_pips: int = 0
+    fee_tiers: dict[int, int] = {}
+
+
+class LenderFacts(_Strict):
+    name: Literal["balancer_v2"]
+    address: AddressText
+    fee_pips: int = Field(ge=0)
+
+
+class ChainFacts(_Strict):
+    """
+    Every address of a chain that the keeper relies on.
+    """
+
+    name: str
+    chain_id: int
+    multicall3: AddressText
+    weth: AddressText
+    arb_gas_info: AddressText
+    arb_owner_public: AddressText
+    profit_tokens: tuple[str, ...]
+    tokens: dict[str, TokenFacts]
+    dexes: tuple[DexFacts, ...]
+    lenders: tuple[LenderFacts, ...]
+
+    @cached_property
+    def token_by_address(self) -> dict[Address, Token]:
+        return {
+            Address(facts.address): Token(Address(facts.address), symbol, facts.decimals)
+            for symbol, facts in self.tokens.items()
+        }
+
+    def token(self, symbol: str) -> Address:
+        """
+        Return the address of a token by its symbol.
+
+        Raises:
+            ConfigError: The chain's list has no such token.
+        """
+        if symbol not in self.tokens:
+            raise ConfigError(f"token {symbol!r} is unknown on {self.name}; known are {', '.join(self.tokens)}")
+        return Address(self.tokens[symbol].address)
+
+
+class Settings(BaseSettings):
+    """
+    The operator's settings.
+
+    Attributes:
+        rpc_url: HTTP endpoint of a node.
+        ws_url: WebSocket endpoint of a node; new heads wake the keeper sooner than polling does.
+        chain: Name of the chain's facts in keeper/deployments.
+        state_dir: Where the journal, the lock and the deployment record live.
+        blocks: Stop after so many blocks; 0 runs until told to stop.
+        dry_run: Do everything but send.
+        max_hops: The longest cycle that is searched.
+        profit_tokens: Where a cycle may start and end, the most preferred first; empty takes the chain's list.
+        deny_pools: Pools that are never traded.
+        funding: Ways to fund a route, all that may be used.
+        min_profit_wei: The least net profit that is worth sending for, in ETH.
+        min_gain_share: The plan's minimum gain as a share of the exact prediction; it never is below break-even.
+        max_base_fee_wei: Nothing is sent above this base fee.
+        tip_wei: Priority fee per gas; pointless where the chain does not collect tips.
+        poll_seconds: How often the node is asked for a new head where no WebSocket tells.
+        ttl_seconds: A market without a proved log stream is forgotten after this time.
+        patience_blocks: A transaction that is in no block after so many is looked for elsewhere.
+        deadline_seconds: How long a sent program stays valid on chain.
+        confirm_blocks: A result is booked once so many blocks stand on it.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="KEEPER_", extra="forbid", frozen=True)
+
+    rpc_url: SecretStr
+    ws_url: SecretStr | None = None
+    chain: str = "arbitrum"
+    state_dir: Path = Path("var/keeper")
+    blocks: int = Field(default=0, ge=0)
+    dry_run: bool = False
+    max_hops: int = Field(default=3, ge=2, le=3)
+    profit_tokens: tuple[str, ...] = ()
+    deny_pools: tuple[AddressText, ...] = ()
+    funding: tuple[Literal["none", "balancer_v2"], ...] = ("none", "balancer_v2")
+    min_profit_wei: int = Field(default=2 * 10**12, ge=0)
+    min_gain_share: float = Field(default=0.1, ge=0, le=1)
+    max_base_fee_wei: int = Field(default=10 * 10**9, gt=0)
+    tip_wei: int = Field(default=0, ge=0)
+    poll_seconds: float = Field(default=0.02, gt=0)
+    ttl_seconds: float = Field(default=45.0, gt=0)
+    patience_blocks: int = Field(default=40, ge=1)
+    deadline_seconds: int = Field(default=5, ge=1)
+    confirm_blocks: int = Field(default=1, ge=1)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del settings_cls, dotenv_settings, file_secret_settings
+        return init_settings, env_settings
+
+
+def load_chain(name: str) -> ChainFacts:
+    """
+    Return the facts of a chain.
+
+    Raises:
+        ConfigError: There is no such chain, or its file is wrong.
+    """
+    path = DEPLOYMENTS / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in DEPLOYMENTS.glob("*.toml")))
+        raise ConfigError(f"chain {name!r} is unknown; known are {known}")
+    try:
+        return ChainFacts.model_validate(_read_toml(path))
+    except ValidationError as error:
+        raise ConfigError(f"{path.name}: {_sentence(error)}") from None
+
+
+def load_settings(path: Path | None = None, **given: Any) -> Settings:
+    """
+    Return the settings of a file, overridden by the environment, overridden by *given* (None means not given).
+
+    Raises:
+        ConfigError: A key is unknown, or a value is missing or wrong.
+    """
+    from_file = _read_toml(path) if path else {}
+    in_environment = {key for key in from_file if f"KEEPER_{key}".upper() in os.environ}
+    chosen = {key: value for key, value in from_file.items() if key not in in_environment}
+    chosen |= {key: value for key, value in given.items() if value is not None}
+    _refuse_unknown_environment()
+    try:
+        return Settings(**chosen)
+    except ValidationError as error:
+        raise ConfigError(f"settings: {_sentence(error)}") from None
+
+
+def _refuse_unknown_environment() -> None:
+    known = {f"KEEPER_{name}".upper() for name in Settings.model_fields} | {PASSPHRASE_VARIABLE}
+    for name in os.environ:
+        if name.startswith("KEEPER_") and name not in known:
+            raise ConfigError(f"environment variable {name} is not a setting")
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path.name} is not valid TOML: {error}") from None
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first thing that is wrong, in words, without the value: it may be a secret."""
+    problems = error.errors(include_input=False, include_url=False)
+    first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
+    key = ".".join(str(part) for part in first["loc"])
+    match first["type"]:
+        case "extra_forbidden":
+            return f"{key} is not a known key"
+        case "missing":
+            return f"{key} is missing"
+        case _:
+            return redact(f"{key}: {first['msg']}")

@@ -1,0 +1,3 @@
+"""
+From an opportunity to a transaction whose fate is known.
+"""

@@ -1,0 +1,94 @@
+"""
+Signs, and refuses to sign what a keeper never has reason to sign.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from keeper.errors import ConfigError
+from keeper.types import Address, Hash
+
+
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """
+    A transaction of type 2 without value.
+    """
+
+    chain_id: int
+    nonce: int
+    to: Address
+    data: bytes
+    gas_limit: int
+    max_fee_wei: int
+    tip_wei: int
+
+
+class Signer(Protocol):
+    """Whoever holds an operator's key."""
+
+    @property
+    def address(self) -> Address: ...
+
+    def sign(self, transaction: Unsigned) -> tuple[bytes, Hash]:
+        """Return the signed bytes and their hash."""
+        ...
+
+
+class LocalSigner:
+    """
+    Signs with a key in memory, to one contract on one chain only.
+    """
+
+    def __init__(self, account: LocalAccount, chain_id: int, executor: Address) -> None:
+        self._account = account
+        self._chain_id = chain_id
+        self._executor = executor
+
+    @property
+    def address(self) -> Address:
+        return Address(self._account.address.lower())
+
+    def sign(self, transaction: Unsigned) -> tuple[bytes, Hash]:
+        if (transaction.chain_id, transaction.to) != (self._chain_id, self._executor):
+            raise ConfigError("signer: only calls of the executor on its own chain are signed")
+        signed = self._account.sign_transaction(
+            {
+                "type": 2,
+                "chainId": transaction.chain_id,
+                "nonce": transaction.nonce,
+                "to": bytes.fromhex(transaction.to[2:]),
+                "value": 0,
+                "data": transaction.data,
+                "gas": transaction.gas_limit,
+                "maxFeePerGas": transaction.max_fee_wei,
+                "maxPriorityFeePerGas": transaction.tip_wei,
+            }
+        )
+        return bytes(signed.raw_transaction), Hash("0x" + signed.hash.hex().removeprefix("0x"))
+
+
+def open_keystore(path: Path, passphrase: str) -> LocalAccount:
+    """
+    Return the account of a keystore file (version 3).
+
+    Raises:
+        ConfigError: The file is missing or is not a keystore, or the passphrase is wrong.
+    """
+    try:
+        key = Account.decrypt(path.read_text(), passphrase)
+    except OSError:
+        raise ConfigError(f"key file {path.name} cannot be read") from None
+    except ValueError as error:
+        wrong = "MAC mismatch" in str(error)
+        raise ConfigError(
+            f"wrong passphrase for key file {path.name}" if wrong else f"{path.name} is not a keystore file"
+        ) from None
+    except (KeyError, TypeError, NotImplementedError):
+        raise ConfigError(f"{path.name} is not a keystore file") from None
+    account: LocalAccount = Account.from_key(key)
+    return account

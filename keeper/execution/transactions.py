@@ -1,0 +1,193 @@
+"""
+The life of the keeper's transactions, from their signing until their fate is known.
+
+Each step is written to the journal before it is taken. One transaction is under way at a time: the next one is signed
+when the chain has told what became of it, so no two can be in flight for one nonce unless one of them is its sibling.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from keeper.chain.rpc import Rpc
+from keeper.errors import ChainError, NonceError
+from keeper.execution.nonces import NonceManager
+from keeper.execution.submission import Submission, send
+from keeper.journal import Entry, Journal, SignedTransaction, State
+from keeper.types import Address, Block, Hash
+
+_TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    What became of a transaction.
+
+    Attributes:
+        state: INCLUDED, REVERTED or DROPPED.
+        gain: What the treasury received, in the smallest unit of the transaction's token.
+        gas_wei: What was paid for it, all of it.
+        position: Block number and index in the block.
+    """
+
+    transaction: SignedTransaction
+    state: State
+    gain: int = 0
+    gas_wei: int = 0
+    position: tuple[int, int] = (0, 0)
+
+
+class Transactions:
+    """
+    Sends one operator's transactions and follows them.
+
+    Attributes:
+        in_flight: Journal entries whose fate is not known.
+    """
+
+    def __init__(
+        self,
+        rpc: Rpc,
+        journal: Journal,
+        nonces: NonceManager,
+        executor: Address,
+        treasury: Address,
+        patience_blocks: int,
+    ) -> None:
+        self._rpc = rpc
+        self._journal = journal
+        self._nonces = nonces
+        self._executor = executor
+        self._treasury = treasury
+        self._patience_blocks = patience_blocks
+        self._included: dict[int, tuple[int, Entry]] = {}
+        self.in_flight: list[Entry] = journal.open_entries(nonces.sender)
+
+    async def send(self, transaction: SignedTransaction) -> Submission:
+        """
+        Write the transaction down, then send it.
+        """
+        entry_id = self._journal.signed(transaction)
+        self.in_flight.append(Entry(entry_id, 0, transaction, State.SIGNED, {}))
+        return await self._submit(self.in_flight[-1])
+
+    async def follow(self, head: Block, is_canonical: Callable[[Hash], bool]) -> list[Outcome]:
+        """
+        Ask what became of what is in flight, as of *head*, and return what is known now.
+
+        Raises:
+            NonceError: The nonce of one was used by a transaction that the journal does not know.
+        """
+        outcomes = []
+        for entry in list(self.in_flight):
+            if (outcome := await self._look(entry, head, is_canonical)) is not None:
+                self.in_flight.remove(entry)
+                outcomes.append(outcome)
+        return outcomes
+
+    def last_of_nonce(self, nonce: int) -> int | None:
+        """The journal id of the last transaction that was signed for a nonce, or None if there is none."""
+        earlier = self._journal.of_nonce(self._nonces.sender, nonce)
+        return earlier[-1].id if earlier else None
+
+    def unwound(self, head: Block) -> None:
+        """
+        Look again for what was in a block above *head*.
+        """
+        for entry_id, (number, entry) in list(self._included.items()):
+            if number > head.number:
+                del self._included[entry_id]
+                self._journal.step(entry_id, State.REORGED, block_number=number)
+                self._nonces.returned(entry.transaction.nonce)
+                self.in_flight.append(entry)
+
+    async def _submit(self, entry: Entry) -> Submission:
+        submission, words = await send(self._rpc, entry.transaction.raw)
+        match submission:
+            case Submission.ACCEPTED:
+                self._journal.step(entry.id, State.SENT)
+            case Submission.REFUSED:
+                self._journal.step(entry.id, State.DROPPED, reason=words)
+                self.in_flight.remove(entry)
+            case Submission.UNKNOWN:
+                self._journal.step(entry.id, State.SIGNED, reason=words)
+        return submission
+
+    async def _look(self, entry: Entry, head: Block, is_canonical: Callable[[Hash], bool]) -> Outcome | None:
+        receipt = await self._rpc("eth_getTransactionReceipt", entry.transaction.hash)
+        if receipt is not None:
+            return self._settle(entry, receipt) if is_canonical(Hash(receipt["blockHash"])) else None
+        if head.number - entry.transaction.block_number < 2:
+            return None
+        if await self._nonce() > entry.transaction.nonce:
+            return self._overtaken(entry, head)
+        return await self._unseen(entry, head)
+
+    async def _unseen(self, entry: Entry, head: Block) -> Outcome | None:
+        """In no block, its nonce unused: wait, send the same bytes again, or give it up once it has expired."""
+        known = await self._rpc("eth_getTransactionByHash", entry.transaction.hash) is not None
+        expired = head.timestamp > entry.transaction.deadline
+        if expired and (not known or head.number - entry.transaction.block_number > self._patience_blocks):
+            return self._drop(entry, "expired in no block")
+        if not known and not expired:
+            await self._submit(entry)
+        return None
+
+    def _overtaken(self, entry: Entry, head: Block) -> Outcome | None:
+        """Its nonce is used: by a sibling of ours, or by somebody who must not have the key."""
+        transaction = entry.transaction
+        siblings = self._journal.of_nonce(transaction.sender, transaction.nonce)
+        if any(sibling.state in (State.INCLUDED, State.REVERTED) for sibling in siblings):
+            return self._drop(entry, "a sibling was included")
+        if head.number - transaction.block_number <= self._patience_blocks:
+            return None  # its receipt may only be late
+        raise NonceError(
+            f"nonce {transaction.nonce} of operator {transaction.sender} was used by a transaction that is not in the"
+            " journal: the key leaked, or another process uses it"
+        )
+
+    def _drop(self, entry: Entry, reason: str) -> Outcome:
+        self._journal.step(entry.id, State.DROPPED, reason=reason)
+        return Outcome(entry.transaction, State.DROPPED)
+
+    def _settle(self, entry: Entry, receipt: Mapping[str, Any]) -> Outcome:
+        outcome = self._outcome(entry.transaction, receipt)
+        self._journal.step(
+            entry.id,
+            outcome.state,
+            block_number=outcome.position[0],
+            block_hash=receipt["blockHash"],
+            transaction_index=outcome.position[1],
+            gas_used=int(receipt["gasUsed"], 16),
+            gas_wei=outcome.gas_wei,
+            gain=outcome.gain,
+        )
+        self._nonces.used(entry.transaction.nonce)
+        self._included[entry.id] = (outcome.position[0], entry)
+        return outcome
+
+    def _outcome(self, transaction: SignedTransaction, receipt: Mapping[str, Any]) -> Outcome:
+        try:
+            return Outcome(
+                transaction,
+                State.INCLUDED if int(receipt["status"], 16) == 1 else State.REVERTED,
+                gain=_received(receipt["logs"], transaction.token, self._executor, self._treasury),
+                gas_wei=int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16),
+                position=(int(receipt["blockNumber"], 16), int(receipt["transactionIndex"], 16)),
+            )
+        except (KeyError, TypeError, ValueError):
+            raise ChainError(f"the node's receipt of {transaction.hash} is malformed") from None
+
+    async def _nonce(self) -> int:
+        return int(await self._rpc("eth_getTransactionCount", self._nonces.sender, "latest"), 16)
+
+
+def _received(logs: list[Mapping[str, Any]], token: Address, sender: Address, receiver: Address) -> int:
+    """What *receiver* got of *token* from *sender* according to the transaction's logs, in smallest units."""
+    wanted = [_TRANSFER, _topic(sender), _topic(receiver)]
+    return sum(int(log["data"], 16) for log in logs if log["address"].lower() == token and log["topics"] == wanted)
+
+
+def _topic(address: Address) -> str:
+    return "0x" + address[2:].rjust(64, "0")

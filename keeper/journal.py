@@ -1,0 +1,302 @@
+"""
+The append-only record of every decision and outcome.
+
+Rows are only ever added: a transaction's row is written (and synced to disk) before its first byte leaves, and each
+step of its life is a row of its own. What a transaction is now is its last step.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+from keeper.errors import JournalError
+from keeper.types import Address, Hash
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY, started_at REAL NOT NULL, operator TEXT NOT NULL, executor TEXT NOT NULL
+) STRICT;
+CREATE TABLE decisions (
+    id INTEGER PRIMARY KEY, run_id INTEGER NOT NULL REFERENCES runs, at REAL NOT NULL, block_number INTEGER NOT NULL,
+    pools TEXT NOT NULL, token TEXT NOT NULL, amount_in TEXT NOT NULL, gain TEXT NOT NULL, profit_wei TEXT NOT NULL,
+    funding TEXT NOT NULL, outcome TEXT NOT NULL
+) STRICT;
+CREATE TABLE transactions (
+    id INTEGER PRIMARY KEY, run_id INTEGER NOT NULL REFERENCES runs, at REAL NOT NULL, sender TEXT NOT NULL,
+    nonce INTEGER NOT NULL, hash TEXT NOT NULL UNIQUE, raw BLOB NOT NULL, sibling_of INTEGER REFERENCES transactions,
+    block_number INTEGER NOT NULL, deadline INTEGER NOT NULL, pools TEXT NOT NULL, token TEXT NOT NULL,
+    funding TEXT NOT NULL, amount_in TEXT NOT NULL, predicted_gain TEXT NOT NULL, min_gain TEXT NOT NULL,
+    predicted_profit_wei TEXT NOT NULL, gas_limit INTEGER NOT NULL, max_fee_wei TEXT NOT NULL
+) STRICT;
+CREATE TABLE steps (
+    id INTEGER PRIMARY KEY, transaction_id INTEGER NOT NULL REFERENCES transactions, at REAL NOT NULL,
+    state TEXT NOT NULL, detail TEXT NOT NULL
+) STRICT;
+CREATE INDEX steps_by_transaction ON steps (transaction_id, id);
+CREATE INDEX transactions_by_nonce ON transactions (sender, nonce);
+"""
+
+_SELECT_ENTRIES = """
+SELECT t.*, s.state, s.detail FROM transactions t
+JOIN steps s ON s.id = (SELECT max(id) FROM steps WHERE transaction_id = t.id) WHERE """
+
+
+class State(StrEnum):
+    """
+    Where a transaction is in its life.
+    """
+
+    SIGNED = "signed"  # written down; perhaps not a byte has left
+    SENT = "sent"  # a node took it
+    INCLUDED = "included"  # in a block, succeeded
+    REVERTED = "reverted"  # in a block, failed: its gas is paid
+    DROPPED = "dropped"  # can no longer be included: its nonce was used by another, or never will be
+    REORGED = "reorged"  # its block left the chain: it is looked for again
+
+
+#: States that a transaction may still leave by itself.
+OPEN = (State.SIGNED, State.SENT, State.REORGED)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """
+    An opportunity and what became of it.
+
+    Attributes:
+        outcome: ``sent``, or why it was not.
+    """
+
+    block_number: int
+    pools: tuple[Address, ...]
+    token: Address
+    amount_in: int
+    gain: int
+    profit_wei: int
+    funding: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTransaction:
+    """
+    A transaction as it was signed, with what was expected of it.
+
+    Attributes:
+        block_number: The block that it was planned on.
+        deadline: Unix second after which the executor refuses it.
+        sibling_of: The journal id of another transaction with the same nonce, of which at most one can be included.
+    """
+
+    sender: Address
+    nonce: int
+    hash: Hash
+    raw: bytes
+    block_number: int
+    deadline: int
+    pools: tuple[Address, ...]
+    token: Address
+    funding: str
+    amount_in: int
+    predicted_gain: int
+    min_gain: int
+    predicted_profit_wei: int
+    gas_limit: int
+    max_fee_wei: int
+    sibling_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A transaction in the journal with its last step."""
+
+    id: int
+    run_id: int
+    transaction: SignedTransaction
+    state: State
+    detail: Mapping[str, Any]
+
+
+class Journal:
+    """
+    One SQLite file, written by one process.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+        self._run_id = 0
+
+    @classmethod
+    def open(cls, path: Path, chain_id: int, genesis_hash: Hash) -> Self:
+        """
+        Open or create the journal of a chain.
+
+        Raises:
+            JournalError: The file is of another chain, another version, damaged, or cannot be written.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(path, isolation_level=None, timeout=5)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            journal = cls(connection)
+            journal._prepare(chain_id, genesis_hash)
+        except (sqlite3.Error, OSError) as error:
+            raise JournalError(f"journal {path.name} cannot be used: {error}") from None
+        return journal
+
+    def close(self) -> None:
+        self._db.close()
+
+    def begin_run(self, operator: Address, executor: Address) -> int:
+        """Start a run; what follows belongs to it."""
+        with self._writing():
+            cursor = self._db.execute(
+                "INSERT INTO runs (started_at, operator, executor) VALUES (?, ?, ?)", (time.time(), operator, executor)
+            )
+        self._run_id = cursor.lastrowid or 0
+        return self._run_id
+
+    def decided(self, decision: Decision) -> None:
+        """Record an opportunity and what became of it."""
+        with self._writing():
+            self._db.execute(
+                "INSERT INTO decisions (run_id, at, block_number, pools, token, amount_in, gain, profit_wei, funding,"
+                " outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    self._run_id,
+                    time.time(),
+                    decision.block_number,
+                    json.dumps(decision.pools),
+                    decision.token,
+                    str(decision.amount_in),
+                    str(decision.gain),
+                    str(decision.profit_wei),
+                    decision.funding,
+                    decision.outcome,
+                ),
+            )
+
+    def signed(self, transaction: SignedTransaction) -> int:
+        """
+        Write a transaction down, on disk when this returns, and return its id. Only then may it be sent.
+        """
+        columns = {
+            "run_id": self._run_id,
+            "at": time.time(),
+            **{name: getattr(transaction, name) for name in ("sender", "nonce", "hash", "raw", "sibling_of")},
+            **{name: getattr(transaction, name) for name in ("block_number", "deadline", "token", "funding")},
+            "gas_limit": transaction.gas_limit,
+            "pools": json.dumps(transaction.pools),
+            **{name: str(getattr(transaction, name)) for name in _BIG},
+        }
+        with self._writing():
+            cursor = self._db.execute(
+                f"INSERT INTO transactions ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",  # noqa: S608 - our own column names
+                tuple(columns.values()),
+            )
+            entry_id = cursor.lastrowid or 0
+            self._step(entry_id, State.SIGNED, {})
+        return entry_id
+
+    def step(self, entry_id: int, state: State, **detail: Any) -> None:
+        """
+        Record that a transaction is now in *state*; integers in *detail* beyond 53 bits are kept as strings.
+        """
+        with self._writing():
+            self._step(entry_id, state, detail)
+
+    def open_entries(self, sender: Address) -> list[Entry]:
+        """Every transaction of *sender* whose fate is not known, by nonce."""
+        states = ", ".join("?" * len(OPEN))
+        return self._entries(f"t.sender = ? AND s.state IN ({states}) ORDER BY t.nonce, t.id", (sender, *OPEN))
+
+    def entries(self, run_id: int | None = None) -> list[Entry]:
+        """Every transaction with its last step, of one run or of all, oldest first."""
+        return self._entries("? IS NULL OR t.run_id = ? ORDER BY t.id", (run_id, run_id))
+
+    def of_nonce(self, sender: Address, nonce: int) -> list[Entry]:
+        """Every transaction that was signed for a nonce, oldest first."""
+        return self._entries("t.sender = ? AND t.nonce = ? ORDER BY t.id", (sender, nonce))
+
+    def next_nonce(self, sender: Address) -> int | None:
+        """The nonce after the highest one that was used on chain according to the journal, or None if none was."""
+        used = self._entries(
+            "t.sender = ? AND s.state IN (?, ?) ORDER BY t.nonce DESC LIMIT 1", (sender, State.INCLUDED, State.REVERTED)
+        )
+        return used[0].transaction.nonce + 1 if used else None
+
+    def _entries(self, condition: str, values: tuple[object, ...]) -> list[Entry]:
+        rows = self._db.execute(_SELECT_ENTRIES + condition, values)
+        return [_to_entry(row) for row in rows]
+
+    def _prepare(self, chain_id: int, genesis_hash: Hash) -> None:
+        if self._db.execute("PRAGMA quick_check").fetchone()[0] != "ok":
+            raise JournalError("the journal is damaged: restore it from a backup or move it away")
+        mine = {"schema": str(SCHEMA_VERSION), "chain_id": str(chain_id), "genesis_hash": genesis_hash}
+        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+            with self._writing():
+                for statement in filter(str.strip, _SCHEMA.split(";")):
+                    self._db.execute(statement)
+                self._db.executemany("INSERT INTO meta VALUES (?, ?)", mine.items())
+            return
+        found = dict(tuple(row) for row in self._db.execute("SELECT key, value FROM meta"))
+        for key, value in mine.items():
+            if found.get(key) != value:
+                raise JournalError(
+                    f"the journal's {key} is {found.get(key)}, but {value} is needed: use another state_dir"
+                )
+
+    def _step(self, entry_id: int, state: State, detail: Mapping[str, Any]) -> None:
+        exact = {key: str(value) if type(value) is int and value >= 1 << 53 else value for key, value in detail.items()}
+        self._db.execute(
+            "INSERT INTO steps (transaction_id, at, state, detail) VALUES (?, ?, ?, ?)",
+            (entry_id, time.time(), state, json.dumps(exact)),
+        )
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise JournalError(f"the journal cannot be written: {error}") from None
+
+
+_BIG = ("amount_in", "predicted_gain", "min_gain", "predicted_profit_wei", "max_fee_wei")
+
+
+def _to_entry(row: sqlite3.Row) -> Entry:
+    transaction = SignedTransaction(
+        sender=Address(row["sender"]),
+        nonce=row["nonce"],
+        hash=Hash(row["hash"]),
+        raw=row["raw"],
+        block_number=row["block_number"],
+        deadline=row["deadline"],
+        pools=tuple(json.loads(row["pools"])),
+        token=Address(row["token"]),
+        funding=row["funding"],
+        gas_limit=row["gas_limit"],
+        sibling_of=row["sibling_of"],
+        amount_in=int(row["amount_in"]),
+        predicted_gain=int(row["predicted_gain"]),
+        min_gain=int(row["min_gain"]),
+        predicted_profit_wei=int(row["predicted_profit_wei"]),
+        max_fee_wei=int(row["max_fee_wei"]),
+    )
+    return Entry(row["id"], row["run_id"], transaction, State(row["state"]), json.loads(row["detail"]))

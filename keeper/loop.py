@@ -1,0 +1,381 @@
+"""
+Observe, decide, act, record: the only place where the keeper's objects meet.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import structlog
+
+from keeper.abi import answer, call
+from keeper.chain.arbitrum import ArbosParameters, read_arbos
+from keeper.chain.follower import Follower, NewBlock, Unwound
+from keeper.chain.reader import Reader
+from keeper.chain.rpc import Rpc
+from keeper.config import ChainFacts, Settings
+from keeper.errors import ChainError, ConfigError, MalformedLog, PoolError, ReorgError
+from keeper.events import TOPICS, Event, decode
+from keeper.execution.nonces import NonceManager
+from keeper.execution.signer import Signer
+from keeper.execution.trader import Trader
+from keeper.execution.transactions import Outcome, Transactions
+from keeper.gas import GasPrices
+from keeper.journal import Decision, Journal, State
+from keeper.lenders import Lender, read_lender
+from keeper.market import CacheCounts, Market
+from keeper.monitor.alerts import Severity, alert
+from keeper.monitor.report import Report
+from keeper.monitor.table import Screen
+from keeper.opportunity import Opportunity, Terms, scan
+from keeper.preflight import Deployment
+from keeper.registry import discover, read_pools
+from keeper.routes.graph import Graph
+from keeper.types import Address, Block
+from keeper.valuation import Valuation
+
+_log = structlog.get_logger("keeper")
+
+#: Blocks between two looks at what no event announces: ArbOS parameters and the lenders' liquidity.
+_SLOW_BLOCKS = 20
+
+#: How long a stopping keeper waits for what it has in flight; after that the journal remembers it.
+_DRAIN_SECONDS = 15.0
+
+#: The pause after a node's failure, doubled with each one that follows, up to the second figure.
+_BACK_OFF_SECONDS = (0.1, 5.0)
+
+
+class Keeper:
+    """
+    One operator key on one chain.
+
+    Attributes:
+        report: The numbers of this run so far.
+        market: All pools as of the head.
+    """
+
+    def __init__(
+        self,
+        rpc: Rpc,
+        settings: Settings,
+        facts: ChainFacts,
+        deployment: Deployment,
+        signer: Signer,
+        journal: Journal,
+        screen: Screen,
+    ) -> None:
+        self._rpc = rpc
+        self._settings = settings
+        self._facts = facts
+        self._deployment = deployment
+        self._signer = signer
+        self._journal = journal
+        self._screen = screen
+        self._follower = Follower(rpc, list(TOPICS))
+        self._reader = Reader(rpc, Address(facts.multicall3))
+        self._terms = _terms(settings, facts)
+        self._graph = Graph()
+        self._hot: set[Address] = set()
+        self._lenders: Sequence[Lender] = ()
+        self._movements: deque[tuple[int, frozenset[tuple[Address, int]]]] = deque(maxlen=64)
+        self._treasury_before: dict[Address, int] = {}
+        self.market = Market((), settings.ttl_seconds)
+        self.report = Report()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """
+        Trade until *stop* is set or the blocks asked for have passed, then wait for what is in flight.
+        """
+        await self._begin()
+        while not stop.is_set() and not self._finished:
+            await self._step(trading=True)
+            await _pause(stop, self._settings.poll_seconds)
+        await self._drain()
+        await self._note_treasury()
+
+    @property
+    def profit_tokens(self) -> tuple[Address, ...]:
+        return self._terms.profit_tokens
+
+    @property
+    def cache(self) -> CacheCounts:
+        return self.market.counts
+
+    @property
+    def _finished(self) -> bool:
+        return 0 < self._settings.blocks <= self.report.blocks
+
+    # ---------------------------------------------------------------- begin and end
+
+    async def _begin(self) -> None:
+        block = await self._follower.start()
+        (found,) = await self._reader.read([discover(self._facts, self._settings.deny_pools)], block.hash)
+        if isinstance(found, PoolError):
+            raise found
+        self.market = Market(found, self._settings.ttl_seconds)
+        await self._start_market(block)
+        operator = self._signer.address
+        on_chain = int(await self._rpc("eth_getTransactionCount", operator, "latest"), 16)
+        in_flight = self._journal.open_entries(operator)
+        in_journal = None if in_flight else self._journal.next_nonce(operator)
+        self._journal.begin_run(operator, self._deployment.executor)
+        nonces = NonceManager(operator, on_chain, in_journal)
+        self._transactions = Transactions(
+            self._rpc,
+            self._journal,
+            nonces,
+            self._deployment.executor,
+            self._deployment.treasury,
+            self._settings.patience_blocks,
+        )
+        self._trader = Trader(
+            self._rpc, self._settings, self._facts, self._deployment.executor, self._signer, nonces, self._transactions
+        )
+        await self._look_at_slow_things()
+        self._treasury_before = await self._treasury()
+        _log.info("keeper_started", pools=len(self.market), block=block.number, operator=operator)
+
+    async def _start_market(self, block: Block) -> None:
+        self.market.start(block, time.monotonic())
+        await self._refresh()
+        self._hot = {pool.address for pool in self.market}
+
+    async def _resync(self) -> None:
+        """The chain left the keeper's memory: read everything anew before anything is traded."""
+        alert(Severity.TICKET, "resync", "the chain left the keeper's memory; the whole market is read anew")
+        block = await self._follower.start()
+        self._transactions.unwound(block)
+        await self._start_market(block)
+
+    async def _drain(self) -> None:
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        while self._transactions.in_flight and time.monotonic() < deadline:
+            await self._step(trading=False)
+            await asyncio.sleep(self._settings.poll_seconds)
+        for entry in self._transactions.in_flight:
+            _log.warning("transaction_left_open", hash=entry.transaction.hash, nonce=entry.transaction.nonce)
+
+    async def _note_treasury(self) -> None:
+        after = await self._treasury()
+        for token, symbol in self._symbols.items():
+            self.report.note_treasury(symbol, after[token] - self._treasury_before[token])
+
+    # ---------------------------------------------------------------- a step
+
+    async def _step(self, trading: bool) -> None:
+        """
+        Take in what the chain did since the last step. A node's failure costs time, never state.
+        """
+        try:
+            with self._stage("fetch"):
+                news = await self._follower.news()
+            for item in news:
+                await self._on_news(item, trading and item is news[-1])
+        except ReorgError:
+            await self._resync()
+        except ChainError as error:
+            self.report.refused["chain_error"] += 1
+            _log.warning("node_failed", reason=str(error))
+            await asyncio.sleep(_BACK_OFF_SECONDS[0])
+
+    async def _on_news(self, news: NewBlock | Unwound, decide: bool) -> None:
+        if isinstance(news, Unwound):
+            self._unwind(news.head)
+            return
+        began = time.perf_counter()
+        self._advance(news)
+        if self.market.stale:
+            with self._stage("refresh"):
+                await self._refresh()
+        self._book(await self._transactions.follow(news.block, self._follower.knows))
+        if news.block.number % _SLOW_BLOCKS == 0:
+            await self._look_at_slow_things()
+        if decide and not self._transactions.in_flight:
+            await self._trade(news.block, began)
+        self._screen.draw(self.market, self.report, len(self._transactions.in_flight))
+
+    def _advance(self, new: NewBlock) -> None:
+        with self._stage("decode"):
+            events = list(self._decode(new))
+        with self._stage("apply"):
+            changed = self.market.advance(new.block, events, time.monotonic())
+            self._graph.forget(self.market.stale)
+            self._update_graph(changed)
+        self._hot |= changed
+        self._movements.append((new.block.number, _movements(new)))
+        self.report.blocks += 1
+        self.report.events += len(events)
+
+    def _unwind(self, head: Block) -> None:
+        changed = self.market.unwind(head.hash)
+        self._graph.forget(self.market.stale)
+        self._update_graph(changed)
+        self._hot |= changed
+        self._transactions.unwound(head)
+        self.report.reorgs += 1
+        _log.warning("chain_reorganised", head=head.number, pools=len(changed))
+
+    def _decode(self, new: NewBlock) -> Iterator[Event]:
+        for log in new.logs:
+            try:
+                event = decode(log)
+            except MalformedLog as error:
+                self.report.refused["malformed_log"] += 1
+                self.market.invalidate([Address(str(log.get("address")).lower())])
+                _log.warning("log_refused", block=new.block.number, reason=str(error))
+                continue
+            if event is not None:
+                yield event
+
+    async def _refresh(self) -> None:
+        """Read every stale pool, all in one call."""
+        stale = [self.market.infos[address] for address in sorted(self.market.stale)]
+        read = await self._reader.read(list(read_pools(stale)), self.market.head.hash)
+        pools = [pool for pool in read if not isinstance(pool, PoolError)]
+        self.report.refused["pool_unreadable"] += len(read) - len(pools)
+        changed = self.market.refresh(pools)
+        self._update_graph(changed)
+        self._hot |= changed
+
+    def _update_graph(self, changed: Iterable[Address]) -> None:
+        for address in changed:
+            if (pool := self.market.peek(address)) is not None:
+                self._graph.update(pool)
+
+    # ---------------------------------------------------------------- decide and act
+
+    async def _trade(self, block: Block, began: float) -> None:
+        prices = self._prices(block)
+        with self._stage("search"):
+            found = scan(self.market, self._graph, self._hot, self._terms, self._lenders, prices)
+        self.report.cycles_searched += found.searched
+        self.report.opportunities += len(found.opportunities)
+        untried = list(found.opportunities)
+        self._hot.clear()
+        while untried and not self._transactions.in_flight:
+            opportunity = untried.pop(0)
+            outcome = await self._trader.trade(opportunity, self.market.infos, block, prices, self._stage)
+            self._record(opportunity, block, outcome)
+        self._hot = {address for opportunity in untried for address in opportunity.pools}
+        if self._transactions.in_flight:
+            self.report.latency.add("block_to_sent", time.perf_counter() - began)
+
+    def _record(self, opportunity: Opportunity, block: Block, outcome: str) -> None:
+        self.report.transactions["sent"] += outcome == "sent"
+        if outcome != "sent":
+            self.report.refused[outcome.partition(":")[0]] += 1
+        self._journal.decided(
+            Decision(
+                block.number,
+                opportunity.pools,
+                opportunity.token,
+                opportunity.route.amounts[0],
+                opportunity.gain,
+                opportunity.profit_wei,
+                opportunity.funding,
+                outcome,
+            )
+        )
+
+    def _book(self, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            token = outcome.transaction.token
+            worth = Valuation(self.market, self._terms.weth).in_eth(token, outcome.gain) or 0
+            touched = self._touched(outcome)
+            self.report.book(outcome, self._symbols[token], worth, touched)
+            self._screen.tell(self._news_of(outcome, worth))
+            _log.info(
+                "transaction_settled",
+                state=str(outcome.state),
+                hash=outcome.transaction.hash,
+                block=outcome.position[0],
+                gain=outcome.gain,
+                predicted=outcome.transaction.predicted_gain,
+                token=self._symbols[token],
+                profit_wei=worth - outcome.gas_wei,
+                touched=touched,
+            )
+
+    def _touched(self, outcome: Outcome) -> bool:
+        """Whether another transaction moved a pool of the route between the plan's block and this transaction."""
+        pools, (number, index) = set(outcome.transaction.pools), outcome.position
+        return any(
+            pool in pools and (block < number or position < index)
+            for block, moved in self._movements
+            if outcome.transaction.block_number < block <= number
+            for pool, position in moved
+        )
+
+    def _news_of(self, outcome: Outcome, worth_wei: int) -> str:
+        profit = (worth_wei - outcome.gas_wei) / 10**18
+        symbol = self._symbols[outcome.transaction.token]
+        if outcome.state is State.INCLUDED:
+            return f"block {outcome.position[0]}: gained {outcome.gain} {symbol} units, net {profit:.6f} ETH"
+        return f"{outcome.state}: nonce {outcome.transaction.nonce}, net {profit:.6f} ETH"
+
+    # ---------------------------------------------------------------- what is asked of the chain
+
+    def _prices(self, block: Block) -> GasPrices:
+        tip = self._settings.tip_wei if self._arbos.collects_tips else 0
+        return GasPrices(block.base_fee_wei, tip, self._arbos.l1_wei_per_unit, self._arbos.brotli_level)
+
+    async def _look_at_slow_things(self) -> None:
+        facts = self._facts
+        self._arbos: ArbosParameters = await read_arbos(
+            self._rpc, Address(facts.arb_gas_info), Address(facts.arb_owner_public)
+        )
+        readings = [read_lender(lender, self._terms.profit_tokens) for lender in facts.lenders]
+        self._lenders = [
+            lender
+            for lender in await self._reader.read(readings, self.market.head.hash)
+            if not isinstance(lender, PoolError)
+        ]
+
+    async def _treasury(self) -> dict[Address, int]:
+        """What the treasury holds of each profit token."""
+        tokens = list(self._symbols)
+        calls = [call(token, "balanceOf(address)", self._deployment.treasury) for token in tokens]
+        answers = await self._reader.call(calls, self._follower.head.hash)
+        return {
+            token: answer("uint256", balance, f"balance of {token}")
+            for token, balance in zip(tokens, answers, strict=True)
+        }
+
+    @property
+    def _symbols(self) -> dict[Address, str]:
+        known = self._facts.token_by_address
+        return {token: known[token].symbol for token in self._terms.profit_tokens}
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.report.latency.add(name, time.perf_counter() - began)
+
+
+def _terms(settings: Settings, facts: ChainFacts) -> Terms:
+    symbols = settings.profit_tokens or facts.profit_tokens
+    if not symbols:
+        raise ConfigError("profit_tokens is empty: a cycle must start somewhere")
+    return Terms(
+        profit_tokens=tuple(facts.token(symbol) for symbol in symbols),
+        weth=Address(facts.weth),
+        max_hops=settings.max_hops,
+        funding=settings.funding,
+        min_profit_wei=settings.min_profit_wei,
+    )
+
+
+def _movements(new: NewBlock) -> frozenset[tuple[Address, int]]:
+    """Which pools spoke in a block, and in which transaction of it."""
+    return frozenset((Address(log["address"].lower()), int(log["transactionIndex"], 16)) for log in new.logs)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return

@@ -1,0 +1,3 @@
+"""
+What people see of the keeper. Nothing here decides anything.
+"""

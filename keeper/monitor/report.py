@@ -1,0 +1,153 @@
+"""
+What a run came to: the numbers of the summary and of the report file.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from keeper.execution.transactions import Outcome
+from keeper.journal import State
+from keeper.market import CacheCounts
+
+
+class Latency:
+    """
+    How long the stages took.
+    """
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, list[float]] = {}
+
+    def add(self, stage: str, seconds: float) -> None:
+        self._seconds.setdefault(stage, []).append(seconds)
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """Return p50 and p99 of each stage, in milliseconds."""
+        return {
+            stage: {"p50": _percentile(values, 0.5), "p99": _percentile(values, 0.99), "count": len(values)}
+            for stage, values in self._seconds.items()
+        }
+
+
+def _percentile(seconds: list[float], share: float) -> float:
+    ordered = sorted(seconds)
+    return round(1_000 * ordered[max(ceil(share * len(ordered)) - 1, 0)], 3)
+
+
+@dataclass(slots=True)
+class Gain:
+    """
+    One token's gain, in its smallest unit, before gas.
+
+    Attributes:
+        predicted: What the included transactions were expected to gain.
+        realised: What the treasury received by them, according to their receipts.
+        treasury_delta: What the treasury's balance grew by during the run.
+    """
+
+    predicted: int = 0
+    realised: int = 0
+    treasury_delta: int = 0
+
+
+@dataclass(slots=True)
+class Report:
+    """
+    The numbers of a run.
+
+    Attributes:
+        transactions: ``sent``, ``included``, ``reverted``, ``dropped``, ``lost_money``; of the included ones
+            ``touched`` (another transaction moved one of the pools between plan and execution), ``untouched``, and
+            ``untouched_exact`` (untouched, and realised equals predicted to the wei).
+        gain: By token symbol.
+        net_profit_wei: ETH-valued gain minus all gas, reverts included.
+    """
+
+    blocks: int = 0
+    events: int = 0
+    cycles_searched: int = 0
+    opportunities: int = 0
+    reorgs: int = 0
+    gas_wei: int = 0
+    net_profit_wei: int = 0
+    transactions: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    gain: dict[str, Gain] = field(default_factory=dict)
+    latency: Latency = field(default_factory=Latency)
+
+    def book(self, outcome: Outcome, symbol: str, worth_wei: int, touched: bool) -> None:
+        """
+        Count a transaction whose fate is known; *worth_wei* is what its gain was worth.
+        """
+        self.transactions[_COUNTED_AS[outcome.state]] += 1
+        if outcome.state is State.DROPPED:
+            return
+        profit_wei = worth_wei - outcome.gas_wei
+        self.gas_wei += outcome.gas_wei
+        self.net_profit_wei += profit_wei
+        self.transactions["lost_money"] += profit_wei < 0
+        if outcome.state is State.INCLUDED:
+            self._book_gain(outcome, symbol, touched)
+
+    def note_treasury(self, symbol: str, delta: int) -> None:
+        """
+        Note what the treasury's balance of a token grew by during the run.
+        """
+        if delta or symbol in self.gain:
+            self.gain.setdefault(symbol, Gain()).treasury_delta = delta
+
+    def as_json(self, rpc_calls: Mapping[str, int], cache: CacheCounts) -> dict[str, Any]:
+        """
+        Return the report as plain data; amounts in smallest units are integers.
+        """
+        names = ("sent", "included", "reverted", "dropped", "lost_money", "untouched", "untouched_exact", "touched")
+        return {
+            "blocks": self.blocks,
+            "events": self.events,
+            "rpc_calls": dict(sorted(rpc_calls.items())),
+            "cache": {
+                "hits": cache.hits,
+                "misses": cache.misses,
+                "invalidated": cache.invalidated,
+                "applied": cache.applied,
+                "read": cache.read,
+            },
+            "cycles_searched": self.cycles_searched,
+            "opportunities": self.opportunities,
+            "refused": dict(sorted(self.refused.items())),
+            "reorgs": self.reorgs,
+            "transactions": {name: self.transactions[name] for name in names},
+            "gain": {
+                symbol: {
+                    "predicted": gain.predicted,
+                    "realised": gain.realised,
+                    "treasury_delta": gain.treasury_delta,
+                }
+                for symbol, gain in sorted(self.gain.items())
+            },
+            "gas_wei": self.gas_wei,
+            "net_profit_wei": self.net_profit_wei,
+            "latency_ms": self.latency.summary(),
+        }
+
+    def _book_gain(self, outcome: Outcome, symbol: str, touched: bool) -> None:
+        gain = self.gain.setdefault(symbol, Gain())
+        gain.predicted += outcome.transaction.predicted_gain
+        gain.realised += outcome.gain
+        self.transactions["touched" if touched else "untouched"] += 1
+        self.transactions["untouched_exact"] += not touched and outcome.gain == outcome.transaction.predicted_gain
+
+
+_COUNTED_AS = {State.INCLUDED: "included", State.REVERTED: "reverted", State.DROPPED: "dropped"}
+
+
+def write_report(path: Path, report: Mapping[str, Any]) -> None:
+    """Write the report as JSON, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(report, indent=2) + "\n")
+    partial.replace(path)

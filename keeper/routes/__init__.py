@@ -1,0 +1,3 @@
+"""
+Cycles of swaps: found on logarithms of rates, sized on the exact models.
+"""

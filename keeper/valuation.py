@@ -1,0 +1,62 @@
+"""
+What an amount of any token is worth in ETH, by the market's own prices.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from keeper.errors import SwapReverts
+from keeper.pools.pool import Pool
+from keeper.types import Address
+
+
+class Valuation:
+    """
+    Values an amount at what the deepest pool between the token and WETH would pay for it now, its fee included; over
+    one other token where no pool is direct.
+    """
+
+    def __init__(self, pools: Iterable[Pool], weth: Address) -> None:
+        self._weth = weth
+        self._deepest = _deepest_by_pair(pools)
+        self._ways: dict[Address, list[tuple[Pool, Address, Address]] | None] = {weth: []}
+
+    def in_eth(self, token: Address, amount: int) -> int | None:
+        """
+        Return the worth of *amount* in wei, or None where no pool can tell.
+        """
+        way = self._way(token)
+        if way is None:
+            return None
+        for pool, token_in, token_out in way:
+            try:
+                amount = pool.amount_out(token_in, token_out, amount) if amount else 0
+            except SwapReverts:
+                return None
+        return amount
+
+    def _way(self, token: Address) -> list[tuple[Pool, Address, Address]] | None:
+        if token not in self._ways:
+            self._ways[token] = self._find(token)
+        return self._ways[token]
+
+    def _find(self, token: Address) -> list[tuple[Pool, Address, Address]] | None:
+        if direct := self._deepest.get((token, self._weth)):
+            return [(direct, token, self._weth)]
+        for (token_in, middle), first in self._deepest.items():
+            if token_in == token and (second := self._deepest.get((middle, self._weth))):
+                return [(first, token, middle), (second, middle, self._weth)]
+        return None
+
+
+def _deepest_by_pair(pools: Iterable[Pool]) -> Mapping[tuple[Address, Address], Pool]:
+    """The pool between two tokens whose price moves least per unit: the one with the most depth."""
+    deepest: dict[tuple[Address, Address], Pool] = {}
+    for pool in pools:
+        for token_in in pool.tokens:
+            for token_out in pool.tokens:
+                if token_in == token_out:
+                    continue
+                best = deepest.get((token_in, token_out))
+                if best is None or pool.depth(token_in, token_out) > best.depth(token_in, token_out):
+                    deepest[token_in, token_out] = pool
+    return deepest
