@@ -80,7 +80,8 @@ class Follower:
             ReorgError: The chain left the keeper's memory: the market must be read anew.
         """
         latest = await self._block("latest")
-        if latest.hash in self._ring:
+        oldest = next(iter(self._ring.values()))
+        if latest.hash in self._ring or latest.number < oldest.number:
             # A node behind a load balancer may answer with an older head: that is no reorganisation.
             return []
         return await self._advance(latest)
@@ -104,11 +105,11 @@ class Follower:
         missing = latest.number - self.head.number - 1
         between = [self.head.number + 1 + index for index in range(min(max(missing, 0), RING))]
         known = {block.hash: block for block in await self._many_blocks(between)}
-        branch = [latest]
+        branch, oldest = [latest], next(iter(self._ring.values()))
         while branch[-1].parent_hash not in self._ring:
             parent = branch[-1].parent_hash
-            if len(branch) > RING or branch[-1].number == 0:
-                raise ReorgError(f"block {latest.number} does not descend from any of the last {RING} blocks known")
+            if branch[-1].number <= oldest.number or len(branch) > RING:
+                raise ReorgError(f"block {latest.number} does not descend from any of the {len(self._ring)} blocks known")
             branch.append(known.get(parent) or await self._block(parent))
         return branch[::-1]
 

@@ -1,0 +1,68 @@
+"""
+A node in memory: it answers by method, with what the test put there, and can fail or fork on demand.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from keeper.errors import RpcError
+
+
+def header(number: int, branch: str = "a", parent: str | None = None, timestamp: int | None = None) -> dict[str, Any]:
+    return {
+        "number": hex(number),
+        "hash": block_hash(number, branch),
+        "parentHash": parent or block_hash(number - 1, branch),
+        "timestamp": hex(1_000 + number if timestamp is None else timestamp),
+        "baseFeePerGas": hex(20_000_000),
+    }
+
+
+def block_hash(number: int, branch: str = "a") -> str:
+    return "0x" + f"{branch}{number}".encode().hex().rjust(64, "0")
+
+
+class FakeNode:
+    """
+    Stands where an Rpc stands.
+
+    Attributes:
+        chain: Headers, oldest first.
+        logs: Logs by block hash.
+        answers: What any other method answers: a value, or a function of its parameters.
+        broken: Methods that fail as if the node were out of reach.
+    """
+
+    url = "http://fake"
+
+    def __init__(self) -> None:
+        self.chain: list[dict[str, Any]] = []
+        self.logs: dict[str, list[dict[str, Any]]] = {}
+        self.answers: dict[str, Any] = {}
+        self.broken: set[str] = set()
+        self.calls: Counter[str] = Counter()
+        self.sent: list[str] = []
+
+    async def __call__(self, method: str, *params: Any) -> Any:
+        self.calls[method] += 1
+        if method in self.broken:
+            raise RpcError(f"node is out of reach for {method}")
+        match method:
+            case "eth_getBlockByNumber":
+                return self._by_number(params[0])
+            case "eth_getBlockByHash":
+                return next((block for block in self.chain if block["hash"] == params[0]), None)
+            case "eth_getLogs":
+                return self.logs.get(params[0]["blockHash"], [])
+            case "eth_sendRawTransaction":
+                self.sent.append(params[0])
+        answer = self.answers.get(method)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer(*params) if isinstance(answer, Callable) else answer  # type: ignore[arg-type]
+
+    def _by_number(self, number: str) -> dict[str, Any] | None:
+        if number == "latest":
+            return self.chain[-1]
+        return next((block for block in self.chain if block["number"] == number), None)
