@@ -1,0 +1,110 @@
+from pathlib import Path
+
+import pytest
+
+from keeper.config import load_chain, load_settings, to_address
+from keeper.errors import ConfigError
+from keeper.redaction import redact, redact_url
+
+
+def test_chain__arbitrum__knows_its_tokens() -> None:
+    facts = load_chain("arbitrum")
+
+    assert facts.chain_id == 42161
+    assert facts.token("WETH") == facts.weth
+    assert facts.token_by_address[facts.weth].decimals == 18
+
+
+def test_chain__unknown__is_refused() -> None:
+    with pytest.raises(ConfigError, match="chain 'optimism' is unknown; known are arbitrum"):
+        load_chain("optimism")
+
+
+def test_token__unknown__is_refused() -> None:
+    with pytest.raises(ConfigError, match="token 'PEPE' is unknown on Arbitrum One"):
+        load_chain("arbitrum").token("PEPE")
+
+
+def test_settings__file__is_overridden_by_environment_and_by_what_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "keeper.toml"
+    file.write_text('rpc_url = "http://file"\nblocks = 1\nmax_hops = 2\n')
+    monkeypatch.setenv("KEEPER_BLOCKS", "2")
+
+    settings = load_settings(file, max_hops=3, dry_run=None)
+
+    assert (settings.blocks, settings.max_hops, settings.dry_run) == (2, 3, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("rpc_url = 'http://x'\nmin_profit = 3", "min_profit is not a known key"),
+        ("blocks = 3", "rpc_url is missing"),
+        ("rpc_url = 'http://x'\nmax_hops = 9", "max_hops"),
+        ("rpc_url = 'http://x'\ndeny_pools = ['0x12']", "not an address"),
+        ("rpc_url =", "not valid TOML"),
+    ],
+)
+def test_settings__wrong__are_refused_in_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
+    file = tmp_path / "keeper.toml"
+    file.write_text(text)
+
+    with pytest.raises(ConfigError, match=sentence) as refusal:
+        load_settings(file)
+
+    assert "\n" not in str(refusal.value)
+
+
+def test_settings__misspelt_variable__is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEEPER_MAX_BASE_FEE", "1")
+
+    with pytest.raises(ConfigError, match="KEEPER_MAX_BASE_FEE is not a setting"):
+        load_settings(rpc_url="http://x")
+
+
+def test_settings__shown__hide_the_url() -> None:
+    assert "KEY" not in repr(load_settings(rpc_url="http://node/KEY"))
+
+
+def test_settings__missing_file__is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_settings(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("text", ["0x12", "12" * 21, "0x" + "zz" * 20])
+def test_address__malformed__is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="address|invalid literal"):
+        to_address(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://127.0.0.1:8545", "http://127.0.0.1:8545"),
+        ("https://arb.example.com/v2/SECRET", "https://arb.example.com/..."),
+        ("https://user:pw@arb.example.com", "https://arb.example.com/..."),
+        ("wss://arb.example.com/ws?key=SECRET", "wss://arb.example.com/..."),
+    ],
+)
+def test_redact_url__keeps_host_only(url: str, shown: str) -> None:
+    assert redact_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cannot connect to https://arb.example.com/v2/SECRET, giving up",
+        "passphrase: SECRET",
+        "private_key=SECRET",
+        "Authorization: SECRET",
+    ],
+)
+def test_redact__text_with_secret__loses_it(text: str) -> None:
+    assert "SECRET" not in redact(text)
+
+
+def test_redact__ordinary_sentence__stays() -> None:
+    sentence = "token 'USDC' is unknown on Arbitrum One; known are WETH, ARB"
+    assert redact(sentence) == sentence

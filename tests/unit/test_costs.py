@@ -1,0 +1,70 @@
+from keeper.gas import GasPrices, l1_fee_wei, l1_gas, route_gas
+from keeper.lenders import Lender, fundings
+from keeper.pools.pool import PoolInfo
+from keeper.pools.uniswap_v2 import UniswapV2Pool
+from keeper.types import Address
+from keeper.valuation import Valuation
+
+WETH, USDC, DAI, LONELY = (Address("0x" + f"{n:02x}" * 20) for n in (1, 2, 3, 4))
+PRICES = GasPrices(base_fee_wei=20_000_000, tip_wei=0, l1_wei_per_unit=1_000_000, brotli_level=1)
+
+
+def pair(n: int, token0: Address, token1: Address, reserve0: int, reserve1: int) -> UniswapV2Pool:
+    address = Address("0x" + f"{0xA0 + n:02x}" * 20)
+    return UniswapV2Pool(PoolInfo("uniswap_v2", "sushi_v2", address, (token0, token1), 3_000), reserve0, reserve1)
+
+
+def test_l1_fee__bytes_that_compress__cost_less() -> None:
+    noise = bytes((index * 167 + 13) % 256 for index in range(256))
+
+    assert l1_fee_wei(bytes(256), PRICES) < l1_fee_wei(noise, PRICES)
+    assert l1_fee_wei(noise, PRICES) >= 16 * 256 * 1_000_000
+
+
+def test_l1_gas__is_the_fee_in_gas() -> None:
+    assert l1_gas(40_000_000, PRICES) == 2
+
+
+def test_route_gas__lender__costs_more() -> None:
+    families = ["uniswap_v3", "uniswap_v2"]
+    assert route_gas(families, "balancer_v2") > route_gas(families, "none") > 100_000
+
+
+def test_loan_fee__is_rounded_up() -> None:
+    assert Lender("aave_v3", WETH, 500).loan_fee(2_001) == 2
+    assert Lender("balancer_v2", WETH, 0).loan_fee(10**18) == 0
+
+
+def test_fundings__no_lender_first_then_the_cheapest_that_has_enough() -> None:
+    lenders = [
+        Lender("dear", DAI, 900, {WETH: 10**9}),
+        Lender("free", DAI, 0, {WETH: 10**9}),
+        Lender("empty", DAI, 0, {WETH: 1}),
+        Lender("forbidden", DAI, 0, {WETH: 10**9}),
+    ]
+
+    choices = fundings(WETH, 10**6, ["none", "dear", "free", "empty"], lenders)
+
+    assert choices == [("none", 0), ("free", 0), ("dear", 900)]
+
+
+def test_valuation__weth__is_itself() -> None:
+    assert Valuation([], WETH).in_eth(WETH, 5) == 5
+
+
+def test_valuation__two_pools__asks_the_deeper() -> None:
+    shallow, deep = pair(1, WETH, USDC, 10**6, 10**12), pair(2, WETH, USDC, 10**12, 3 * 10**15)
+
+    assert Valuation([shallow, deep], WETH).in_eth(USDC, 3_000_000) == deep.amount_out(USDC, WETH, 3_000_000)
+
+
+def test_valuation__no_direct_pool__goes_over_another_token() -> None:
+    direct, indirect = pair(1, WETH, USDC, 10**12, 3 * 10**15), pair(2, USDC, DAI, 10**12, 10**12)
+
+    worth = Valuation([direct, indirect], WETH).in_eth(DAI, 10**6)
+
+    assert worth == direct.amount_out(USDC, WETH, indirect.amount_out(DAI, USDC, 10**6))
+
+
+def test_valuation__no_pool__cannot_tell() -> None:
+    assert Valuation([pair(1, WETH, USDC, 10**12, 10**12)], WETH).in_eth(LONELY, 5) is None
