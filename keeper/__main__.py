@@ -7,8 +7,8 @@ import fcntl
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from eth_account.signers.local import LocalAccount
 from rich.console import Console
 
 from keeper import __version__
+from keeper.chain.heads import Heads, PolledHeads, SubscribedHeads
 from keeper.chain.rpc import Rpc
 from keeper.config import PASSPHRASE_VARIABLE, Settings, load_chain, load_settings
 from keeper.errors import ConfigError, KeeperError
@@ -51,7 +52,7 @@ async def _run(settings: Settings, account: LocalAccount, report: Path | None) -
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     facts = load_chain(settings.chain)
-    async with Rpc(settings.rpc_url.get_secret_value()) as rpc:
+    async with Rpc(settings.rpc_url.get_secret_value()) as rpc, _heads(settings) as heads:
         genesis_hash = await read_genesis(rpc, facts)
         deployment = Deployment.load(settings.state_dir / "deployment.json")
         await check_executor(rpc, deployment, facts.chain_id, genesis_hash)
@@ -60,7 +61,7 @@ async def _run(settings: Settings, account: LocalAccount, report: Path | None) -
         await check_operator(rpc, deployment.executor, signer.address)
         journal = Journal.open(settings.state_dir / "journal.sqlite", facts.chain_id, genesis_hash)
         screen = Screen(f"{facts.name}, executor {deployment.executor}", Console(stderr=True))
-        keeper = Keeper(rpc, settings, facts, deployment, signer, journal, screen)
+        keeper = Keeper(rpc, heads, settings, facts, deployment, signer, journal, screen)
         await check_profit_tokens(rpc, facts, deployment.executor, keeper.profit_tokens)
         screen.start()
         try:
@@ -74,6 +75,15 @@ async def _run(settings: Settings, account: LocalAccount, report: Path | None) -
         click.echo(summary(keeper.report, "when told to" if stop.is_set() else "as asked"))
         if report is not None:
             write_report(report, keeper.report.as_json(rpc.calls, keeper.cache))
+
+
+@asynccontextmanager
+async def _heads(settings: Settings) -> AsyncIterator[Heads]:
+    if settings.ws_url is None:
+        yield PolledHeads(settings.poll_seconds)
+    else:
+        async with SubscribedHeads(settings.ws_url.get_secret_value(), settings.poll_seconds) as heads:
+            yield heads
 
 
 @contextmanager

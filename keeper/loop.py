@@ -13,6 +13,7 @@ import structlog
 from keeper.abi import answer, call
 from keeper.chain.arbitrum import ArbosParameters, read_arbos
 from keeper.chain.follower import Follower, NewBlock, Unwound
+from keeper.chain.heads import Heads
 from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
 from keeper.config import ChainFacts, Settings
@@ -60,6 +61,7 @@ class Keeper:
     def __init__(
         self,
         rpc: Rpc,
+        heads: Heads,
         settings: Settings,
         facts: ChainFacts,
         deployment: Deployment,
@@ -68,6 +70,7 @@ class Keeper:
         screen: Screen,
     ) -> None:
         self._rpc = rpc
+        self._heads = heads
         self._settings = settings
         self._facts = facts
         self._deployment = deployment
@@ -91,8 +94,7 @@ class Keeper:
         """
         await self._begin()
         while not stop.is_set() and not self._finished:
-            await self._step(trading=True)
-            await _pause(stop, self._settings.poll_seconds)
+            await self._step(await self._heads.next(), trading=True)
         await self._drain()
         await self._note_treasury()
 
@@ -153,8 +155,7 @@ class Keeper:
     async def _drain(self) -> None:
         deadline = time.monotonic() + _DRAIN_SECONDS
         while self._transactions.in_flight and time.monotonic() < deadline:
-            await self._step(trading=False)
-            await asyncio.sleep(self._settings.poll_seconds)
+            await self._step(await self._heads.next(), trading=False)
         for entry in self._transactions.in_flight:
             _log.warning("transaction_left_open", hash=entry.transaction.hash, nonce=entry.transaction.nonce)
 
@@ -165,13 +166,13 @@ class Keeper:
 
     # ---------------------------------------------------------------- a step
 
-    async def _step(self, trading: bool) -> None:
+    async def _step(self, latest: Block | None, trading: bool) -> None:
         """
         Take in what the chain did since the last step. A node's failure costs time, never state.
         """
         try:
             with self._stage("fetch"):
-                news = await self._follower.news()
+                news = await self._follower.news(latest)
             for item in news:
                 await self._on_news(item, trading and item is news[-1])
         except ReorgError:
@@ -372,10 +373,3 @@ def _terms(settings: Settings, facts: ChainFacts) -> Terms:
 def _movements(new: NewBlock) -> frozenset[tuple[Address, int]]:
     """Which pools spoke in a block, and in which transaction of it."""
     return frozenset((Address(log["address"].lower()), int(log["transactionIndex"], 16)) for log in new.logs)
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return

@@ -41,7 +41,7 @@ ChainNews = NewBlock | Unwound
 
 class Follower:
     """
-    Polls one node.
+    Follows one node.
 
     Attributes:
         head: The last block that was told.
@@ -71,15 +71,18 @@ class Follower:
         self._remember(block)
         return block
 
-    async def news(self) -> list[ChainNews]:
+    async def news(self, latest: Block | None = None) -> list[ChainNews]:
         """
         Return what happened since the last call, oldest first; empty if nothing did.
+
+        Args:
+            latest: The node's latest block, if it is known already.
 
         Raises:
             RpcError: The node failed; nothing was lost, call again.
             ReorgError: The chain left the keeper's memory: the market must be read anew.
         """
-        latest = await self._block("latest")
+        latest = latest or await self._block("latest")
         oldest = next(iter(self._ring.values()))
         if latest.hash in self._ring or latest.number < oldest.number:
             # A node behind a load balancer may answer with an older head: that is no reorganisation.
@@ -109,7 +112,7 @@ class Follower:
         while branch[-1].parent_hash not in self._ring:
             parent = branch[-1].parent_hash
             if branch[-1].number <= oldest.number or len(branch) > RING:
-                raise ReorgError(f"block {latest.number} does not descend from any of the {len(self._ring)} blocks known")
+                raise ReorgError(f"block {latest.number} does not descend from the {len(self._ring)} blocks known")
             branch.append(known.get(parent) or await self._block(parent))
         return branch[::-1]
 

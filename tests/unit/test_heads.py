@@ -1,0 +1,84 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import Server, ServerConnection, serve
+
+from keeper.chain.heads import PolledHeads, SubscribedHeads
+from tests.fake_node import header
+
+
+class Publisher:
+    """A node's WebSocket that tells the heads put into its queue; None hangs up."""
+
+    def __init__(self) -> None:
+        self.heads: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        self.subscriptions = 0
+        self.offers_heads = True
+
+    async def __call__(self, socket: ServerConnection) -> None:
+        request = json.loads(await socket.recv())
+        assert (request["method"], request["params"]) == ("eth_subscribe", ["newHeads"])
+        self.subscriptions += 1
+        await socket.send(json.dumps({"id": 1, "result": "0x1"} if self.offers_heads else {"id": 1, "error": {}}))
+        while (head := await self.heads.get()) is not None:
+            await socket.send(json.dumps({"method": "eth_subscription", "params": {"result": head}}))
+
+
+@pytest.fixture
+def publisher() -> Publisher:
+    return Publisher()
+
+
+@pytest.fixture
+async def server(publisher: Publisher) -> AsyncIterator[Server]:
+    async with serve(publisher, "127.0.0.1", 0) as server:
+        yield server
+        publisher.heads.put_nowait(None)
+
+
+def url_of(server: Server) -> str:
+    return f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+
+
+async def first_told(heads: SubscribedHeads) -> int:
+    async with asyncio.timeout(10):
+        while True:
+            if (block := await heads.next()) is not None:
+                return block.number
+
+
+async def test_subscribed__head_is_told__is_returned(publisher: Publisher, server: Server) -> None:
+    publisher.heads.put_nowait(header(7))
+
+    async with SubscribedHeads(url_of(server), 0.01) as heads:
+        assert await first_told(heads) == 7
+
+
+async def test_subscribed__connection_lost__is_made_again(publisher: Publisher, server: Server) -> None:
+    async with SubscribedHeads(url_of(server), 0.01) as heads:
+        publisher.heads.put_nowait(header(7))
+        assert await first_told(heads) == 7
+        publisher.heads.put_nowait(None)
+        publisher.heads.put_nowait(header(8))
+
+        assert await first_told(heads) == 8
+    assert publisher.subscriptions == 2
+
+
+async def test_subscribed__nobody_there__lets_the_caller_look() -> None:
+    async with SubscribedHeads("ws://127.0.0.1:9", 0.001) as heads:
+        assert await heads.next() is None
+
+
+async def test_subscribed__node_without_heads__lets_the_caller_look(publisher: Publisher, server: Server) -> None:
+    publisher.offers_heads = False
+
+    async with SubscribedHeads(url_of(server), 0.001) as heads:
+        assert await heads.next() is None
+
+
+async def test_polled__after_its_time__says_look() -> None:
+    assert await PolledHeads(0.001).next() is None
