@@ -1,0 +1,74 @@
+# pragma version 0.4.3
+# pragma evm-version cancun
+"""
+@title Callback guard
+@license MIT
+@notice Who may call the executor back now, about what amount, and only once.
+@dev One transient word is both the guard and the re-entrancy lock:
+
+         0                                   idle: nobody runs
+         1                                   running: nobody may call back
+         amount (88 bits) | purpose (8) | caller (160)
+                                             running: `caller` may call back once, for this purpose and amount
+
+     The word is set immediately before each call that is answered by a callback and spent by that callback before it
+     does anything else, so that calls may nest but a permission is never valid twice. Transient storage outlives
+     `execute` (it lasts for the transaction), therefore `_leave` clears it.
+
+     The amount is bound by its low 88 bits. The callers are authentic pools and lenders; the binding is the second line
+     of defence.
+"""
+
+# What a callback is for, where it is not just to pay the hop of that number.
+LOAN: constant(uint256) = 255
+UNISWAP_V2_FLASH_SWAP: constant(uint256) = 254
+UNISWAP_V3_FLASH_SWAP: constant(uint256) = 253
+
+_RUNNING: constant(uint256) = 1
+_ADDRESS_MASK: constant(uint256) = 2**160 - 1
+_PURPOSE_MASK: constant(uint256) = 2**8 - 1
+_AMOUNT_MASK: constant(uint256) = 2**88 - 1
+
+# The permission, as above.
+_permission: transient(uint256)
+
+
+@internal
+def _enter():
+    """
+    @dev Throws while the executor is running.
+    """
+    assert self._permission == 0, "callback: executor is running"
+    self._permission = _RUNNING
+
+
+@internal
+def _leave():
+    """
+    @dev Throws if a permission was not used: a venue returned without calling back.
+    """
+    assert self._permission == _RUNNING, "callback: not delivered"
+    self._permission = 0
+
+
+@internal
+def _expect(caller: address, purpose: uint256, amount: uint256):
+    """
+    @dev Permits one callback.
+    @param purpose The hop that is to be paid, or one of the constants above.
+    @param amount What the callback must name.
+    """
+    self._permission = amount << 168 | purpose << 160 | convert(caller, uint256)
+
+
+@internal
+def _consume(amount: uint256) -> uint256:
+    """
+    @dev Throws unless `msg.sender` may call back about `amount`, then spends the permission.
+    @return The purpose that `_expect` was told.
+    """
+    permission: uint256 = self._permission
+    assert permission & _ADDRESS_MASK == convert(msg.sender, uint256), "callback: unexpected caller"
+    assert permission >> 168 == amount & _AMOUNT_MASK, "callback: unexpected amount"
+    self._permission = _RUNNING
+    return permission >> 160 & _PURPOSE_MASK

@@ -1,0 +1,82 @@
+# pragma version 0.4.3
+# pragma evm-version cancun
+"""
+@title A V3 pool that trades at one rate
+@dev Keeps the order of the real pool: send the output, call back, check the balance. The real bytecode is tested on the
+     localnet; this one is for what a real pool never does, and stands at a real pool's address (its code is placed).
+"""
+
+from ethereum.ercs import IERC20
+
+interface ICallback:
+    def uniswapV3SwapCallback(amount0_delta: int256, amount1_delta: int256, data: Bytes[32]): nonpayable
+    def pancakeV3SwapCallback(amount0_delta: int256, amount1_delta: int256, data: Bytes[32]): nonpayable
+
+
+token0: public(address)
+token1: public(address)
+sqrt_price_x96: uint160
+
+# token1 = token0 * numerator // denominator
+numerator: uint256
+denominator: uint256
+
+# At most so much input is consumed.
+depth: uint256
+
+is_pancake: bool
+unlocked: bool
+
+
+@external
+def initialize(token0: address, token1: address, numerator: uint256, denominator: uint256, is_pancake: bool):
+    self.token0 = token0
+    self.token1 = token1
+    self.numerator = numerator
+    self.denominator = denominator
+    self.sqrt_price_x96 = convert(isqrt((numerator << 96) // denominator) << 48, uint160)
+    self.depth = max_value(uint256)
+    self.is_pancake = is_pancake
+    self.unlocked = True
+
+
+@external
+def set_depth(depth: uint256):
+    self.depth = depth
+
+
+@external
+@view
+def slot0() -> (uint160, int24, uint16, uint16, uint16, uint8, bool):
+    return self.sqrt_price_x96, 0, 0, 1, 1, 0, self.unlocked
+
+
+@external
+def swap(
+    recipient: address, zero_for_one: bool, amount_specified: int256, sqrt_price_limit_x96: uint160, data: Bytes[1024]
+) -> (int256, int256):
+    assert self.unlocked, "LOK"
+    assert amount_specified > 0, "AS"
+    self.unlocked = False
+    amount_in: uint256 = min(convert(amount_specified, uint256), self.depth)
+    token_in: IERC20 = IERC20(self.token0)
+    token_out: IERC20 = IERC20(self.token1)
+    amount_out: uint256 = amount_in * self.numerator // self.denominator
+    if not zero_for_one:
+        token_in = IERC20(self.token1)
+        token_out = IERC20(self.token0)
+        amount_out = amount_in * self.denominator // self.numerator
+    assert extcall token_out.transfer(recipient, amount_out)
+    balance: uint256 = staticcall token_in.balanceOf(self)
+    delta0: int256 = convert(amount_in, int256)
+    delta1: int256 = -convert(amount_out, int256)
+    if not zero_for_one:
+        delta0 = -convert(amount_out, int256)
+        delta1 = convert(amount_in, int256)
+    if self.is_pancake:
+        extcall ICallback(msg.sender).pancakeV3SwapCallback(delta0, delta1, b"")
+    else:
+        extcall ICallback(msg.sender).uniswapV3SwapCallback(delta0, delta1, b"")
+    assert staticcall token_in.balanceOf(self) >= balance + amount_in, "IIA"
+    self.unlocked = True
+    return delta0, delta1
