@@ -1,0 +1,153 @@
+"""
+The command line: ``python -m localnet build | verify | run | stop | status``.
+"""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from localnet import artifacts, background, genesis, instance
+from localnet.background import State
+from localnet.errors import LocalnetError, NodeError
+from localnet.node import CHAIN_ID
+from localnet.paths import STATE_FILE
+from localnet.traders import Settings
+
+_DEFAULTS = Settings()
+
+_with = click.option(
+    "--with", "groups", multiple=True, type=click.Choice(artifacts.GROUPS), help="An optional group of protocols."
+)
+_state_file = click.option(
+    "--state-file", type=click.Path(path_type=Path, dir_okay=False), help="Where others find this localnet."
+)
+
+
+class _Group(click.Group):
+    """Turns expected failures into one sentence and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except LocalnetError as error:
+            click.echo(f"localnet: {error}", err=True)
+            sys.exit(1)
+
+
+@click.group(cls=_Group, help="An embedded Arbitrum One.")
+def cli() -> None:
+    logging.basicConfig(format="%(asctime)s %(name)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
+
+
+@cli.command(help="Generate the chain; immediate when nothing changed.")
+@_with
+def build(groups: tuple[str, ...]) -> None:
+    began = time.monotonic()
+    built = genesis.build(groups)
+    click.echo(f"{len(built.layout.pools)} pools in {built.path} ({time.monotonic() - began:.1f} s)")
+
+
+@cli.command(help="Run a localnet until it is interrupted.")
+@click.option("--port", default=8545, show_default=True, help="Of HTTP and WebSocket; 0 chooses a free one.")
+@click.option("--block-time", default=instance.BLOCK_SECONDS, show_default=True, help="Seconds from block to block.")
+@click.option("--automine", is_flag=True, help="Mine when a transaction waits, not on a schedule.")
+@click.option("--order", type=click.Choice(["fifo", "fees"]), default="fifo", show_default=True, help="Within a block.")
+@click.option("--no-traders", is_flag=True, help="Leave the market silent.")
+@click.option("--seed", default=_DEFAULTS.seed, show_default=True, help="Decides every trade.")
+@click.option("--trades-per-block", default=_DEFAULTS.trades_per_block, show_default=True, help="Their mean number.")
+@click.option("--trade-size", default=_DEFAULTS.median_usd, show_default=True, help="Their median in dollars.")
+@click.option("--trade-spread", default=_DEFAULTS.sigma, show_default=True, help="Sigma of the sizes' logarithm.")
+@click.option("--reversion", default=_DEFAULTS.reversion, show_default=True, help="Pull towards the first prices.")
+@click.option("--started-by", default="localnet run", help="Noted in the state file.")
+@click.option("--detach", is_flag=True, help="Run in the background and return when it is ready.")
+@_state_file
+@_with
+def run(detach: bool, state_file: Path | None, started_by: str, **options: Any) -> None:
+    if detach:
+        arguments = [*_options_as_given(), "--started-by", started_by]
+        state = background.detach(arguments, (state_file or STATE_FILE).absolute())
+        click.echo(f"localnet at {state.url}, process {state.pid}")
+        return
+    _run_here(state_file, started_by, **options)
+
+
+@cli.command(help="End the localnet that runs in the background.")
+@_state_file
+def stop(state_file: Path | None) -> None:
+    stopped = background.stop(state_file or STATE_FILE)
+    click.echo("localnet stopped" if stopped else "no localnet was running")
+
+
+@cli.command(help="Tell whether a localnet runs in the background.")
+@_state_file
+def status(state_file: Path | None) -> None:
+    state = background.read(state_file or STATE_FILE)
+    if state is None:
+        click.echo("no localnet is running")
+        sys.exit(1)
+    click.echo(f"localnet at {state.url}, process {state.pid}, genesis {state.genesis_hash}, by {state.started_by}")
+
+
+def _options_as_given() -> list[str]:
+    """Return the command line of a run without what detaching itself means."""
+    return [argument for argument in sys.argv[2:] if argument != "--detach"]
+
+
+def _run_here(state_file: Path | None, started_by: str, **options: Any) -> None:
+    stopping = threading.Event()
+
+    def stop_soon(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the shape of a signal handler
+        stopping.set()
+
+    signal.signal(signal.SIGINT, stop_soon)
+    signal.signal(signal.SIGTERM, stop_soon)
+    with _started(**options) as net:
+        state = State(os.getpid(), net.url, net.ws_url, CHAIN_ID, net.genesis_hash, started_by)
+        if state_file is not None:
+            state.write(state_file)
+        click.echo(f"localnet at {net.url}, genesis {net.genesis_hash}")
+        try:
+            while not stopping.wait(0.5):
+                if not net.running:
+                    raise NodeError("anvil ended by itself")
+        finally:
+            if state_file is not None:
+                state_file.unlink(missing_ok=True)
+    if net.traders is not None:
+        click.echo(f"{net.traders.counts.sent} trades sent, {net.traders.counts.failed} failed")
+
+
+def _started(
+    port: int,
+    block_time: float,
+    automine: bool,
+    order: Any,
+    no_traders: bool,
+    seed: int,
+    trades_per_block: float,
+    trade_size: float,
+    trade_spread: float,
+    reversion: float,
+    groups: tuple[str, ...],
+) -> instance.Localnet:
+    settings = Settings(seed, trades_per_block, trade_size, trade_spread, reversion)
+    return instance.start(
+        port,
+        automine=automine,
+        block_seconds=block_time,
+        traders=None if no_traders else settings,
+        order=order,
+        groups=groups,
+    )
+
+
+if __name__ == "__main__":
+    cli(prog_name="python -m localnet")

@@ -1,0 +1,191 @@
+"""
+Compiled contracts out of pinned npm packages.
+
+Only the members that pins.toml names are kept, in one normal form, whatever tool compiled them. Nothing is installed:
+the packages' own dependencies would be 661 MB, and none of them is needed to read a JSON file.
+"""
+
+import base64
+import functools
+import hashlib
+import json
+import re
+import subprocess
+import tarfile
+import tempfile
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localnet.abi import Abi
+from localnet.errors import ArtifactError
+from localnet.paths import CACHE, PACKAGE, program
+
+PINS = PACKAGE / "pins.toml"
+FOLDER = CACHE / "artifacts"
+
+#: Downloads that a group needs beyond the core.
+GROUPS = ("v4",)
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """
+    A pinned npm package.
+
+    Attributes:
+        sha512: Of the tarball, in base64, as npm's integrity field has it.
+        group: Empty for what every localnet needs.
+        members: Our name of an artifact -> its path in the tarball.
+    """
+
+    name: str
+    version: str
+    sha512: str
+    licence: str
+    members: Mapping[str, str]
+    group: str = ""
+
+    @property
+    def slug(self) -> str:
+        """The name that npm gives the tarball, without its suffix."""
+        return f"{self.name.removeprefix('@').replace('/', '-')}-{self.version}"
+
+    @property
+    def folder(self) -> Path:
+        """Where the members are kept; it exists only when it is complete."""
+        return FOLDER / self.slug
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """
+    A compiled contract.
+
+    Attributes:
+        creation: Creation code; 20-byte holes where libraries are linked.
+        runtime: Runtime code as the compiler gave it (immutables zero).
+        links: Library name -> offsets of its holes in the creation code.
+    """
+
+    abi: Abi
+    creation: bytes
+    runtime: bytes
+    links: Mapping[str, tuple[int, ...]]
+
+    def linked(self, libraries: Mapping[str, str]) -> bytes:
+        """Return the creation code with the addresses of *libraries* filled in."""
+        code = bytearray(self.creation)
+        for library, offsets in self.links.items():
+            for offset in offsets:
+                code[offset : offset + 20] = bytes.fromhex(libraries[library].removeprefix("0x"))
+        return bytes(code)
+
+
+@functools.cache
+def pinned() -> tuple[Package, ...]:
+    """Return every package in pins.toml."""
+    return tuple(Package(**entry) for entry in tomllib.loads(PINS.read_text())["package"])
+
+
+def fetch(groups: Iterable[str] = ()) -> None:
+    """
+    Download, check and unpack what is missing of the core and of *groups*.
+    """
+    wanted = {"", *groups}
+    missing = [package for package in pinned() if package.group in wanted and not package.folder.exists()]
+    if not missing:
+        return
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=FOLDER, prefix="tmp-") as name:
+        scratch = Path(name)
+        _download(missing, scratch)
+        for package in missing:
+            tarball = scratch / f"{package.slug}.tgz"
+            check(package, tarball)
+            _unpack(package, tarball, scratch / package.slug)
+            (scratch / package.slug).replace(package.folder)
+
+
+@functools.cache
+def load(name: str) -> Artifact:
+    """
+    Return the artifact that pins.toml calls *name*.
+    """
+    package = next(package for package in pinned() if name in package.members)
+    content = json.loads((package.folder / f"{name}.json").read_text())
+    return Artifact(
+        Abi(content["abi"]),
+        _code(content["creation"]),
+        _code(content["runtime"]),
+        {library: tuple(offsets) for library, offsets in content["links"].items()},
+    )
+
+
+def check(package: Package, tarball: Path) -> None:
+    """
+    Raise ArtifactError unless *tarball* is, byte for byte, the one that was pinned.
+    """
+    if not tarball.exists():
+        raise ArtifactError(f"npm did not deliver {package.name}@{package.version}")
+    found = base64.b64encode(hashlib.sha512(tarball.read_bytes()).digest()).decode()
+    if found != package.sha512:
+        raise ArtifactError(f"{package.name}@{package.version} is not what was pinned: its sha512 is {found}")
+
+
+def _download(packages: Iterable[Package], folder: Path) -> None:
+    npm = program("npm", "install Node 20 or newer")
+    specifiers = [f"{package.name}@{package.version}" for package in packages]
+    command = [npm, "pack", "--silent", "--pack-destination", str(folder), *specifiers]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = next((line for line in done.stderr.splitlines() if "npm error" in line), "no reason given")
+        raise ArtifactError(
+            f"npm could not download {', '.join(specifiers)}: {reason.removeprefix('npm error').strip()}"
+        )
+
+
+def _unpack(package: Package, tarball: Path, folder: Path) -> None:
+    folder.mkdir()
+    with tarfile.open(tarball) as archive:
+        for name, member in package.members.items():
+            file = archive.extractfile(f"package/{member}")
+            if file is None:
+                raise ArtifactError(f"{package.name}@{package.version} has no file {member}")
+            text = file.read().decode()
+            content = _normal_from_typescript(text) if member.endswith(".ts") else _normal(json.loads(text))
+            (folder / f"{name}.json").write_text(json.dumps(content))
+
+
+def _normal(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return what is used of an artifact of Hardhat, hardhat-deploy, Foundry, Truffle or Waffle, in one form.
+    """
+    creation = raw["evm"]["bytecode"] if "evm" in raw else raw["bytecode"]
+    runtime = raw["evm"].get("deployedBytecode") if "evm" in raw else raw.get("deployedBytecode")
+    nested = creation if isinstance(creation, dict) else raw
+    links: dict[str, list[int]] = {}
+    for libraries in (nested.get("linkReferences") or {}).values():
+        for library, places in libraries.items():
+            links.setdefault(library, []).extend(place["start"] for place in places)
+    return {"abi": raw["abi"], "creation": _hex(creation), "runtime": _hex(runtime), "links": links}
+
+
+def _normal_from_typescript(source: str) -> dict[str, Any]:
+    """
+    Return the creation code out of a TypeChain factory: its one long literal.
+    """
+    return {"abi": [], "creation": max(re.findall(r'"0x([0-9a-f]+)"', source), key=len), "runtime": "", "links": {}}
+
+
+def _hex(code: Any) -> str:
+    """Return *code* without the prefix that only some of the tools write."""
+    text: str = (code.get("object") if isinstance(code, dict) else code) or ""
+    return text.removeprefix("0x")
+
+
+def _code(text: str) -> bytes:
+    # Unlinked libraries are `__$..$__`, 40 characters that are no hex digits.
+    return bytes.fromhex(re.sub(r"__.{38}", "0" * 40, text))

@@ -1,0 +1,160 @@
+"""
+A running localnet, and how one is started.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from localnet import addresses, genesis, node, precompiles
+from localnet.layout import Layout
+from localnet.node import Node
+from localnet.rpc import Rpc
+from localnet.sequencer import Sequencer, mine
+from localnet.traders import Settings, Traders
+
+BLOCK_SECONDS = 0.25
+#: States that stay readable, as on a Nitro node with default settings.
+_HISTORY_BLOCKS = 128
+
+
+@dataclass(slots=True)
+class Localnet:
+    """
+    A running localnet; as a context manager it ends itself.
+
+    Attributes:
+        url: HTTP endpoint.
+        ws_url: WebSocket endpoint.
+        genesis_hash: Hash of block 0, which differs from start to start.
+        layout: What stands on it.
+        rpc: ``net.rpc("eth_blockNumber")``; for the thread that started the localnet.
+        sequencer: None when blocks are mined by hand.
+        traders: None without traders; with no sequencer they act by ``net.traders.step()``.
+    """
+
+    url: str
+    ws_url: str
+    genesis_hash: str
+    layout: Layout
+    rpc: Rpc
+    sequencer: Sequencer | None
+    traders: Traders | None
+    _node: Node
+    _scratch: Path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """Process id of anvil."""
+        return self._node.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the node, and its sequencer where there is one, are alive."""
+        return self._node.process.poll() is None and (self.sequencer is None or self.sequencer.running)
+
+    def mine(self, blocks: int = 1) -> None:
+        """Mine *blocks* blocks at the fee floor."""
+        for _ in range(blocks):
+            mine(self.rpc)
+
+    def deal(self, symbol: str, to: str, amount: int) -> None:
+        """Set the token balance of *to* to *amount* of the smallest units, at once and without a transaction."""
+        self.rpc("anvil_dealERC20", to, self.layout.tokens[symbol].address, hex(amount))
+
+    def set_l1_price(self, price_per_unit_wei: int) -> None:
+        """Set the price of a unit of L1 data."""
+        precompiles.set_l1_price(self.rpc, price_per_unit_wei)
+
+    def stop(self) -> None:
+        """End everything and wait until it is gone."""
+        if self.traders is not None:
+            self.traders.stop()
+        if self.sequencer is not None:
+            self.sequencer.stop()
+        self.rpc.close()
+        self._node.stop()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def start(
+    port: int = 0,
+    *,
+    sequencer: bool = True,
+    automine: bool = False,
+    block_seconds: float = BLOCK_SECONDS,
+    traders: Settings | None = None,
+    order: Literal["fifo", "fees"] = "fifo",
+    groups: Iterable[str] = (),
+) -> Localnet:
+    """
+    Start a localnet, generating its chain first where needed, and return when it answers.
+
+    Args:
+        port: 0 chooses a free one.
+        sequencer: False leaves mining to the caller.
+        automine: Mine when a transaction waits instead of every *block_seconds*.
+        traders: Settings of the noise traders; None for a silent market.
+        order: "fees" orders the transactions of a block by their tips, and ArbOwnerPublic says so.
+        groups: Optional protocols, see artifacts.GROUPS.
+    """
+    built = genesis.build(groups)
+    scratch = Path(tempfile.mkdtemp(prefix="localnet-"))
+    try:
+        running = node.start(port or node.free_port(), _arguments(built, scratch, order), scratch / "anvil.log")
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    rpc = Rpc(running.url)
+    net = Localnet(
+        url=running.url,
+        ws_url=running.url.replace("http", "ws", 1),
+        genesis_hash=rpc("eth_getBlockByNumber", "0x0", False)["hash"],
+        layout=built.layout,
+        rpc=rpc,
+        sequencer=Sequencer(running.url, None if automine else block_seconds) if sequencer else None,
+        traders=Traders(running.url, built.layout, traders, block_seconds) if traders else None,
+        _node=running,
+        _scratch=scratch,
+    )
+    _settle(net, order)
+    return net
+
+
+def _arguments(built: genesis.Genesis, scratch: Path, order: str) -> list[str]:
+    """
+    Write the genesis of this instance and return anvil's arguments for it.
+    """
+    # The coinbase of block 0 is drawn at random, and the time is the present: its hash identifies the instance.
+    own = scratch / "genesis.json"
+    own.write_text(f'{{"coinbase": "0x{os.urandom(20).hex()}", ' + built.path.read_text().removeprefix("{"))
+    clock = ["--timestamp", str(int(time.time()))]
+    memory = ["--prune-history", str(_HISTORY_BLOCKS)]
+    fees = ["--block-base-fee-per-gas", str(node.BASE_FEE_WEI), "--disable-min-priority-fee"]
+    return ["--init", str(own), "--no-mining", "--order", order, *clock, *memory, *fees]
+
+
+def _settle(net: Localnet, order: str) -> None:
+    net.rpc("anvil_setCoinbase", addresses.SEQUENCER)
+    net.rpc("evm_setTime", int(time.time()))
+    if order == "fees":
+        precompiles.set_collect_tips(net.rpc, True)
+    mine(net.rpc)
+    if net.sequencer is not None:
+        net.sequencer.start()
+        if net.traders is not None:
+            net.traders.start()

@@ -1,0 +1,85 @@
+"""
+The sequencer: a block every 250 ms at Arbitrum's fee floor, with the wall clock's timestamp.
+"""
+
+import logging
+import threading
+import time
+
+from localnet.errors import LocalnetError
+from localnet.node import BASE_FEE_WEI
+from localnet.rpc import Rpc
+
+_LOG = logging.getLogger(__name__)
+#: How often automine looks for waiting transactions.
+_POLL_SECONDS = 0.005
+
+
+def mine(rpc: Rpc) -> None:
+    """
+    Mine one block at the floor of the base fee.
+
+    anvil lowers the base fee of idle blocks without a floor, and a set value holds for one block: it is set before this
+    block in case somebody else mined the last one, and after it so that pending prices are right.
+    """
+    rpc("anvil_setNextBlockBaseFeePerGas", hex(BASE_FEE_WEI))
+    rpc("evm_mine")
+    rpc("anvil_setNextBlockBaseFeePerGas", hex(BASE_FEE_WEI))
+
+
+class Sequencer:
+    """
+    A thread that mines.
+
+    Args:
+        url: The node.
+        block_seconds: Time from block to block; None mines as soon as a transaction waits.
+    """
+
+    def __init__(self, url: str, block_seconds: float | None) -> None:
+        self._rpc = Rpc(url)
+        self._block_seconds = block_seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
+
+    @property
+    def running(self) -> bool:
+        """Whether blocks are being mined; False after the node has gone."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin to mine."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Mine no more, and return when the last block is done."""
+        self._stopping.set()
+        self._thread.join()
+        self._rpc.close()
+
+    def _run(self) -> None:
+        try:
+            if self._block_seconds is None:
+                self._mine_on_demand()
+            else:
+                self._mine_on_schedule(self._block_seconds)
+        except LocalnetError as error:
+            if not self._stopping.is_set():
+                _LOG.error("sequencer stopped: %s", error)
+
+    def _mine_on_schedule(self, block_seconds: float) -> None:
+        """
+        Mine at fixed moments, so that the average does not drift; moments missed in a stall are not made up for.
+        """
+        began = time.monotonic()
+        number = 0
+        while True:
+            number = max(number + 1, int((time.monotonic() - began) / block_seconds))
+            if self._stopping.wait(began + number * block_seconds - time.monotonic()):
+                return
+            mine(self._rpc)
+
+    def _mine_on_demand(self) -> None:
+        while not self._stopping.wait(_POLL_SECONDS):
+            if int(self._rpc("txpool_status")["pending"], 16):
+                mine(self._rpc)
