@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from localnet import artifacts, background, genesis, instance
+from localnet import artifacts, background, genesis, instance, verify
 from localnet.background import State
 from localnet.errors import LocalnetError, NodeError
 from localnet.node import CHAIN_ID
@@ -53,6 +53,14 @@ def build(groups: tuple[str, ...]) -> None:
     began = time.monotonic()
     built = genesis.build(groups)
     click.echo(f"{len(built.layout.pools)} pools in {built.path} ({time.monotonic() - began:.1f} s)")
+
+
+@cli.command(name="verify", help="Prove that the generated chain is what it claims to be.")
+@_with
+def verify_(groups: tuple[str, ...]) -> None:
+    checks = verify.verify(groups)
+    verify.require(checks)
+    click.echo(f"{len(checks)} checks passed")
 
 
 @cli.command(help="Run a localnet until it is interrupted.")

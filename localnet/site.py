@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from eth_utils.address import to_checksum_address
+
 from localnet import artifacts, compiler
 from localnet.abi import Abi
 from localnet.chain import Chain, Contract
@@ -67,4 +69,4 @@ class Site:
     ) -> None:
         """Record a pool for the layout file."""
         symbols = tuple(token.symbol for token in tokens)
-        self.pools.append(Pool(dex, family, address, symbols, fee_pips, depth, **extra))
+        self.pools.append(Pool(dex, family, to_checksum_address(address), symbols, fee_pips, depth, **extra))

@@ -5,13 +5,11 @@ PancakeSwap V3: the real factory and pools. No package ships its pool deployer, 
 from eth_abi.abi import encode
 
 from localnet import addresses, artifacts, universe
-from localnet.protocols.uniswap_v3 import positions, sqrt_price_x96, tick_at
+from localnet.protocols.uniswap_v3 import liquidity, positions, sqrt_price_x96, tick_at
 from localnet.site import Site
 
 #: ERC-5202: the init code follows these three bytes.
 _BLUEPRINT_PREAMBLE = bytes.fromhex("fe7100")
-
-_Q96 = 2**96
 
 
 def place(site: Site) -> None:
@@ -37,18 +35,6 @@ def place(site: Site) -> None:
         site.at(address, "PancakeV3Pool").send("initialize", price)
         with site.chain.together():
             for lower, upper, usd in positions(spec, tick_at(price)):
-                liquidity = _liquidity(price, lower, upper, token0.units(usd), token1.units(usd))
-                router.send("mint", address, lower, upper, liquidity)
+                amount = liquidity(price, lower, upper, token0.units(usd), token1.units(usd))
+                router.send("mint", address, lower, upper, amount)
         site.add_pool("pancake_v3", "uniswap_v3", address, [token0, token1], spec.fee_pips, spec.depth)
-
-
-def _liquidity(price: int, lower: int, upper: int, amount0: int, amount1: int) -> int:
-    """
-    Return the liquidity between two ticks that *amount0* and *amount1* pay for at *price*, a position manager's task.
-    """
-    low, high = (int(1.0001 ** (tick / 2) * _Q96) for tick in (lower, upper))
-    current = min(max(price, low), high)
-    most = 2**128 - 1
-    by_amount0 = amount0 * current * high // _Q96 // (high - current) if current < high else most
-    by_amount1 = amount1 * _Q96 // (current - low) if current > low else most
-    return min(by_amount0, by_amount1)

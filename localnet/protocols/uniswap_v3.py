@@ -18,6 +18,7 @@ TICK_SPACING = {100: 1, 500: 10, 3000: 60, 10000: 200}
 RANGES = ((60, 20), (600, 45), (6_000, 25), (60_000, 10))
 _LADDER_PERCENT = 20
 _MAX_TICK = 887_272
+_Q96 = 2**96
 
 
 def place(site: Site) -> None:
@@ -70,6 +71,18 @@ def positions(spec: V3Spec, tick: int) -> Iterator[tuple[int, int, int]]:
     for step in range(spec.ladder):
         lower = middle + (step - spec.ladder // 2) * spacing
         yield lower, lower + spacing, spec.depth * _LADDER_PERCENT // 100 // spec.ladder
+
+
+def liquidity(price: int, lower: int, upper: int, amount0: int, amount1: int) -> int:
+    """
+    Return the liquidity between two ticks that *amount0* and *amount1* pay for at *price*, a position manager's task.
+    """
+    low, high = (int(1.0001 ** (tick / 2) * _Q96) for tick in (lower, upper))
+    current = min(max(price, low), high)
+    most = 2**128 - 1
+    by_amount0 = amount0 * current * high // _Q96 // (high - current) if current < high else most
+    by_amount1 = amount1 * _Q96 // (current - low) if current > low else most
+    return min(by_amount0, by_amount1)
 
 
 def _lowest(spacing: int) -> int:
