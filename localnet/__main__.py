@@ -68,6 +68,7 @@ def verify_(groups: tuple[str, ...]) -> None:
 @click.option("--block-time", default=instance.BLOCK_SECONDS, show_default=True, help="Seconds from block to block.")
 @click.option("--automine", is_flag=True, help="Mine when a transaction waits, not on a schedule.")
 @click.option("--order", type=click.Choice(["fifo", "fees"]), default="fifo", show_default=True, help="Within a block.")
+@click.option("--like-production", is_flag=True, help="Show what a real Nitro node shows.")
 @click.option("--no-traders", is_flag=True, help="Leave the market silent.")
 @click.option("--seed", default=_DEFAULTS.seed, show_default=True, help="Decides every trade.")
 @click.option("--trades-per-block", default=_DEFAULTS.trades_per_block, show_default=True, help="Their mean number.")
@@ -138,6 +139,7 @@ def _started(
     block_time: float,
     automine: bool,
     order: Any,
+    like_production: bool,
     no_traders: bool,
     seed: int,
     trades_per_block: float,
@@ -153,6 +155,7 @@ def _started(
         block_seconds=block_time,
         traders=None if no_traders else settings,
         order=order,
+        like_production=like_production,
         groups=groups,
     )
 

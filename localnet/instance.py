@@ -6,13 +6,14 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from localnet import addresses, genesis, node, precompiles
+from localnet import addresses, genesis, node, precompiles, production
+from localnet.errors import NodeError
 from localnet.layout import Layout
 from localnet.node import Node
 from localnet.rpc import Rpc
@@ -34,7 +35,7 @@ class Localnet:
         ws_url: WebSocket endpoint.
         genesis_hash: Hash of block 0, which differs from start to start.
         layout: What stands on it.
-        rpc: ``net.rpc("eth_blockNumber")``; for the thread that started the localnet.
+        rpc: ``net.rpc("eth_blockNumber")``, always anvil itself; for the thread that started the localnet.
         sequencer: None when blocks are mined by hand.
         traders: None without traders; with no sequencer they act by ``net.traders.step()``.
     """
@@ -47,6 +48,7 @@ class Localnet:
     sequencer: Sequencer | None
     traders: Traders | None
     _node: Node
+    _shim: production.Shim | None
     _scratch: Path
 
     def __enter__(self) -> Self:
@@ -78,7 +80,15 @@ class Localnet:
 
     def set_l1_price(self, price_per_unit_wei: int) -> None:
         """Set the price of a unit of L1 data."""
-        precompiles.set_l1_price(self.rpc, price_per_unit_wei)
+        precompiles.set_l1_price(self.rpc, price_per_unit_wei, self._places)
+
+    def set_collect_tips(self, collect: bool) -> None:
+        """Set whether ArbOwnerPublic says that tips are collected; the order of transactions stays as it is."""
+        precompiles.set_collect_tips(self.rpc, collect, self._places)
+
+    @property
+    def _places(self) -> Mapping[str, str]:
+        return precompiles.VISIBLE if self._shim is None else precompiles.HIDDEN
 
     def stop(self) -> None:
         """End everything and wait until it is gone."""
@@ -86,6 +96,8 @@ class Localnet:
             self.traders.stop()
         if self.sequencer is not None:
             self.sequencer.stop()
+        if self._shim is not None:
+            self._shim.stop()
         self.rpc.close()
         self._node.stop()
         shutil.rmtree(self._scratch, ignore_errors=True)
@@ -99,6 +111,7 @@ def start(
     block_seconds: float = BLOCK_SECONDS,
     traders: Settings | None = None,
     order: Literal["fifo", "fees"] = "fifo",
+    like_production: bool = False,
     groups: Iterable[str] = (),
 ) -> Localnet:
     """
@@ -110,29 +123,44 @@ def start(
         automine: Mine when a transaction waits instead of every *block_seconds*.
         traders: Settings of the noise traders; None for a silent market.
         order: "fees" orders the transactions of a block by their tips, and ArbOwnerPublic says so.
+        like_production: Put the face of a Nitro node in front, see production.py.
         groups: Optional protocols, see artifacts.GROUPS.
     """
     built = genesis.build(groups)
     scratch = Path(tempfile.mkdtemp(prefix="localnet-"))
+    arguments = _arguments(built, scratch, order)
+    own_port = node.free_port() if like_production or port == 0 else port
     try:
-        running = node.start(port or node.free_port(), _arguments(built, scratch, order), scratch / "anvil.log")
+        running = node.start(own_port, arguments, scratch / "anvil.log")
+        shim = _disguise(port or node.free_port(), running) if like_production else None
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
     rpc = Rpc(running.url)
+    url = running.url if shim is None else shim.url
     net = Localnet(
-        url=running.url,
-        ws_url=running.url.replace("http", "ws", 1),
+        url=url,
+        ws_url=url.replace("http", "ws", 1),
         genesis_hash=rpc("eth_getBlockByNumber", "0x0", False)["hash"],
         layout=built.layout,
         rpc=rpc,
         sequencer=Sequencer(running.url, None if automine else block_seconds) if sequencer else None,
         traders=Traders(running.url, built.layout, traders, block_seconds) if traders else None,
         _node=running,
+        _shim=shim,
         _scratch=scratch,
     )
     _settle(net, order)
     return net
+
+
+def _disguise(port: int, running: Node) -> production.Shim:
+    try:
+        production.disguise(Rpc(running.url))
+        return production.Shim(port, running.url).start()
+    except OSError as error:
+        running.stop()
+        raise NodeError(f"port {port} is in use") from error
 
 
 def _arguments(built: genesis.Genesis, scratch: Path, order: str) -> list[str]:
@@ -152,7 +180,7 @@ def _settle(net: Localnet, order: str) -> None:
     net.rpc("anvil_setCoinbase", addresses.SEQUENCER)
     net.rpc("evm_setTime", int(time.time()))
     if order == "fees":
-        precompiles.set_collect_tips(net.rpc, True)
+        net.set_collect_tips(True)
     mine(net.rpc)
     if net.sequencer is not None:
         net.sequencer.start()

@@ -2,8 +2,8 @@
 Proof that a generated chain is what it claims to be.
 
 Facts of the real chain (facts.toml) are compared with what stands on the localnet: hashes of the pools' init code,
-addresses of pools and aTokens, the code of Multicall3 and of a Uniswap V3 pool. The other code hashes are those that the
-pinned packages gave when they were reviewed: they show that nothing changed since.
+addresses of pools and aTokens, the code of Multicall3 and of a Uniswap V3 pool. The other code hashes are those that
+the pinned packages gave when they were reviewed: they show that nothing changed since.
 """
 
 import tomllib
@@ -27,7 +27,7 @@ FACTS = PACKAGE / "facts.toml"
 #: Stand-ins whose calls must look like those of the precompiles.
 _INTERFACES = {name: f"{name.removesuffix('Interface')}Interface" for name in precompiles.VISIBLE}
 _INTERFACES["NodeInterface"] = "NodeInterfaceInterface"
-#: Since ArbOS 60, and in no package yet; as in OffchainLabs/nitro-precompile-interfaces.
+#: Since ArbOS 60: later than the newest package of the interfaces.
 _YOUNGER = {("getCollectTips()", ("bool",))}
 _NO_LIMIT = 0
 
