@@ -62,7 +62,7 @@ async def _run(settings: Settings, account: LocalAccount, report: Path | None) -
         journal = Journal.open(settings.state_dir / "journal.sqlite", facts.chain_id, genesis_hash)
         screen = Screen(f"{facts.name}, executor {deployment.executor}", Console(stderr=True))
         keeper = Keeper(rpc, heads, settings, facts, deployment, signer, journal, screen)
-        await check_profit_tokens(rpc, facts, deployment.executor, keeper.profit_tokens)
+        check_profit_tokens(deployment, facts, keeper.profit_tokens)
         screen.start()
         try:
             await keeper.run(stop)

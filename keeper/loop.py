@@ -134,7 +134,14 @@ class Keeper:
             self._settings.patience_blocks,
         )
         self._trader = Trader(
-            self._rpc, self._settings, self._facts, self._deployment.executor, self._signer, nonces, self._transactions
+            self._rpc,
+            self._settings,
+            self._facts,
+            self._deployment.executor,
+            self._deployment.profit_tokens,
+            self._signer,
+            nonces,
+            self._transactions,
         )
         await self._look_at_slow_things()
         self._treasury_before = await self._treasury()
@@ -258,7 +265,7 @@ class Keeper:
         self._hot.clear()
         while untried and not self._transactions.in_flight:
             opportunity = untried.pop(0)
-            outcome = await self._trader.trade(opportunity, self.market.infos, block, prices, self._stage)
+            outcome = await self._trader.trade(opportunity, self.market, prices, self._stage)
             self._record(opportunity, block, outcome)
         self._hot = {address for opportunity in untried for address in opportunity.pools}
         if self._transactions.in_flight:

@@ -4,11 +4,16 @@ A cycle that pays: sized, funded, with all its costs and its net profit.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import exp
 
 from keeper.gas import GasPrices, route_gas
 from keeper.lenders import Lender, fundings
 from keeper.market import Market
-from keeper.pools.pool import Pool
+from keeper.math.tick_math import MAX_SQRT_RATIO
+from keeper.plan import Funding, Guard, Hop, Route
+from keeper.pools.pool import Pool, PoolInfo
+from keeper.pools.uniswap_v2 import UniswapV2Pool
+from keeper.pools.uniswap_v3 import UniswapV3Pool
 from keeper.routes.graph import Graph
 from keeper.routes.search import Cycle, search
 from keeper.routes.sizing import Sized, size
@@ -32,6 +37,7 @@ class Opportunity:
         fallbacks: Other ways to fund it that pay too, the next best first.
         gas: L2 gas that it takes, estimated.
         gas_cost_wei: L2 gas and L1 data.
+        log_rate: Logarithm of what an infinitely small amount multiplies by: how far prices may move against it.
     """
 
     route: Sized
@@ -41,6 +47,7 @@ class Opportunity:
     fallbacks: tuple[str, ...]
     gas: int
     gas_cost_wei: int
+    log_rate: float
 
     @property
     def token(self) -> Address:
@@ -134,7 +141,7 @@ def _evaluate(
         gas = route_gas(families, lender)
         cost_wei = gas * prices.gas_price_wei + l1_wei
         if worth_wei is not None and worth_wei - cost_wei >= max(terms.min_profit_wei, 1):
-            funded.append(Opportunity(route, gain, worth_wei, lender, (), gas, cost_wei))
+            funded.append(Opportunity(route, gain, worth_wei, lender, (), gas, cost_wei, cycle.log_rate))
     return _best_funded(funded)
 
 
@@ -143,3 +150,48 @@ def _best_funded(funded: list[Opportunity]) -> Opportunity | None:
         return None
     best, *others = sorted(funded, key=lambda opportunity: -opportunity.profit_wei)
     return replace(best, fallbacks=tuple(other.funding for other in others))
+
+
+def plan_route(
+    opportunity: Opportunity, first: Pool, infos: Mapping[Address, PoolInfo], funding: str, min_gain: int
+) -> Route:
+    """
+    Return the route as the executor's program has it.
+
+    Args:
+        first: The pool of the first hop as of the head: its state is what the guard is set around.
+        min_gain: Below it the executor reverts.
+    """
+    hops = tuple(
+        Hop(
+            dex=infos[edge.pool].dex,
+            pool=edge.pool,
+            token_in=edge.token_in,
+            token_out=edge.token_out,
+            fee_pips=infos[edge.pool].fee_pips,
+            zero_for_one=edge.token_in < edge.token_out,
+        )
+        for edge in opportunity.route.edges
+    )
+    guard = _guard(first, hops[0].zero_for_one, opportunity.log_rate)
+    return Route(hops, Funding(funding), opportunity.route.amounts[0], min_gain, guard)
+
+
+def _guard(first: Pool, zero_for_one: bool, log_rate: float) -> Guard | None:
+    """
+    Bounds beyond which the first pool alone would have used up the whole edge: there the race is lost.
+
+    Only the side that moves against the route is bound. A price moves with the square of what is guarded: hence half.
+    """
+    room = exp(log_rate / 2)
+    match first:
+        case UniswapV3Pool():
+            if zero_for_one:
+                return Guard(int(first.sqrt_price_x96 / room), MAX_SQRT_RATIO)
+            return Guard(0, min(int(first.sqrt_price_x96 * room), MAX_SQRT_RATIO))
+        case UniswapV2Pool():
+            if zero_for_one:
+                return Guard(0, int(first.reserve0 * room))
+            return Guard(int(first.reserve0 / room), (1 << 112) - 1)
+        case _:
+            return None

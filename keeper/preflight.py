@@ -24,6 +24,9 @@ from keeper.types import Address, Hash
 class Deployment:
     """
     Where the executor is and what it must be: the record that its deployment wrote.
+
+    Attributes:
+        profit_tokens: What a route may start from, in the executor's own order.
     """
 
     chain_id: int
@@ -31,6 +34,7 @@ class Deployment:
     executor: Address
     code_hash: Hash
     treasury: Address
+    profit_tokens: tuple[Address, ...]
 
     @classmethod
     def load(cls, path: Path) -> "Deployment":
@@ -46,6 +50,7 @@ class Deployment:
                 Address(record["executor"].lower()),
                 Hash(record["code_hash"].lower()),
                 Address(record["treasury"].lower()),
+                tuple(Address(token.lower()) for token in record["profit_tokens"]),
             )
         except OSError:
             raise ConfigError(f"no deployment record {path}: deploy the executor first (ape run deploy)") from None
@@ -115,16 +120,17 @@ async def check_operator(rpc: Rpc, executor: Address, operator: Address) -> None
         raise ConfigError(f"operator {operator} has no ETH to pay gas with")
 
 
-async def check_profit_tokens(rpc: Rpc, facts: ChainFacts, executor: Address, tokens: Iterable[Address]) -> None:
+def check_profit_tokens(deployment: Deployment, facts: ChainFacts, tokens: Iterable[Address]) -> None:
     """
     Raises:
         ConfigError: The executor does not take profit in one of them.
     """
-    listed = await _ask(rpc, executor, "profit_tokens()", "address[]")
     for token in tokens:
-        if token not in listed:
+        if token not in deployment.profit_tokens:
             symbol = facts.token_by_address[token].symbol
-            raise ConfigError(f"executor {executor} does not take profit in {symbol}; leave it out of profit_tokens")
+            raise ConfigError(
+                f"executor {deployment.executor} does not take profit in {symbol}: leave it out of profit_tokens"
+            )
 
 
 async def _check_code(rpc: Rpc, address: Address, what: str) -> None:

@@ -71,6 +71,13 @@ class Roles:
             raise DeploymentError(f"a role or profit token is not an address: {asdict(self)}") from None
 
 
+def rehearsal_roles(payer: str, treasury: str, profit_tokens: tuple[str, ...]) -> Roles:
+    """
+    Return the roles where nothing is worth anything: whoever pays is owner, guardian and operator.
+    """
+    return Roles(payer, payer, treasury, profit_tokens, (payer,))
+
+
 @dataclass(frozen=True, slots=True)
 class Artifact:
     """

@@ -5,25 +5,16 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from eth_account.signers.local import LocalAccount
-
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 # Nothing has to be activated: the checkout's own anvil and compiler come first.
 os.environ["PATH"] = os.pathsep.join(
     [str(ROOT / "node_modules" / ".bin"), str(Path(sys.executable).parent), os.environ.get("PATH", "")]
 )
-
-#: Where the public test accounts may pay and hold roles: nothing there is worth anything.
-_REHEARSALS = ("localnet", "local")
 
 
 @click.command(short_help="Deploy the executor")
@@ -52,91 +43,28 @@ def cli(
     """
     Deploy the executor, verify it, and write the deployment record.
     """
-    # Ape imports every script at every run: what is heavy waits until this one is chosen.
-    from _deployment import Roles, deploy
-
+    # Ape imports every script at every run, and drops the checkout from the path again: imports wait until here.
+    sys.path.insert(0, str(ROOT))
     from keeper.config import load_chain
     from keeper.errors import KeeperError
+    from keeper.redaction import redact
+    from scripts._deployment import deploy, rehearsal_roles
+    from scripts._network import account, connect, public_account
 
     try:
         facts = load_chain(chain)
-        with _node(network) as (url, label):
-            rehearsal = _is_rehearsal(label)
-            account = _account(alias, rehearsal)
-            if not rehearsal and not (treasury and operators):
+        with connect(network) as found:
+            payer = account(alias, found)
+            if not found.rehearsal and not (treasury and operators):
                 raise KeeperError("--treasury and --operator must be given on a network that is no rehearsal")
-            owner = owner or account.address
-            roles = Roles(
-                owner=owner,
-                guardian=guardian or owner,
-                treasury=treasury or _public(9).address,
-                profit_tokens=tuple(facts.token(symbol) for symbol in facts.profit_tokens),
-                operators=operators or (account.address,),
-            )
-            path = deploy(url, account, roles, label, record)
+            profit_tokens = tuple(facts.token(symbol) for symbol in facts.profit_tokens)
+            roles = rehearsal_roles(payer.address, treasury or public_account(9).address, profit_tokens)
+            owner = owner or roles.owner
+            roles = replace(roles, owner=owner, guardian=guardian or owner, operators=operators or roles.operators)
+            path = deploy(found.url, payer, roles, found.label, record)
     except KeeperError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(redact(str(error))) from None
     _report(path, network)
-
-
-@contextmanager
-def _node(network: str | None) -> Iterator[tuple[str, str]]:
-    """
-    Yield a node's HTTP endpoint and its network's label, while the node runs.
-    """
-    from ape import networks
-    from ape.exceptions import ApeException
-
-    from keeper.errors import KeeperError
-    from localnet import background
-    from localnet.paths import STATE_FILE
-
-    if network is None:
-        state = background.read(STATE_FILE)
-        if state is None:
-            raise KeeperError("no localnet is running: start one (python -m localnet run --detach) or give --network")
-        yield state.url, "localnet"
-        return
-    try:
-        with networks.parse_network_choice(network) as provider:
-            yield provider.http_uri, provider.network.name
-    except ApeException as error:
-        raise KeeperError(f"network {network}: {str(error).splitlines()[0]}") from None
-
-
-def _is_rehearsal(label: str) -> bool:
-    return label in _REHEARSALS or label.endswith("-fork")
-
-
-def _account(alias: str | None, rehearsal: bool) -> "LocalAccount":
-    """
-    Return the account that pays; its passphrase comes from the environment or, at a terminal, is asked for.
-    """
-    from ape import config
-
-    from keeper.errors import KeeperError
-    from keeper.execution.signer import open_keystore
-
-    if alias is None:
-        if not rehearsal:
-            raise KeeperError("--account must be given on a network that is no rehearsal")
-        return _public(0)
-    path = config.DATA_FOLDER / "accounts" / f"{alias}.json"
-    if not path.is_file():
-        raise KeeperError(f"there is no Ape account {alias}: ape accounts import {alias}")
-    variable = f"APE_ACCOUNTS_{alias}_PASSPHRASE"
-    passphrase = os.environ.get(variable)
-    if passphrase is None:
-        if not sys.stdin.isatty():
-            raise KeeperError(f"account {alias} is locked: set {variable}")
-        passphrase = click.prompt(f"Passphrase of {alias}", hide_input=True)
-    return open_keystore(path, passphrase)
-
-
-def _public(number: int) -> "LocalAccount":
-    from localnet import accounts
-
-    return accounts.public(number)
 
 
 def _report(path: Path, network: str | None) -> None:

@@ -3,7 +3,7 @@ From an opportunity to a transaction in flight: fund, plan, simulate, sign, writ
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from keeper.chain.rpc import Rpc
@@ -15,9 +15,9 @@ from keeper.execution.submission import Submission
 from keeper.execution.transactions import Transactions
 from keeper.gas import GasPrices, l1_fee_wei, l1_gas
 from keeper.journal import SignedTransaction
+from keeper.market import Market
 from keeper.opportunity import Opportunity, plan_route
-from keeper.plan import encode
-from keeper.pools.pool import PoolInfo
+from keeper.plan import Plan, encode
 from keeper.types import Address, Block
 
 Stage = Callable[[str], AbstractContextManager[None]]
@@ -40,14 +40,20 @@ class Trader:
         settings: Settings,
         facts: ChainFacts,
         executor: Address,
+        profit_tokens: tuple[Address, ...],
         signer: Signer,
         nonces: NonceManager,
         transactions: Transactions,
     ) -> None:
+        """
+        Args:
+            profit_tokens: The executor's own list, in its order.
+        """
         self._rpc = rpc
         self._settings = settings
         self._chain_id = facts.chain_id
         self._executor = executor
+        self._profit_tokens = profit_tokens
         self._signer = signer
         self._nonces = nonces
         self._transactions = transactions
@@ -55,8 +61,7 @@ class Trader:
     async def trade(
         self,
         opportunity: Opportunity,
-        infos: Mapping[Address, PoolInfo],
-        block: Block,
+        market: Market,
         prices: GasPrices,
         stage: Stage,
     ) -> str:
@@ -66,6 +71,7 @@ class Trader:
         Returns:
             ``sent``, or why it was not: a word or two, and after a colon what was seen.
         """
+        block = market.head
         if block.base_fee_wei > self._settings.max_base_fee_wei:
             return "base fee above cap"
         refusal = "no funding"
@@ -73,7 +79,9 @@ class Trader:
             deadline = block.timestamp + self._settings.deadline_seconds
             min_gain = self._min_gain(opportunity)
             with stage("plan"):
-                calldata = encode(plan_route(opportunity, infos, funding, min_gain, deadline))
+                first = market.pool(opportunity.pools[0])
+                route = plan_route(opportunity, first, market.infos, funding, min_gain)
+                calldata = encode(Plan((route,), deadline, self._profit_tokens))
             with stage("simulate"):
                 gas, refusal = await self._simulate(calldata)
             if not gas:
