@@ -181,6 +181,7 @@ class Keeper:
             with self._stage("fetch"):
                 news = await self._follower.news(latest)
             for item in news:
+                self.report.blocks += trading and isinstance(item, NewBlock)
                 await self._on_news(item, trading and item is news[-1])
         except ReorgError:
             await self._resync()
@@ -214,7 +215,6 @@ class Keeper:
             self._update_graph(changed)
         self._hot |= changed
         self._movements.append((new.block.number, _movements(new)))
-        self.report.blocks += 1
         self.report.events += len(events)
 
     def _unwind(self, head: Block) -> None:
