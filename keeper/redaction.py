@@ -4,9 +4,10 @@ What must never be shown: keys inside RPC URLs, private keys, passphrases.
 
 import re
 
-_URL = re.compile(r"\b(?P<scheme>https?|wss?)://[^\s'\"<>]+")
+_URL = re.compile(r"\b(?:https?|wss?)://[^\s'\"<>]*[^\s'\"<>:.,;)]")
 _KEY = re.compile(
-    r"(?i)\b(?P<name>(?:private|api)[_ -]?key|passphrase|password|secret|authorization)(?P<gap>\W{1,4})[^\s,;'\"}]+"
+    r"(?i)\b(?P<name>(?:private|api)[_ -]?key|passphrase|password|secret|authorization)(?P<gap>\W{0,2}[:=]\s*\W?)"
+    r"(?:Bearer |Basic )?[^\s,;'\"}]+"
 )
 _HOST = re.compile(r"^(?P<scheme>\w+)://(?:[^@/]*@)?(?P<host>[^/:?#]+)(?P<port>:\d+)?")
 

@@ -131,7 +131,7 @@ def _ape(network: str) -> Iterator[Network]:
             ws_url = url.replace("http", "ws", 1) if connected.network.is_fork else None
             yield Network(url, ws_url, connected.network.name)
     except ApeException as error:
-        raise KeeperError(f"network {network}: {error}") from None
+        raise KeeperError(f"network {network}: {str(error).splitlines()[0]}") from None
 
 
 @contextmanager

@@ -98,13 +98,21 @@ def test_redact_url__keeps_host_only(url: str, shown: str) -> None:
         "cannot connect to https://arb.example.com/v2/SECRET, giving up",
         "passphrase: SECRET",
         "private_key=SECRET",
-        "Authorization: SECRET",
+        "Authorization: Bearer SECRET",
+        '{"api_key": "SECRET"}',
     ],
 )
 def test_redact__text_with_secret__loses_it(text: str) -> None:
     assert "SECRET" not in redact(text)
 
 
-def test_redact__ordinary_sentence__stays() -> None:
-    sentence = "token 'USDC' is unknown on Arbitrum One; known are WETH, ARB"
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "token 'USDC' is unknown on Arbitrum One; known are WETH, ARB",
+        "wrong passphrase for key file hot.json",
+        "node http://127.0.0.1:8545: no answer",
+    ],
+)
+def test_redact__ordinary_sentence__stays(sentence: str) -> None:
     assert redact(sentence) == sentence
