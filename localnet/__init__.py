@@ -1,11 +1,11 @@
 """
 An embedded Arbitrum One: anvil with the protocols' real bytecode at their real addresses.
 
-    with localnet.start(traders=localnet.Settings(seed=7)) as net:
+    with localnet.start(traders=localnet.TraderSettings(seed=7)) as net:
         net.rpc("eth_blockNumber")
 """
 
 from localnet.instance import Localnet, start
-from localnet.traders import Settings
+from localnet.traders import TraderSettings
 
-__all__ = ["Localnet", "Settings", "start"]
+__all__ = ["Localnet", "TraderSettings", "start"]

@@ -19,9 +19,9 @@ from localnet.background import State
 from localnet.errors import LocalnetError, NodeError
 from localnet.node import CHAIN_ID
 from localnet.paths import STATE_FILE
-from localnet.traders import Settings
+from localnet.traders import TraderSettings
 
-_DEFAULTS = Settings()
+_DEFAULTS = TraderSettings()
 
 _with = click.option(
     "--with", "groups", multiple=True, type=click.Choice(artifacts.GROUPS), help="An optional group of protocols."
@@ -148,7 +148,7 @@ def _started(
     reversion: float,
     groups: tuple[str, ...],
 ) -> instance.Localnet:
-    settings = Settings(seed, trades_per_block, trade_size, trade_spread, reversion)
+    settings = TraderSettings(seed, trades_per_block, trade_size, trade_spread, reversion)
     return instance.start(
         port,
         automine=automine,

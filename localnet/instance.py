@@ -18,7 +18,7 @@ from localnet.layout import Layout
 from localnet.node import Node
 from localnet.rpc import Rpc
 from localnet.sequencer import Sequencer, mine
-from localnet.traders import Settings, Traders
+from localnet.traders import Traders, TraderSettings
 
 BLOCK_SECONDS = 0.25
 #: States that stay readable, as on a Nitro node with default settings.
@@ -109,7 +109,7 @@ def start(
     sequencer: bool = True,
     automine: bool = False,
     block_seconds: float = BLOCK_SECONDS,
-    traders: Settings | None = None,
+    traders: TraderSettings | None = None,
     order: Literal["fifo", "fees"] = "fifo",
     like_production: bool = False,
     groups: Iterable[str] = (),
@@ -121,7 +121,7 @@ def start(
         port: 0 chooses a free one.
         sequencer: False leaves mining to the caller.
         automine: Mine when a transaction waits instead of every *block_seconds*.
-        traders: Settings of the noise traders; None for a silent market.
+        traders: TraderSettings of the noise traders; None for a silent market.
         order: "fees" orders the transactions of a block by their tips, and ArbOwnerPublic says so.
         like_production: Put the face of a Nitro node in front, see production.py.
         groups: Optional protocols, see artifacts.GROUPS.

@@ -33,7 +33,7 @@ _MAX_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class TraderSettings:
     """
     How lively and how rough the market is.
 
@@ -48,7 +48,7 @@ class Settings:
 
     seed: int = 1
     trades_per_block: float = 2.0
-    median_usd: float = 4_000
+    median_usd: float = 3_000
     sigma: float = 1.3
     reversion: float = 0.5
 
@@ -69,7 +69,7 @@ class Noise:
     The decisions of all traders, block after block.
     """
 
-    def __init__(self, layout: Layout, settings: Settings) -> None:
+    def __init__(self, layout: Layout, settings: TraderSettings) -> None:
         self._layout = layout
         self._settings = settings
         self._random = random.Random(settings.seed)
@@ -134,7 +134,7 @@ class Traders:
         counts: How many trades were sent, and how many the node did not accept.
     """
 
-    def __init__(self, url: str, layout: Layout, settings: Settings, block_seconds: float) -> None:
+    def __init__(self, url: str, layout: Layout, settings: TraderSettings, block_seconds: float) -> None:
         self.counts = Counts()
         self._rpc = Rpc(url)
         self._layout = layout

@@ -40,13 +40,20 @@ class Check:
     found: str | None = None
 
 
-def verify(groups: tuple[str, ...] = (), facts: Mapping[str, Any] | None = None) -> list[Check]:
+def verify(groups: tuple[str, ...] = ()) -> list[Check]:
     """
     Return every check of a newly started chain.
     """
-    known = tomllib.loads(FACTS.read_text()) if facts is None else facts
     with instance.start(sequencer=False, groups=groups) as net:
-        return [check for part in _PARTS for check in part(net, known)]
+        return examine(net)
+
+
+def examine(net: Localnet) -> list[Check]:
+    """
+    Return every check of the chain of *net*, which must not have been traded on.
+    """
+    facts = tomllib.loads(FACTS.read_text())
+    return [check for part in _PARTS for check in part(net, facts)]
 
 
 def require(checks: list[Check]) -> None:
