@@ -171,23 +171,21 @@ def _v3_initialize(log: Log) -> V3Initialize:
     return V3Initialize(log["address"].lower(), _fits(_uint(sqrt_price_x96), 160), _int24(tick))
 
 
-def _v3_swap(log: Log) -> V3Swap:
-    return _v3_swapped(log, *_words(log, 3, 5))
+def _v3_swap(log: Log, words: int = 5) -> V3Swap:
+    amount0, amount1, sqrt_price_x96, liquidity, tick = _words(log, 3, words)[:5]
+    return V3Swap(
+        log["address"].lower(),
+        _uint(amount0, signed=True),
+        _uint(amount1, signed=True),
+        _fits(_uint(sqrt_price_x96), 160),
+        _fits(_uint(liquidity), 128),
+        _int24(tick),
+    )
 
 
 def _pancake_v3_swap(log: Log) -> V3Swap:
-    return _v3_swapped(log, *_words(log, 3, 7)[:5])
-
-
-def _v3_swapped(
-    log: Log, amount0: bytes, amount1: bytes, sqrt_price_x96: bytes, liquidity: bytes, tick: bytes
-) -> V3Swap:
-    price, active = _uint(sqrt_price_x96), _uint(liquidity)
-    if price >> 160 or active >> 128:
-        raise ValueError("the price exceeds uint160 or the liquidity uint128")
-    return V3Swap(
-        log["address"].lower(), _uint(amount0, signed=True), _uint(amount1, signed=True), price, active, _int24(tick)
-    )
+    """As Uniswap's, and the protocol's part of the fee in two more words."""
+    return _v3_swap(log, 7)
 
 
 def _v3_mint(log: Log) -> V3Mint:

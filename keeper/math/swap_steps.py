@@ -8,8 +8,8 @@ partial step.
 """
 
 from bisect import bisect_left
-from dataclasses import dataclass
 from operator import neg
+from typing import NamedTuple
 
 from keeper.errors import SwapReverts
 from keeper.math.full_math import mul_div_rounding_up
@@ -32,9 +32,10 @@ from keeper.math.tick_math import (
     get_tick_at_sqrt_ratio,
 )
 
+_MAX_UINT128 = (1 << 128) - 1
 
-@dataclass(frozen=True, slots=True)
-class Swapped:
+
+class Swapped(NamedTuple):
     """
     What a swap exchanged, the fee included, and the state it left.
     """
@@ -83,7 +84,7 @@ class SwapSteps:
         self._ticks = ticks
         self._tick_spacing = tick_spacing
         self._fee_pips = fee_pips
-        self._end = MIN_SQRT_RATIO + 1 if zero_for_one else MAX_SQRT_RATIO - 1
+        self._end = min(MIN_SQRT_RATIO + 1, sqrt_price_x96) if zero_for_one else max(MAX_SQRT_RATIO - 1, sqrt_price_x96)
         self._delta_in = get_amount0_delta if zero_for_one else get_amount1_delta
         self._delta_out = get_amount1_delta if zero_for_one else get_amount0_delta
         self._position = ticks.position(tick)
@@ -100,14 +101,28 @@ class SwapSteps:
         Raises:
             SwapReverts: The contract reverts, or would not take the whole input.
         """
-        i = self._step_of(amount_in, self._amounts_in) - 1
-        if self._amounts_in[i + 1] == amount_in:
-            self._require_crossed(i + 1)
-            return self._amounts_out[i + 1]
-        price, liquidity = self._prices[i], self._liquidities[i]
-        less_fee = (amount_in - self._amounts_in[i]) * (FEE_DENOMINATOR - self._fee_pips) // FEE_DENOMINATOR
-        price_after = get_next_sqrt_price_from_input(price, liquidity, less_fee, self._zero_for_one)
-        return self._amounts_out[i] + self._delta_out(price_after, price, liquidity, False)
+        i = self._step_of(amount_in, self._amounts_in)
+        if self._amounts_in[i] == amount_in:
+            self._require_crossed(i)
+            return self._amounts_out[i]
+        price, liquidity = self._prices[i - 1], self._liquidities[i - 1]
+        price_after = self._price_after_input(i, amount_in)
+        return self._amounts_out[i - 1] + self._delta_out(price_after, price, liquidity, False)
+
+    def exact_input(self, amount_in: int) -> Swapped:
+        """
+        Return the outcome of a swap of exactly *amount_in*.
+
+        Raises:
+            SwapReverts: The contract reverts, or would not take the whole input.
+        """
+        i = self._step_of(amount_in, self._amounts_in)
+        if self._amounts_in[i] == amount_in:
+            return self._crossed(i, amount_in, self._amounts_out[i])
+        price, liquidity = self._prices[i - 1], self._liquidities[i - 1]
+        price_after = self._price_after_input(i, amount_in)
+        amount_out = self._amounts_out[i - 1] + self._delta_out(price_after, price, liquidity, False)
+        return Swapped(amount_in, amount_out, price_after, self._tick_at(price_after, i), liquidity)
 
     def amount_in(self, amount_out: int) -> int:
         """
@@ -116,15 +131,16 @@ class SwapSteps:
         Raises:
             SwapReverts: The contract reverts, or cannot deliver the whole output.
         """
-        i = self._step_of(amount_out, self._amounts_out) - 1
-        if self._amounts_out[i + 1] == amount_out:
-            self._require_crossed(i + 1)
-            return self._amounts_in[i + 1]
-        price, liquidity, remaining = self._prices[i], self._liquidities[i], amount_out - self._amounts_out[i]
+        i = self._step_of(amount_out, self._amounts_out)
+        if self._amounts_out[i] == amount_out:
+            self._require_crossed(i)
+            return self._amounts_in[i]
+        price, liquidity = self._prices[i - 1], self._liquidities[i - 1]
+        remaining = amount_out - self._amounts_out[i - 1]
         price_after = get_next_sqrt_price_from_output(price, liquidity, remaining, self._zero_for_one)
-        if price_after == self._prices[i + 1]:
-            self._require_crossed(i + 1)
-        return self._amounts_in[i] + self._with_fee(self._delta_in(price_after, price, liquidity, True))
+        if price_after == self._prices[i]:
+            self._require_crossed(i)
+        return self._amounts_in[i - 1] + self._with_fee(self._delta_in(price_after, price, liquidity, True))
 
     def swap(self, amount_specified: int, sqrt_price_limit_x96: int) -> Swapped:
         """
@@ -172,6 +188,17 @@ class SwapSteps:
             self._extend()
         return bisect_left(exchanged, amount)
 
+    def _price_after_input(self, i: int, amount_in: int) -> int:
+        """The price after *amount_in* where step i is the last and does not reach its stop."""
+        less_fee = (amount_in - self._amounts_in[i - 1]) * (FEE_DENOMINATOR - self._fee_pips) // FEE_DENOMINATOR
+        return get_next_sqrt_price_from_input(
+            self._prices[i - 1], self._liquidities[i - 1], less_fee, self._zero_for_one
+        )
+
+    def _tick_at(self, price: int, i: int) -> int:
+        """The tick of a price that step i moved to, short of its stop."""
+        return self._ticks_after[i - 1] if price == self._prices[i - 1] else get_tick_at_sqrt_ratio(price)
+
     def _partial(self, i: int, stop: int, remaining: int) -> Swapped:
         """The outcome where step i is the last, and does not exchange more than *remaining* nor pass *stop*."""
         price, liquidity = self._prices[i - 1], self._liquidities[i - 1]
@@ -182,8 +209,7 @@ class SwapSteps:
         amount_out += self._amounts_out[i - 1]
         if price_after == self._prices[i]:
             return self._crossed(i, amount_in, amount_out)
-        tick = self._ticks_after[i - 1] if price_after == price else get_tick_at_sqrt_ratio(price_after)
-        return Swapped(amount_in, amount_out, price_after, tick, liquidity)
+        return Swapped(amount_in, amount_out, price_after, self._tick_at(price_after, i), liquidity)
 
     def _crossed(self, i: int, amount_in: int, amount_out: int) -> Swapped:
         self._require_crossed(i)
@@ -191,9 +217,8 @@ class SwapSteps:
 
     def _extend(self) -> None:
         """Sum one more full step."""
-        self._require_crossed(-1)
         price, liquidity = self._prices[-1], self._liquidities[-1]
-        if not self._is_before(price, self._end):
+        if price == self._end:
             raise SwapReverts("UniswapV3Pool: the price limit is reached before the whole amount is exchanged")
         stop, tick_after, liquidity_net = self._next_below() if self._zero_for_one else self._next_above()
         amount_in = self._with_fee(self._delta_in(stop, price, liquidity, True))
@@ -202,6 +227,8 @@ class SwapSteps:
         self._prices.append(stop)
         self._ticks_after.append(tick_after)
         self._liquidities.append(liquidity + liquidity_net)
+        if not 0 <= liquidity + liquidity_net <= _MAX_UINT128:
+            self._end = stop
 
     def _next_below(self) -> tuple[int, int, int]:
         """The price of the next stop, and what crossing it makes of the tick and adds to the liquidity."""
@@ -230,7 +257,7 @@ class SwapSteps:
         return amount_in + mul_div_rounding_up(amount_in, self._fee_pips, FEE_DENOMINATOR - self._fee_pips)
 
     def _require_crossed(self, i: int) -> None:
-        """Raise where the last stop cannot be crossed: only a state whose ticks are not all known has such."""
+        """Raise where stop i cannot be crossed: only a state whose ticks are known in part has such, and ends there."""
         add_delta(self._liquidities[i], 0)
 
     def _is_before(self, price: int, other: int) -> bool:

@@ -3,7 +3,7 @@ Tick of v3-core: the liquidity that begins and ends at each initialised tick of 
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
 
 
@@ -20,7 +20,7 @@ class Ticks(Mapping[int, tuple[int, int]]):
 
     __slots__ = ("gross", "indices", "net")
 
-    def __init__(self, indices: tuple[int, ...] = (), gross: tuple[int, ...] = (), net: tuple[int, ...] = ()) -> None:
+    def __init__(self, indices: Sequence[int] = (), gross: Sequence[int] = (), net: Sequence[int] = ()) -> None:
         self.indices = indices
         self.gross = gross
         self.net = net
@@ -30,8 +30,8 @@ class Ticks(Mapping[int, tuple[int, int]]):
         """
         Return *ticks* in order.
         """
-        ordered = sorted(ticks)
-        return cls(tuple(ordered), tuple(ticks[t][0] for t in ordered), tuple(ticks[t][1] for t in ordered))
+        indices = sorted(ticks)
+        return cls(indices, [ticks[tick][0] for tick in indices], [ticks[tick][1] for tick in indices])
 
     def __getitem__(self, tick: int) -> tuple[int, int]:
         i = bisect_left(self.indices, tick)
@@ -51,28 +51,31 @@ class Ticks(Mapping[int, tuple[int, int]]):
         """
         return bisect_right(self.indices, tick)
 
-    def update(self, tick: int, liquidity_delta: int, upper: bool) -> Self:
+    def modified(self, tick_lower: int, tick_upper: int, liquidity_delta: int) -> Self:
         """
-        Return the ticks after a position that begins (or, *upper*, ends) at *tick* changed by *liquidity_delta*.
+        Return the ticks after the liquidity of a position between two ticks changed.
 
         Liquidity that was known only in part heals: the gross is never below the net's magnitude, and what is removed
         from a tick that is not known leaves it unknown.
         """
-        i = bisect_left(self.indices, tick)
-        net_delta = -liquidity_delta if upper else liquidity_delta
-        if i == len(self.indices) or self.indices[i] != tick:
-            return self if liquidity_delta <= 0 else self._replaced(i, i, (tick,), (liquidity_delta,), (net_delta,))
-        net = self.net[i] + net_delta
-        gross = max(self.gross[i] + liquidity_delta, abs(net))
-        if gross == 0:
-            return self._replaced(i, i + 1, (), (), ())
-        return self._replaced(i, i + 1, (tick,), (gross,), (net,))
+        indices, gross, net = list(self.indices), list(self.gross), list(self.net)
+        _update(indices, gross, net, tick_lower, liquidity_delta, liquidity_delta)
+        _update(indices, gross, net, tick_upper, liquidity_delta, -liquidity_delta)
+        return type(self)(indices, gross, net)
 
-    def _replaced(
-        self, start: int, stop: int, indices: tuple[int, ...], gross: tuple[int, ...], net: tuple[int, ...]
-    ) -> Self:
-        return type(self)(
-            self.indices[:start] + indices + self.indices[stop:],
-            self.gross[:start] + gross + self.gross[stop:],
-            self.net[:start] + net + self.net[stop:],
-        )
+
+def _update(
+    indices: list[int], gross: list[int], net: list[int], tick: int, gross_delta: int, net_delta: int
+) -> None:
+    """``Tick.update`` and ``Tick.clear``, in place."""
+    i = bisect_left(indices, tick)
+    if i == len(indices) or indices[i] != tick:
+        if gross_delta <= 0:
+            return
+        indices.insert(i, tick)
+        gross.insert(i, 0)
+        net.insert(i, 0)
+    net[i] += net_delta
+    gross[i] = max(gross[i] + gross_delta, abs(net[i]))
+    if gross[i] == 0:
+        del indices[i], gross[i], net[i]

@@ -35,6 +35,20 @@ _RATIOS_X128 = (
     0x48A170391F7DC42444E8FA2,
 )
 
+_LOW_BITS = 10
+
+
+def _tabulated(ratios_x128: tuple[int, ...]) -> list[int]:
+    """The rounded products of the ratios of every number's bits, in the contract's order: lowest bit first."""
+    products = [1 << 128]
+    for ratio_x128 in ratios_x128:
+        products += [product * ratio_x128 >> 128 for product in products]
+    return products
+
+
+_LOW_RATIOS_X128 = _tabulated(_RATIOS_X128[:_LOW_BITS])
+_HIGH_RATIOS_X128 = _RATIOS_X128[_LOW_BITS:]
+
 #: log(2) / log(sqrt(1.0001)) in Q64, and the error bounds of a logarithm with 14 fractional bits.
 _LOG_SQRT10001_2_X64 = 255738958999603826347141
 _ERROR_BELOW = 3402992956809132418596140100660247210
@@ -52,11 +66,12 @@ def get_sqrt_ratio_at_tick(tick: int) -> int:
     abs_tick = abs(tick)
     if abs_tick > MAX_TICK:
         raise SwapReverts("TickMath: T")
-    ratio = 1 << 128
-    for ratio_x128 in _RATIOS_X128:
-        if abs_tick & 1:
+    ratio = _LOW_RATIOS_X128[abs_tick & (1 << _LOW_BITS) - 1]
+    high = abs_tick >> _LOW_BITS
+    for ratio_x128 in _HIGH_RATIOS_X128:
+        if high & 1:
             ratio = ratio * ratio_x128 >> 128
-        abs_tick >>= 1
+        high >>= 1
     if tick > 0:
         ratio = ((1 << 256) - 1) // ratio
     return -(-ratio >> 32)

@@ -9,7 +9,7 @@ from typing import Any, Self
 from keeper.errors import PoolError, SwapReverts
 from keeper.events import Event, V3Burn, V3Initialize, V3Mint, V3SetFeeProtocol, V3Swap
 from keeper.math.swap_math import FEE_DENOMINATOR
-from keeper.math.swap_steps import SwapSteps
+from keeper.math.swap_steps import Swapped, SwapSteps
 from keeper.math.tick import Ticks
 from keeper.math.tick_math import MAX_SQRT_RATIO, MAX_TICK, MIN_SQRT_RATIO, MIN_TICK
 from keeper.pools.pool import PoolInfo
@@ -76,14 +76,8 @@ class UniswapV3Pool:
         return self._steps_of(self._zero_for_one(token_in, token_out)).amount_in(amount_out)
 
     def swap(self, token_in: Address, token_out: Address, amount_in: int) -> tuple[int, Self]:
-        if amount_in <= 0:
-            raise SwapReverts("UniswapV3Pool: AS")
-        zero_for_one = self._zero_for_one(token_in, token_out)
-        amount0, amount1, after = self.swap_to(zero_for_one, amount_in, _LIMITS[zero_for_one])
-        paid, received = (amount0, -amount1) if zero_for_one else (amount1, -amount0)
-        if paid != amount_in:
-            raise SwapReverts("UniswapV3Pool: the price limit is reached before the whole amount is exchanged")
-        return received, after
+        swapped = self._steps_of(self._zero_for_one(token_in, token_out)).exact_input(amount_in)
+        return swapped.amount_out, self._after(swapped)
 
     def swap_to(self, zero_for_one: bool, amount_specified: int, sqrt_price_limit_x96: int) -> tuple[int, int, Self]:
         """
@@ -102,10 +96,9 @@ class UniswapV3Pool:
         if not self._may_reach(zero_for_one, sqrt_price_limit_x96):
             raise SwapReverts("UniswapV3Pool: SPL")
         swapped = steps.swap(amount_specified, sqrt_price_limit_x96)
-        after = type(self)(self.info, swapped.sqrt_price_x96, swapped.tick, swapped.liquidity, self.ticks)
         if zero_for_one:
-            return swapped.amount_in, -swapped.amount_out, after
-        return -swapped.amount_out, swapped.amount_in, after
+            return swapped.amount_in, -swapped.amount_out, self._after(swapped)
+        return -swapped.amount_out, swapped.amount_in, self._after(swapped)
 
     def apply(self, event: Event) -> Self | None:
         match event:
@@ -204,6 +197,9 @@ class UniswapV3Pool:
             self.info.fee_pips,
         )
 
+    def _after(self, swapped: Swapped) -> Self:
+        return type(self)(self.info, swapped.sqrt_price_x96, swapped.tick, swapped.liquidity, self.ticks)
+
     def _may_reach(self, zero_for_one: bool, sqrt_price_limit_x96: int) -> bool:
         if zero_for_one:
             return MIN_SQRT_RATIO < sqrt_price_limit_x96 < self.sqrt_price_x96
@@ -229,7 +225,7 @@ class UniswapV3Pool:
             return None
         if liquidity_delta == 0:
             return self
-        ticks = self.ticks.update(tick_lower, liquidity_delta, False).update(tick_upper, liquidity_delta, True)
+        ticks = self.ticks.modified(tick_lower, tick_upper, liquidity_delta)
         return type(self)(self.info, self.sqrt_price_x96, self.tick, liquidity, ticks)
 
     def _require_whole(self) -> None:
