@@ -94,7 +94,7 @@ def execute(program: DynArray[uint256, 2 + route.MAX_HOPS]):
     @notice Runs the route.
     @dev The first pool is looked at before anything else is paid for: a race is lost cheaply.
     """
-    assert len(msg.data) == 68 + 32 * len(program), "executor: bytes beyond the program"
+    assert len(msg.data) == 68 + 32 * len(program), "executor: calldata is not the program alone"
     assert len(program) > 3, "executor: program too short"
     header: uint256 = program[0]
     assert header >> 248 == VERSION, "executor: unknown version"
@@ -134,9 +134,9 @@ def execute(program: DynArray[uint256, 2 + route.MAX_HOPS]):
         assert funding == _FUNDING_BALANCER_V2, "executor: unknown funding"
         balancer_v2._borrow(token, amount)
 
-    gain: uint256 = erc20._balance(token) - balance
-    assert gain >= header >> 88 & _AMOUNT_MASK, "executor: profit below minimum"
-    erc20._transfer(token, TREASURY, gain)
+    after: uint256 = erc20._balance(token)
+    assert after >= balance + (header >> 88 & _AMOUNT_MASK), "executor: profit below minimum"
+    erc20._transfer(token, TREASURY, after - balance)
     callback._leave()
 
 

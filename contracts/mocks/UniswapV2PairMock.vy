@@ -45,9 +45,9 @@ def swap(amount0_out: uint256, amount1_out: uint256, to: address, data: Bytes[10
     assert amount0_out > 0 or amount1_out > 0, "UniswapV2: INSUFFICIENT_OUTPUT_AMOUNT"
     assert amount0_out < reserve0 and amount1_out < reserve1, "UniswapV2: INSUFFICIENT_LIQUIDITY"
     if amount0_out > 0:
-        assert extcall IERC20(self.token0).transfer(to, amount0_out)
+        assert extcall IERC20(self.token0).transfer(to, amount0_out, default_return_value=True)
     if amount1_out > 0:
-        assert extcall IERC20(self.token1).transfer(to, amount1_out)
+        assert extcall IERC20(self.token1).transfer(to, amount1_out, default_return_value=True)
     if len(data) > 0:
         extcall ICallee(to).uniswapV2Call(msg.sender, amount0_out, amount1_out, data)
     balance0: uint256 = staticcall IERC20(self.token0).balanceOf(self)

@@ -66,7 +66,7 @@ def swap(
         token_in = IERC20(self.token1)
         token_out = IERC20(self.token0)
         amount_out = amount_in * self.denominator // self.numerator
-    assert extcall token_out.transfer(recipient, amount_out)
+    assert extcall token_out.transfer(recipient, amount_out, default_return_value=True)
     balance: uint256 = staticcall token_in.balanceOf(self)
     delta0: int256 = convert(amount_in, int256)
     delta1: int256 = -convert(amount_out, int256)
