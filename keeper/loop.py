@@ -199,7 +199,7 @@ class Keeper:
         if self.market.stale:
             with self._stage("refresh"):
                 await self._refresh()
-        self._book(await self._transactions.follow(news.block, self._follower.knows))
+        self._book(await self._transactions.follow(news.block, self._follower.is_canonical))
         if news.block.number % _SLOW_BLOCKS == 0:
             await self._look_at_slow_things()
         if decide and not self._transactions.in_flight:

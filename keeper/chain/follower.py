@@ -56,11 +56,19 @@ class Follower:
     def head(self) -> Block:
         return next(reversed(self._ring.values()))
 
-    def knows(self, block_hash: Hash) -> bool:
+    async def is_canonical(self, block_hash: Hash, number: int) -> bool:
         """
-        Whether the block is one of the last that were told and still stand.
+        Whether the block is the head or one of its ancestors; of those before the follower's memory, the node is asked.
         """
-        return block_hash in self._ring
+        if block_hash in self._ring:
+            return True
+        if number >= self._oldest.number:
+            return False
+        return (await self._block(hex(number))).hash == block_hash
+
+    @property
+    def _oldest(self) -> Block:
+        return next(iter(self._ring.values()))
 
     async def start(self) -> Block:
         """
@@ -83,8 +91,7 @@ class Follower:
             ReorgError: The chain left the keeper's memory: the market must be read anew.
         """
         latest = latest or await self._block("latest")
-        oldest = next(iter(self._ring.values()))
-        if latest.hash in self._ring or latest.number < oldest.number:
+        if latest.hash in self._ring or latest.number < self._oldest.number:
             # A node behind a load balancer may answer with an older head: that is no reorganisation.
             return []
         return await self._advance(latest)
@@ -108,10 +115,10 @@ class Follower:
         missing = latest.number - self.head.number - 1
         between = [self.head.number + 1 + index for index in range(min(max(missing, 0), RING))]
         known = {block.hash: block for block in await self._many_blocks(between)}
-        branch, oldest = [latest], next(iter(self._ring.values()))
+        branch = [latest]
         while branch[-1].parent_hash not in self._ring:
             parent = branch[-1].parent_hash
-            if branch[-1].number <= oldest.number or len(branch) > RING:
+            if branch[-1].number <= self._oldest.number or len(branch) > RING:
                 raise ReorgError(f"block {latest.number} does not descend from the {len(self._ring)} blocks known")
             branch.append(known.get(parent) or await self._block(parent))
         return branch[::-1]

@@ -5,7 +5,7 @@ Each step is written to the journal before it is taken. One transaction is under
 when the chain has told what became of it, so no two can be in flight for one nonce unless one of them is its sibling.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ from keeper.execution.nonces import NonceManager
 from keeper.execution.submission import Submission, send
 from keeper.journal import Entry, Journal, SignedTransaction, State
 from keeper.types import Address, Block, Hash
+
+#: Whether a block, given by hash and number, is the head or one of its ancestors.
+IsCanonical = Callable[[Hash, int], Awaitable[bool]]
 
 _TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 
@@ -72,7 +75,7 @@ class Transactions:
         self.in_flight.append(Entry(entry_id, 0, transaction, State.SIGNED, {}))
         return await self._submit(self.in_flight[-1])
 
-    async def follow(self, head: Block, is_canonical: Callable[[Hash], bool]) -> list[Outcome]:
+    async def follow(self, head: Block, is_canonical: IsCanonical) -> list[Outcome]:
         """
         Ask what became of what is in flight, as of *head*, and return what is known now.
 
@@ -114,10 +117,11 @@ class Transactions:
                 self._journal.step(entry.id, State.SIGNED, reason=words)
         return submission
 
-    async def _look(self, entry: Entry, head: Block, is_canonical: Callable[[Hash], bool]) -> Outcome | None:
+    async def _look(self, entry: Entry, head: Block, is_canonical: IsCanonical) -> Outcome | None:
         receipt = await self._rpc("eth_getTransactionReceipt", entry.transaction.hash)
         if receipt is not None:
-            return self._settle(entry, receipt) if is_canonical(Hash(receipt["blockHash"])) else None
+            stands = await is_canonical(Hash(receipt["blockHash"]), int(receipt["blockNumber"], 16))
+            return self._settle(entry, receipt) if stands else None
         if head.number - entry.transaction.block_number < 2:
             return None
         if await self._nonce() > entry.transaction.nonce:

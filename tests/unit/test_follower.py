@@ -65,8 +65,13 @@ async def test_follower__other_branch__unwinds_to_common_ancestor(node: FakeNode
     assert [item.block.hash for item in news[1:] if isinstance(item, NewBlock)] == [
         block_hash(number, "b") for number in (9, 10, 11)
     ]
-    assert not follower.knows(Hash(block_hash(10)))
-    assert follower.knows(Hash(block_hash(10, "b")))
+    assert not await follower.is_canonical(Hash(block_hash(10)), 10)
+    assert await follower.is_canonical(Hash(block_hash(10, "b")), 10)
+
+
+async def test_follower__block_before_its_memory__is_asked_of_the_node(follower: Follower) -> None:
+    assert await follower.is_canonical(Hash(block_hash(2)), 2)
+    assert not await follower.is_canonical(Hash(block_hash(2, "b")), 2)
 
 
 async def test_follower__sibling_of_head__replaces_it(node: FakeNode, follower: Follower) -> None:

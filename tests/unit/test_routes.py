@@ -12,7 +12,9 @@ from keeper.types import Address
 WETH, USDC, DAI = (Address("0x" + f"{n:02x}" * 20) for n in (1, 2, 3))
 
 
-def pair(n: int, token0: Address, token1: Address, reserve0: int, reserve1: int, fee_pips: int = 3_000) -> UniswapV2Pool:
+def pair(
+    n: int, token0: Address, token1: Address, reserve0: int, reserve1: int, fee_pips: int = 3_000
+) -> UniswapV2Pool:
     address = Address("0x" + f"{0xA0 + n:02x}" * 20)
     return UniswapV2Pool(PoolInfo("uniswap_v2", "sushi_v2", address, (token0, token1), fee_pips), reserve0, reserve1)
 
@@ -55,7 +57,9 @@ def test_search__equals_exhaustive_enumeration(graph: Graph) -> None:
         frozenset(cycle)
         for hops in (2, 3)
         for cycle in product(edges, repeat=hops)
-        if all(edge.token_out == following.token_in for edge, following in zip(cycle, cycle[1:] + cycle[:1], strict=True))
+        if all(
+            edge.token_out == following.token_in for edge, following in zip(cycle, cycle[1:] + cycle[:1], strict=True)
+        )
         and len({edge.pool for edge in cycle}) == hops
         and sum(map(graph.log_rate, cycle)) > 0
     }
@@ -80,7 +84,7 @@ def test_size__two_pairs__equals_the_best_of_every_amount() -> None:
     small_dear = pair(2, WETH, USDC, 100_000, 210_000)
     edges = (Edge(small_dear.address, WETH, USDC), Edge(small_cheap.address, USDC, WETH))
     pools = (small_dear, small_cheap)
-    best = max((sized.gain for amount in range(1, 5_000) if (sized := quote(edges, pools, amount)) is not None))
+    best = max(sized.gain for amount in range(1, 5_000) if (sized := quote(edges, pools, amount)) is not None)
 
     sized = size(edges, pools)
 

@@ -66,11 +66,17 @@ def transactions(node: FakeNode, journal: Journal, nonces: NonceManager) -> Tran
     return Transactions(node, journal, nonces, EXECUTOR, TREASURY, patience_blocks=10)
 
 
-def canonical(block_hash: Hash) -> bool:
+async def canonical(block_hash: Hash, number: int) -> bool:
     return True
 
 
-async def test_send__journal_has_it_before_the_node_does(node: FakeNode, journal: Journal, nonces: NonceManager) -> None:
+async def unknown(block_hash: Hash, number: int) -> bool:
+    return False
+
+
+async def test_send__journal_has_it_before_the_node_does(
+    node: FakeNode, journal: Journal, nonces: NonceManager
+) -> None:
     seen: list[State] = []
     node.answers["eth_sendRawTransaction"] = lambda raw: seen.extend(
         entry.state for entry in journal.open_entries(OPERATOR)
@@ -129,7 +135,7 @@ async def test_follow__receipt_in_unknown_block__waits(node: FakeNode, transacti
     await transactions.send(TRANSACTION)
     node.answers["eth_getTransactionReceipt"] = receipt()
 
-    assert await transactions.follow(head(101), lambda block_hash: False) == []
+    assert await transactions.follow(head(101), unknown) == []
 
 
 async def test_follow__node_forgot_it__same_bytes_are_sent_again(node: FakeNode, transactions: Transactions) -> None:
