@@ -128,7 +128,7 @@ def decode(log: Log) -> Event | None:
     """
     try:
         topics = log["topics"]
-        decoder = TOPICS.get(topics[0]) if topics else None
+        decoder = TOPICS.get(topics[0]) if len(topics) else None
         return decoder(log) if decoder else None
     except (KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
         raise MalformedLog(f"{_name(log)} cannot be decoded: {error}") from error

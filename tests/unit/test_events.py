@@ -1,0 +1,153 @@
+from typing import Any
+
+import pytest
+from eth_utils.crypto import keccak
+
+from keeper.errors import MalformedLog
+from keeper.events import TOPICS, Sync, V3Burn, V3Mint, V3SetFeeProtocol, V3Swap, decode
+from keeper.types import Address
+
+POOL = Address("0x" + "ab" * 20)
+
+PAIR_CREATED = "PairCreated(address,address,address,uint256)"
+SYNC = "Sync(uint112,uint112)"
+V2_SWAP = "Swap(address,uint256,uint256,uint256,uint256,address)"
+POOL_CREATED = "PoolCreated(address,address,uint24,int24,address)"
+INITIALIZE = "Initialize(uint160,int24)"
+V3_SWAP = "Swap(address,address,int256,int256,uint160,uint128,int24)"
+PANCAKE_SWAP = "Swap(address,address,int256,int256,uint160,uint128,int24,uint128,uint128)"
+MINT = "Mint(address,address,int24,int24,uint128,uint256,uint256)"
+BURN = "Burn(address,int24,int24,uint128,uint256,uint256)"
+SET_FEE_PROTOCOL = "SetFeeProtocol(uint8,uint8,uint8,uint8)"
+PANCAKE_SET_FEE_PROTOCOL = "SetFeeProtocol(uint32,uint32,uint32,uint32)"
+
+
+def word(value: int) -> str:
+    return (value % 2**256).to_bytes(32).hex()
+
+
+def log(signature: str, topics: list[int], data: list[int]) -> dict[str, Any]:
+    return {
+        "address": POOL,
+        "topics": ["0x" + keccak(text=signature).hex(), *("0x" + word(topic) for topic in topics)],
+        "data": "0x" + "".join(map(word, data)),
+        "blockNumber": "0x10",
+        "logIndex": "0x2",
+        "removed": False,
+    }
+
+
+def test_topics__every_hash__is_its_signature() -> None:
+    signatures = (
+        PAIR_CREATED, SYNC, V2_SWAP, POOL_CREATED, INITIALIZE, V3_SWAP, PANCAKE_SWAP, MINT, BURN,
+        SET_FEE_PROTOCOL, PANCAKE_SET_FEE_PROTOCOL,
+    )  # fmt: skip
+
+    assert set(TOPICS) == {"0x" + keccak(text=signature).hex() for signature in signatures}
+
+
+def test_decode__sync__reserves() -> None:
+    assert decode(log(SYNC, [], [2**112 - 1, 7])) == Sync(POOL, 2**112 - 1, 7)
+
+
+def test_decode__negative_words__are_signed() -> None:
+    swap = log(V3_SWAP, [1, 2], [-5, 4, 2**160 - 1, 2**128 - 1, -887_272])
+
+    assert decode(swap) == V3Swap(POOL, -5, 4, 2**160 - 1, 2**128 - 1, -887_272)
+
+
+def test_decode__swap_of_pancake__is_a_v3_swap() -> None:
+    swap = log(PANCAKE_SWAP, [1, 2], [-5, 4, 2**96, 9, -1, 77, 88])
+
+    assert decode(swap) == V3Swap(POOL, -5, 4, 2**96, 9, -1)
+
+
+def test_decode__mint_and_burn__ticks_from_topics() -> None:
+    assert decode(log(MINT, [1, -60, 60], [1, 10, 2, 3])) == V3Mint(POOL, -60, 60, 10, 2, 3)
+    assert decode(log(BURN, [1, -60, 60], [10, 2, 3])) == V3Burn(POOL, -60, 60, 10, 2, 3)
+
+
+@pytest.mark.parametrize("signature", [SET_FEE_PROTOCOL, PANCAKE_SET_FEE_PROTOCOL])
+def test_decode__set_fee_protocol__latest_shares(signature: str) -> None:
+    assert decode(log(signature, [], [1, 2, 3, 4])) == V3SetFeeProtocol(POOL, 3, 4)
+
+
+def test_decode__address_with_checksum__is_lowered() -> None:
+    raw = log(SYNC, [], [1, 2]) | {"address": "0x" + "AB" * 20}
+
+    assert decode(raw) == Sync(POOL, 1, 2)
+
+
+def test_decode__foreign_topic_or_none__is_none() -> None:
+    assert decode(log("Transfer(address,address,uint256)", [1, 2], [3])) is None
+    assert decode(log(SYNC, [], [1, 2]) | {"topics": []}) is None
+
+
+@pytest.mark.parametrize(
+    ("signature", "topics", "data"),
+    [
+        (PAIR_CREATED, [1, 2], [2**160, 1]),
+        (SYNC, [], [2**112, 1]),
+        (SYNC, [], [1, 2**112]),
+        (POOL_CREATED, [1, 2, 2**24], [10, 3]),
+        (POOL_CREATED, [1, 2, 500], [2**23, 3]),
+        (INITIALIZE, [], [2**160, 0]),
+        (INITIALIZE, [], [1, -(2**23) - 1]),
+        (V3_SWAP, [1, 2], [-1, 1, 2**160, 1, 1]),
+        (V3_SWAP, [1, 2], [-1, 1, 1, 2**128, 1]),
+        (V3_SWAP, [1, 2], [-1, 1, 1, 1, 2**23]),
+        (MINT, [1, 2**23, 60], [1, 1, 1, 1]),
+        (MINT, [1, 0, 60], [1, 2**128, 1, 1]),
+        (BURN, [1, 0, 60], [2**128, 1, 1]),
+        (SET_FEE_PROTOCOL, [], [1, 1, 1, 2**32]),
+    ],
+)
+def test_decode__value_out_of_its_type__is_malformed(signature: str, topics: list[int], data: list[int]) -> None:
+    with pytest.raises(MalformedLog, match="^log 2 of block 16 cannot be decoded: .* exceeds u?int"):
+        decode(log(signature, topics, data))
+
+
+@pytest.mark.parametrize(
+    ("signature", "topics", "words"),
+    [
+        (PAIR_CREATED, 2, 2), (SYNC, 0, 2), (V2_SWAP, 2, 4), (POOL_CREATED, 3, 2), (INITIALIZE, 0, 2), (V3_SWAP, 2, 5),
+        (PANCAKE_SWAP, 2, 7), (MINT, 3, 4), (BURN, 3, 3), (SET_FEE_PROTOCOL, 0, 4), (PANCAKE_SET_FEE_PROTOCOL, 0, 4),
+    ],
+)  # fmt: skip
+def test_decode__one_topic_or_word_more_or_less__is_malformed(signature: str, topics: int, words: int) -> None:
+    assert decode(log(signature, [1] * topics, [1] * words)) is not None
+    for more_topics, more_words in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+        if topics + more_topics >= 0:
+            with pytest.raises(MalformedLog, match="^log 2 of block 16 cannot be decoded: "):
+                decode(log(signature, [1] * (topics + more_topics), [1] * (words + more_words)))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"data": "0x" + "zz" * 64},
+        {"data": "0x" + word(1) + word(1)[:-1]},
+        {"data": "0x" + word(1) + " " + word(1)[:-1]},
+        {"data": word(1) + word(1)},
+        {"data": None},
+        {"address": None},
+        {"topics": None},
+        {"topics": [["0x"]]},
+        {"topics": 7},
+    ],
+)
+def test_decode__not_a_log__is_malformed(broken: dict[str, Any]) -> None:
+    with pytest.raises(MalformedLog):
+        decode(log(SYNC, [], [1, 2]) | broken)
+
+
+def test_decode__field_missing__is_malformed() -> None:
+    raw = log(SYNC, [], [1, 2])
+    for field in ("address", "topics", "data"):
+        with pytest.raises(MalformedLog):
+            decode({name: value for name, value in raw.items() if name != field})
+
+
+def test_decode__log_without_a_number__is_still_named() -> None:
+    with pytest.raises(MalformedLog, match="^a log cannot be decoded: "):
+        decode({"topics": ["0x" + keccak(text=SYNC).hex()], "data": "0x"})

@@ -1,0 +1,25 @@
+"""
+Logs that the real contracts' bytecode emitted, and what they say.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keeper import events
+from keeper.events import TOPICS, decode
+
+_GOLDEN = json.loads((Path(__file__).parent / "events.json").read_text())
+
+
+@pytest.mark.parametrize("golden", _GOLDEN, ids=lambda golden: golden["event"])
+def test_decode__golden_log__event_with_its_fields(golden: dict[str, Any]) -> None:
+    expected = getattr(events, golden["event"])(**golden["fields"])
+
+    assert decode(golden["log"]) == expected
+
+
+def test_golden_logs__every_topic__is_there() -> None:
+    assert {golden["log"]["topics"][0] for golden in _GOLDEN} == set(TOPICS)
