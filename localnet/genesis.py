@@ -8,7 +8,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -82,22 +82,26 @@ def generate(groups: Iterable[str] = ()) -> tuple[dict[str, Any], Layout]:
     """
     Return the accounts of a newly generated chain, and what stands on it.
     """
-    clock = ("--timestamp", str(BUILD_TIMESTAMP), "--auto-impersonate", "--prune-history")
+    clock = ("--timestamp", str(BUILD_TIMESTAMP), "--auto-impersonate", "--prune-history", "--order", "fifo")
     free = ("--block-base-fee-per-gas", "0", "--gas-price", "0")
     running = node.start(node.free_port(), [*clock, *free], CACHE / "build.log")
     try:
-        rpc = Rpc(running.url)
-        # Blocks one second apart, whatever the machine's speed: two builds give the same storage.
-        rpc("anvil_setBlockTimestampInterval", 1)
-        rpc("anvil_setBalance", OWNER, hex(_OWNER_WEI))
-        site = Site(Chain(rpc, OWNER))
-        for protocol in (*_PROTOCOLS, *(_OPTIONAL[group] for group in groups)):
-            protocol.place(site)
-        accounts = traders.place(site)
-        rpc("anvil_setBalance", OWNER, hex(_ACCOUNT_WEI))
-        return _accounts(rpc), _layout(site, accounts)
+        with closing(Rpc(running.url)) as rpc:
+            return _construct(rpc, groups)
     finally:
         running.stop()
+
+
+def _construct(rpc: Rpc, groups: Iterable[str]) -> tuple[dict[str, Any], Layout]:
+    # Blocks one second apart, whatever the machine's speed: two builds give the same storage.
+    rpc("anvil_setBlockTimestampInterval", 1)
+    rpc("anvil_setBalance", OWNER, hex(_OWNER_WEI))
+    site = Site(Chain(rpc, OWNER))
+    for protocol in (*_PROTOCOLS, *(_OPTIONAL[group] for group in groups)):
+        protocol.place(site)
+    accounts = traders.place(site)
+    rpc("anvil_setBalance", OWNER, hex(_ACCOUNT_WEI))
+    return _accounts(rpc), _layout(site, accounts)
 
 
 def _build_into(folder: Path, groups: tuple[str, ...]) -> None:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -122,7 +123,8 @@ def start(
         sequencer: False leaves mining to the caller.
         automine: Mine when a transaction waits instead of every *block_seconds*.
         traders: TraderSettings of the noise traders; None for a silent market.
-        order: "fees" orders the transactions of a block by their tips, and ArbOwnerPublic says so.
+        order: Of the transactions in a block. "fees" is by maxFeePerGas, which is how anvil bids, and lets
+            ArbOwnerPublic say that tips are collected.
         like_production: Put the face of a Nitro node in front, see production.py.
         groups: Optional protocols, see artifacts.GROUPS.
     """
@@ -156,7 +158,8 @@ def start(
 
 def _disguise(port: int, running: Node) -> production.Shim:
     try:
-        production.disguise(Rpc(running.url))
+        with closing(Rpc(running.url)) as rpc:
+            production.disguise(rpc)
         return production.Shim(port, running.url).start()
     except OSError as error:
         running.stop()
@@ -172,7 +175,7 @@ def _arguments(built: genesis.Genesis, scratch: Path, order: str) -> list[str]:
     own.write_text(f'{{"coinbase": "0x{os.urandom(20).hex()}", ' + built.path.read_text().removeprefix("{"))
     clock = ["--timestamp", str(int(time.time()))]
     memory = ["--prune-history", str(_HISTORY_BLOCKS)]
-    fees = ["--block-base-fee-per-gas", str(node.BASE_FEE_WEI), "--disable-min-priority-fee"]
+    fees = ["--block-base-fee-per-gas", str(node.BASE_FEE_WEI)]
     return ["--init", str(own), "--no-mining", "--order", order, *clock, *memory, *fees]
 
 

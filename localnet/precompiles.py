@@ -6,6 +6,7 @@ the stand-ins' storage, so that no transaction, block or key is needed for it.
 """
 
 from collections.abc import Mapping
+from contextlib import closing
 
 from eth_abi.abi import encode
 
@@ -37,7 +38,8 @@ def apply(url: str) -> None:
     """
     Put the stand-ins on the anvil at *url*, at the real addresses.
     """
-    place(Rpc(url), VISIBLE)
+    with closing(Rpc(url)) as rpc:
+        place(rpc, VISIBLE)
 
 
 def place(rpc: Rpc, where: Mapping[str, str]) -> None:

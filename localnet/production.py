@@ -55,6 +55,7 @@ class Nitro:
         self._ask = ask
         self._special: dict[str, Callable[[Message], Awaitable[Message]]] = {
             "web3_clientVersion": self._client_version,
+            "eth_gasPrice": self._gas_price,
             "eth_maxPriorityFeePerGas": self._no_tip,
             "eth_call": self._call,
             "eth_estimateGas": self._estimate,
@@ -76,6 +77,11 @@ class Nitro:
 
     async def _client_version(self, request: Message) -> Message:
         return _result(request, CLIENT_VERSION)
+
+    async def _gas_price(self, request: Message) -> Message:
+        # anvil adds a tip of its own invention.
+        latest = await self._ask(_request("eth_getBlockByNumber", "latest", False))
+        return _result(request, latest["result"]["baseFeePerGas"])
 
     async def _no_tip(self, request: Message) -> Message:
         return _result(request, "0x0")
