@@ -72,7 +72,8 @@ async def _run(settings: Settings, account: LocalAccount, report: Path | None) -
         finally:
             screen.stop()
             journal.close()
-        click.echo(summary(keeper.report, "when told to" if stop.is_set() else "as asked"))
+        decimals = {symbol: token.decimals for symbol, token in facts.tokens.items()}
+        click.echo(summary(keeper.report, "when told to" if stop.is_set() else "as asked", decimals))
         if report is not None:
             write_report(report, keeper.report.as_json(rpc.calls, keeper.cache))
 

@@ -29,7 +29,7 @@ from keeper.lenders import Lender, read_lender
 from keeper.market import CacheCounts, Market
 from keeper.monitor.alerts import Severity, alert
 from keeper.monitor.report import Report
-from keeper.monitor.table import Screen
+from keeper.monitor.table import Screen, shown
 from keeper.opportunity import Opportunity, Terms, scan
 from keeper.preflight import Deployment
 from keeper.registry import discover, read_pools
@@ -319,9 +319,10 @@ class Keeper:
 
     def _news_of(self, outcome: Outcome, worth_wei: int) -> str:
         profit = (worth_wei - outcome.gas_wei) / 10**18
-        symbol = self._symbols[outcome.transaction.token]
+        token = self._facts.token_by_address[outcome.transaction.token]
         if outcome.state is State.INCLUDED:
-            return f"block {outcome.position[0]}: gained {outcome.gain} {symbol} units, net {profit:.6f} ETH"
+            gained = shown(outcome.gain, token.decimals)
+            return f"block {outcome.position[0]}: gained {gained} {token.symbol}, net {profit:.6f} ETH"
         return f"{outcome.state}: nonce {outcome.transaction.nonce}, net {profit:.6f} ETH"
 
     # ---------------------------------------------------------------- what is asked of the chain

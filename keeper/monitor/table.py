@@ -2,7 +2,9 @@
 The live table: what happens now, for whoever looks at the terminal.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -79,9 +81,23 @@ def _table(title: str, market: Market, report: Report, in_flight: int) -> Table:
     return table
 
 
-def summary(report: Report, stopped: str) -> str:
+def shown(amount: int, decimals: int) -> str:
+    """
+    Return an amount of smallest units as people read it, every digit that counts included.
+
+    >>> shown(1_500_000, 6)
+    '1.5'
+    """
+    text = f"{Decimal(amount).scaleb(-decimals):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def summary(report: Report, stopped: str, decimals: Mapping[str, int]) -> str:
     """
     Return the closing words of a run: a few lines that a person reads.
+
+    Args:
+        decimals: Of each token, by symbol.
     """
     sent = report.transactions
     lines = [
@@ -92,6 +108,8 @@ def summary(report: Report, stopped: str) -> str:
         f"Predicted to the wei: {sent['untouched_exact']} of {sent['untouched']} whose pools nobody touched in between"
         f" ({sent['touched']} were touched).",
     ]
-    lines += [f"Gained {gain.realised} of {symbol}'s smallest unit." for symbol, gain in sorted(report.gain.items())]
+    lines += [
+        f"Gained {shown(gain.realised, decimals[symbol])} {symbol}." for symbol, gain in sorted(report.gain.items())
+    ]
     lines.append(f"Net profit: {report.net_profit_wei / _ETH:.9f} ETH, after {report.gas_wei / _ETH:.9f} ETH of gas.")
     return "\n".join(lines)

@@ -1,0 +1,99 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from keeper.execution.transactions import Outcome
+from keeper.journal import State
+from keeper.market import CacheCounts
+from keeper.monitor.report import Report, write_report
+from keeper.monitor.table import shown, summary
+from tests.unit.test_journal import TRANSACTION
+
+GAIN = TRANSACTION.predicted_gain
+
+
+def test_report__included_as_predicted__is_exact() -> None:
+    report = Report()
+
+    report.book(Outcome(TRANSACTION, State.INCLUDED, gain=GAIN, gas_wei=30), "WETH", worth_wei=100, touched=False)
+
+    assert report.transactions == {
+        "included": 1,
+        "untouched": 1,
+        "untouched_exact": 1,
+        "lost_money": 0,
+    }
+    assert (report.gas_wei, report.net_profit_wei) == (30, 70)
+
+
+def test_report__included_with_less__is_not_exact() -> None:
+    report = Report()
+
+    report.book(Outcome(TRANSACTION, State.INCLUDED, gain=GAIN - 1, gas_wei=30), "WETH", worth_wei=20, touched=False)
+
+    assert report.transactions["untouched_exact"] == 0
+    assert report.transactions["lost_money"] == 1
+
+
+def test_report__touched__is_counted_apart() -> None:
+    report = Report()
+
+    report.book(Outcome(TRANSACTION, State.INCLUDED, gain=GAIN, gas_wei=1), "WETH", worth_wei=20, touched=True)
+
+    assert (report.transactions["touched"], report.transactions["untouched"]) == (1, 0)
+
+
+def test_report__reverted__lost_its_gas() -> None:
+    report = Report()
+
+    report.book(Outcome(TRANSACTION, State.REVERTED, gas_wei=30), "WETH", worth_wei=0, touched=False)
+
+    assert (report.transactions["reverted"], report.transactions["lost_money"]) == (1, 1)
+    assert report.net_profit_wei == -30
+    assert not report.gain
+
+
+def test_report__dropped__cost_nothing() -> None:
+    report = Report()
+
+    report.book(Outcome(TRANSACTION, State.DROPPED), "WETH", worth_wei=0, touched=False)
+
+    assert report.transactions == {"dropped": 1}
+    assert report.net_profit_wei == 0
+
+
+def test_report__as_json__adds_up(tmp_path: Path) -> None:
+    report = Report(blocks=2)
+    for _ in range(2):
+        report.book(Outcome(TRANSACTION, State.INCLUDED, gain=GAIN, gas_wei=1), "WETH", worth_wei=20, touched=False)
+    report.note_treasury("WETH", 2 * GAIN)
+    report.note_treasury("USDC", 0)
+    for milliseconds in range(1, 101):
+        report.latency.add("sign", milliseconds / 1_000)
+
+    write_report(tmp_path / "r.json", report.as_json({"eth_call": 3}, CacheCounts(hits=9)))
+
+    written = json.loads((tmp_path / "r.json").read_text())
+    assert written["gain"] == {"WETH": {"predicted": 2 * GAIN, "realised": 2 * GAIN, "treasury_delta": 2 * GAIN}}
+    assert written["rpc_calls"] == {"eth_call": 3}
+    assert written["cache"]["hits"] == 9
+    assert written["latency_ms"]["sign"] == {"p50": 50.0, "p99": 99.0, "count": 100}
+    assert written["transactions"]["sent"] == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
+
+
+def test_summary__tells_gain_as_people_read_it() -> None:
+    report = Report(blocks=7)
+    outcome = Outcome(replace(TRANSACTION, predicted_gain=1_500_000), State.INCLUDED, gain=1_500_000, gas_wei=1)
+    report.book(outcome, "USDC", worth_wei=10**18, touched=False)
+
+    text = summary(report, "as asked", {"USDC": 6})
+
+    assert "after 7 blocks" in text
+    assert "Gained 1.5 USDC." in text
+
+
+def test_shown__whole_and_tiny_amounts__keep_every_digit() -> None:
+    assert shown(1_000, 0) == "1000"
+    assert shown(10**18, 18) == "1"
+    assert shown(1, 18) == "0." + "0" * 17 + "1"
