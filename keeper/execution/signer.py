@@ -2,6 +2,7 @@
 Signs, and refuses to sign what a keeper never has reason to sign.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -80,14 +81,14 @@ def open_keystore(path: Path, passphrase: str) -> LocalAccount:
         ConfigError: The file is missing or is not a keystore, or the passphrase is wrong.
     """
     try:
-        key = Account.decrypt(path.read_text(), passphrase)
+        keystore = json.loads(path.read_text())
+        key = Account.decrypt(keystore if isinstance(keystore, dict) else {}, passphrase)
     except OSError:
         raise ConfigError(f"key file {path.name} cannot be read") from None
     except ValueError as error:
-        wrong = "MAC mismatch" in str(error)
-        raise ConfigError(
-            f"wrong passphrase for key file {path.name}" if wrong else f"{path.name} is not a keystore file"
-        ) from None
+        if "MAC mismatch" in str(error):
+            raise ConfigError(f"wrong passphrase for key file {path.name}") from None
+        raise ConfigError(f"{path.name} is not a keystore file") from None
     except (KeyError, TypeError, NotImplementedError):
         raise ConfigError(f"{path.name} is not a keystore file") from None
     account: LocalAccount = Account.from_key(key)

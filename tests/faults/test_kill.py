@@ -11,7 +11,7 @@ import pytest
 
 from keeper.journal import Journal, State
 from keeper.types import Address, Hash
-from tests.faults.conftest import KeeperProcess
+from tests.keeper_process import KeeperProcess
 
 KILLS = 10
 

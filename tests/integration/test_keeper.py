@@ -1,0 +1,87 @@
+"""
+The whole loop: a keeper of its own process on a localnet with traders.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import localnet
+from keeper.journal import Journal, State
+from keeper.types import Hash
+from localnet import Localnet, TraderSettings
+from tests.keeper_process import KeeperProcess, prepared
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["localnet", "like production"])
+def net(request: pytest.FixtureRequest) -> Iterator[Localnet]:
+    with localnet.start(traders=TraderSettings(seed=2), like_production=request.param) as net:
+        yield net
+
+
+@pytest.fixture(scope="module")
+def keeper(net: Localnet, tmp_path_factory: pytest.TempPathFactory) -> KeeperProcess:
+    return prepared(net, tmp_path_factory.mktemp("keeper"))
+
+
+@pytest.fixture(scope="module")
+def report(keeper: KeeperProcess) -> dict[str, Any]:
+    path = keeper.keystore.with_name("report.json")
+    code, output, errors = keeper.run("--blocks", "60", "--report", str(path))
+    assert code == 0, errors
+    assert "after 60 blocks" in output
+    written: dict[str, Any] = json.loads(path.read_text())
+    return written
+
+
+def test_keeper__sixty_blocks__earns_and_loses_nothing(report: dict[str, Any]) -> None:
+    transactions = report["transactions"]
+
+    assert report["blocks"] == 60
+    assert transactions["included"] >= 5
+    assert transactions["lost_money"] == 0
+    assert transactions["sent"] == transactions["included"] + transactions["reverted"] + transactions["dropped"]
+    assert report["net_profit_wei"] > 0
+
+
+def test_keeper__untouched_transactions__realised_what_was_predicted(report: dict[str, Any]) -> None:
+    transactions = report["transactions"]
+
+    assert transactions["untouched"] + transactions["touched"] == transactions["included"]
+    assert transactions["untouched_exact"] == transactions["untouched"] > 0
+
+
+def test_keeper__journal_receipts_and_treasury__agree_to_the_wei(keeper: KeeperProcess, report: dict[str, Any]) -> None:
+    journal = Journal.open(keeper.state_dir / "journal.sqlite", 42161, Hash(keeper.net.genesis_hash))
+    booked: dict[str, int] = {}
+    for entry in journal.entries():
+        if entry.state is State.INCLUDED:
+            token = entry.transaction.token
+            booked[token] = booked.get(token, 0) + int(entry.detail["gain"])
+    journal.close()
+
+    by_address = {keeper.net.layout.tokens[symbol].address.lower(): gain for symbol, gain in report["gain"].items()}
+
+    assert booked == {token: gain["realised"] for token, gain in by_address.items()}
+    assert booked == {token: gain["treasury_delta"] for token, gain in by_address.items()}
+
+
+def test_keeper__steady_state__asks_little_and_reads_no_pool_again(report: dict[str, Any]) -> None:
+    assert report["cache"]["misses"] == 0
+    assert report["cache"]["invalidated"] == 0
+    assert report["rpc_calls"]["eth_getLogs"] <= report["blocks"] + 20
+
+
+def test_keeper__dry_run__sends_nothing(keeper: KeeperProcess, report: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "dry.json"
+
+    code, _, errors = keeper.run("--blocks", "10", "--dry-run", "--report", str(path))
+
+    assert code == 0, errors
+    written = json.loads(path.read_text())
+    assert "eth_sendRawTransaction" not in written["rpc_calls"]
+    assert written["transactions"]["sent"] == 0
+    assert written["opportunities"] > 0

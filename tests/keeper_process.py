@@ -1,0 +1,89 @@
+"""
+A localnet with traders, the executor on it, and keepers as separate processes that can be killed.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from eth_account import Account
+
+import localnet
+from keeper.config import load_chain
+from localnet import Localnet, TraderSettings, accounts
+from scripts._deployment import deploy, rehearsal_roles
+
+ROOT = Path(__file__).parents[1]
+PASSPHRASE = "a public test key needs no secret"
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperProcess:
+    """
+    Starts keepers on one localnet with one state directory.
+    """
+
+    net: Localnet
+    state_dir: Path
+    keystore: Path
+    operator: str
+
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """Start a keeper; *environment* is added to its own."""
+        command = [sys.executable, "-m", "keeper", "run", "--keystore", str(self.keystore), "--log-level", "warning"]
+        settings = {
+            "KEEPER_RPC_URL": self.net.url,
+            "KEEPER_WS_URL": self.net.ws_url,
+            "KEEPER_STATE_DIR": str(self.state_dir),
+            "KEEPER_PASSPHRASE": PASSPHRASE,
+        }
+        return subprocess.Popen(
+            [*command, *arguments],
+            cwd=ROOT,
+            env=os.environ | settings | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
+        """Run a keeper to its end; return exit code, standard output and standard error."""
+        process = self.start(*arguments, **environment)
+        try:
+            output, errors = process.communicate(timeout=120)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            raise
+        return process.returncode, output, errors
+
+
+def prepared(net: Localnet, directory: Path) -> KeeperProcess:
+    """
+    Deploy the executor on a localnet, with anvil's first public account for operator, and return what starts keepers.
+    """
+    facts = load_chain("arbitrum")
+    operator = accounts.public(0)
+    profit_tokens = tuple(facts.token(symbol) for symbol in facts.profit_tokens)
+    roles = rehearsal_roles(operator.address, accounts.public(9).address, profit_tokens)
+    deploy(net.url, operator, roles, "localnet", directory / "state" / "deployment.json")
+    keystore = directory / "operator.json"
+    keystore.write_text(json.dumps(Account.encrypt(operator.key, PASSPHRASE, kdf="pbkdf2", iterations=1)))
+    return KeeperProcess(net, directory / "state", keystore, operator.address.lower())
+
+
+@pytest.fixture
+def net() -> Iterator[Localnet]:
+    with localnet.start(traders=TraderSettings(seed=11)) as net:
+        yield net
+
+
+@pytest.fixture
+def keeper(net: Localnet, tmp_path: Path) -> KeeperProcess:
+    return prepared(net, tmp_path)
