@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -91,6 +91,12 @@ class Localnet:
     def _places(self) -> Mapping[str, str]:
         return precompiles.VISIBLE if self._shim is None else precompiles.HIDDEN
 
+    def _begin(self) -> None:
+        if self.sequencer is not None:
+            self.sequencer.start()
+            if self.traders is not None:
+                self.traders.start()
+
     def stop(self) -> None:
         """End everything and wait until it is gone."""
         if self.traders is not None:
@@ -130,40 +136,32 @@ def start(
     """
     built = genesis.build(groups)
     scratch = Path(tempfile.mkdtemp(prefix="localnet-"))
-    arguments = _arguments(built, scratch, order)
-    own_port = node.free_port() if like_production or port == 0 else port
-    try:
-        running = node.start(own_port, arguments, scratch / "anvil.log")
-        shim = _disguise(port or node.free_port(), running) if like_production else None
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
-    rpc = Rpc(running.url)
-    url = running.url if shim is None else shim.url
-    net = Localnet(
-        url=url,
-        ws_url=url.replace("http", "ws", 1),
-        genesis_hash=rpc("eth_getBlockByNumber", "0x0", False)["hash"],
-        layout=built.layout,
-        rpc=rpc,
-        sequencer=Sequencer(running.url, None if automine else block_seconds) if sequencer else None,
-        traders=Traders(running.url, built.layout, traders, block_seconds) if traders else None,
-        _node=running,
-        _shim=shim,
-        _scratch=scratch,
-    )
-    _settle(net, order)
+    with ExitStack() as undo:
+        undo.callback(shutil.rmtree, scratch, ignore_errors=True)
+        own_port = node.free_port() if like_production or port == 0 else port
+        running = node.start(own_port, _arguments(built, scratch, order), scratch / "anvil.log")
+        undo.callback(running.stop)
+        rpc = undo.enter_context(closing(Rpc(running.url)))
+        _settle(rpc)
+        shim = _disguise(rpc, port or node.free_port(), running.url) if like_production else None
+        url = running.url if shim is None else shim.url
+        net = Localnet(
+            url=url,
+            ws_url=url.replace("http", "ws", 1),
+            genesis_hash=rpc("eth_getBlockByNumber", "0x0", False)["hash"],
+            layout=built.layout,
+            rpc=rpc,
+            sequencer=Sequencer(running.url, None if automine else block_seconds) if sequencer else None,
+            traders=Traders(running.url, built.layout, traders, block_seconds) if traders else None,
+            _node=running,
+            _shim=shim,
+            _scratch=scratch,
+        )
+        undo.pop_all()
+    if order == "fees":
+        net.set_collect_tips(True)
+    net._begin()
     return net
-
-
-def _disguise(port: int, running: Node) -> production.Shim:
-    try:
-        with closing(Rpc(running.url)) as rpc:
-            production.disguise(rpc)
-        return production.Shim(port, running.url).start()
-    except OSError as error:
-        running.stop()
-        raise NodeError(f"port {port} is in use") from error
 
 
 def _arguments(built: genesis.Genesis, scratch: Path, order: str) -> list[str]:
@@ -179,13 +177,18 @@ def _arguments(built: genesis.Genesis, scratch: Path, order: str) -> list[str]:
     return ["--init", str(own), "--no-mining", "--order", order, *clock, *memory, *fees]
 
 
-def _settle(net: Localnet, order: str) -> None:
-    net.rpc("anvil_setCoinbase", addresses.SEQUENCER)
-    net.rpc("evm_setTime", int(time.time()))
-    if order == "fees":
-        net.set_collect_tips(True)
-    mine(net.rpc)
-    if net.sequencer is not None:
-        net.sequencer.start()
-        if net.traders is not None:
-            net.traders.start()
+def _settle(rpc: Rpc) -> None:
+    """
+    Let the chain tell the real sequencer and the real time, and bring block 1 to the fee floor.
+    """
+    rpc("anvil_setCoinbase", addresses.SEQUENCER)
+    rpc("evm_setTime", int(time.time()))
+    mine(rpc)
+
+
+def _disguise(rpc: Rpc, port: int, behind: str) -> production.Shim:
+    production.disguise(rpc)
+    try:
+        return production.Shim(port, behind).start()
+    except OSError as error:
+        raise NodeError(f"port {port} is in use") from error

@@ -17,6 +17,7 @@ from aiohttp import WSMsgType, web
 
 from localnet import addresses, precompiles
 from localnet.abi import function
+from localnet.node import BASE_FEE_WEI
 from localnet.rpc import Rpc
 
 CLIENT_VERSION = "nitro/v3.12.4-localnet/linux-amd64/go1.25"
@@ -59,6 +60,7 @@ class Nitro:
             "eth_maxPriorityFeePerGas": self._no_tip,
             "eth_call": self._call,
             "eth_estimateGas": self._estimate,
+            "eth_feeHistory": self._fee_history,
             "eth_getTransactionCount": self._count,
             "eth_getTransactionReceipt": self._receipt,
             "eth_getBlockReceipts": self._receipt,
@@ -82,6 +84,14 @@ class Nitro:
         # anvil adds a tip of its own invention.
         latest = await self._ask(_request("eth_getBlockByNumber", "latest", False))
         return _result(request, latest["result"]["baseFeePerGas"])
+
+    async def _fee_history(self, request: Message) -> Message:
+        answer = await self._ask(request)
+        if "error" in answer:
+            return answer
+        # In the moment between a block and the sequencer's correction anvil promises a fee below the floor.
+        fees = [hex(max(int(fee, 16), BASE_FEE_WEI)) for fee in answer["result"]["baseFeePerGas"]]
+        return answer | {"result": answer["result"] | {"baseFeePerGas": fees}}
 
     async def _no_tip(self, request: Message) -> Message:
         return _result(request, "0x0")

@@ -11,7 +11,7 @@ from localnet.abi import function
 from localnet.addresses import ARB_OWNER_PUBLIC, SEQUENCER
 from localnet.node import BASE_FEE_WEI
 
-BLOCKS = 20
+BLOCKS = 12
 
 
 @pytest.fixture
@@ -42,10 +42,11 @@ def test_sequencer__every_block__has_arbitrums_shape(net: Localnet) -> None:
         assert block["miner"] == SEQUENCER.lower()
 
 
-def test_sequencer__fee_history__tells_the_floor_for_the_next_block(net: Localnet) -> None:
-    wait_for_blocks(net, 1)
+def test_mine__by_hand__leaves_the_floor_for_the_next_block() -> None:
+    with localnet.start(sequencer=False) as net:
+        net.mine(3)
 
-    fees = net.rpc("eth_feeHistory", "0x1", "latest", [])["baseFeePerGas"]
+        fees = net.rpc("eth_feeHistory", "0x1", "latest", [])["baseFeePerGas"]
     assert [int(fee, 16) for fee in fees] == [BASE_FEE_WEI, BASE_FEE_WEI]
 
 

@@ -100,6 +100,14 @@ async def test_nitro__pending_nonce__is_the_latest(anvil: FakeAnvil) -> None:
     assert anvil.asked[0]["params"][1] == "latest"
 
 
+async def test_nitro__fee_history__never_falls_below_the_floor(anvil: FakeAnvil) -> None:
+    anvil.results = {"eth_feeHistory": {"baseFeePerGas": [hex(25_000_000), hex(17_500_000)], "oldestBlock": "0x1"}}
+
+    answer = await Nitro(anvil).answer(request("eth_feeHistory", "0x1", "latest", []))
+
+    assert answer["result"] == {"baseFeePerGas": [hex(25_000_000), hex(20_000_000)], "oldestBlock": "0x1"}
+
+
 async def test_nitro__client_version__is_not_anvils(anvil: FakeAnvil) -> None:
     answer = await Nitro(anvil).answer(request("web3_clientVersion"))
 
