@@ -1,5 +1,5 @@
 """
-The command line: ``python -m localnet build | verify | run | stop | status``.
+The command line: ``python -m localnet build | verify | run | stop | status | overlay``.
 """
 
 import logging
@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from localnet import artifacts, background, genesis, instance, verify
+from localnet import artifacts, background, genesis, instance, precompiles, verify
 from localnet.background import State
 from localnet.errors import LocalnetError, NodeError
 from localnet.node import CHAIN_ID
@@ -81,11 +81,17 @@ def verify_(groups: tuple[str, ...]) -> None:
 @_with
 def run(detach: bool, state_file: Path | None, started_by: str, **options: Any) -> None:
     if detach:
-        arguments = [*_options_as_given(), "--started-by", started_by]
-        state = background.detach(arguments, (state_file or STATE_FILE).absolute())
+        state = background.detach(_options_as_given(), (state_file or STATE_FILE).absolute())
         click.echo(f"localnet at {state.url}, process {state.pid}")
         return
     _run_here(state_file, started_by, **options)
+
+
+@cli.command(help="Put stand-ins for Arbitrum's precompiles on the anvil at URL, for instance a fork.")
+@click.argument("url")
+def overlay(url: str) -> None:
+    precompiles.apply(url)
+    click.echo(f"{', '.join(precompiles.VISIBLE)} answer at their addresses")
 
 
 @cli.command(help="End the localnet that runs in the background.")
@@ -126,7 +132,7 @@ def _run_here(state_file: Path | None, started_by: str, **options: Any) -> None:
         try:
             while not stopping.wait(0.5):
                 if not net.running:
-                    raise NodeError("anvil ended by itself")
+                    raise NodeError("anvil or its sequencer ended by itself")
         finally:
             if state_file is not None:
                 state_file.unlink(missing_ok=True)

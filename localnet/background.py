@@ -76,7 +76,8 @@ def detach(arguments: Sequence[str], state_file: Path) -> State:
     state_file.unlink(missing_ok=True)
     log = state_file.with_suffix(".log")
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "localnet", "run", "--state-file", str(state_file), *arguments]
+    # The last one of an option counts, and the person's own state file may be relative to another folder.
+    command = [sys.executable, "-m", "localnet", "run", *arguments, "--state-file", str(state_file)]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True

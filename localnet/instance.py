@@ -128,7 +128,7 @@ def start(
         port: 0 chooses a free one.
         sequencer: False leaves mining to the caller.
         automine: Mine when a transaction waits instead of every *block_seconds*.
-        traders: TraderSettings of the noise traders; None for a silent market.
+        traders: Settings of the noise traders; None for a silent market.
         order: Of the transactions in a block. "fees" is by maxFeePerGas, which is how anvil bids, and lets
             ArbOwnerPublic say that tips are collected.
         like_production: Put the face of a Nitro node in front, see production.py.

@@ -61,7 +61,6 @@ class Nitro:
             "eth_call": self._call,
             "eth_estimateGas": self._estimate,
             "eth_feeHistory": self._fee_history,
-            "eth_getTransactionCount": self._count,
             "eth_getTransactionReceipt": self._receipt,
             "eth_getBlockReceipts": self._receipt,
             "eth_getBlockByNumber": self._block,
@@ -75,7 +74,7 @@ class Nitro:
         method = request.get("method", "")
         if method.startswith(_REFUSED):
             return _error(request, _METHOD_NOT_FOUND, f"the method {method} does not exist/is not available")
-        return await self._special.get(method, self._ask)(request)
+        return await self._special.get(method, self._ask)(_settled(request))
 
     async def _client_version(self, request: Message) -> Message:
         return _result(request, CLIENT_VERSION)
@@ -118,11 +117,6 @@ class Nitro:
         gas: int = _L1_COMPONENT.decode(bytes.fromhex(answer["result"][2:]))[0]
         return gas
 
-    async def _count(self, request: Message) -> Message:
-        # The sequencer's queue is not visible: what is pending is what is in the latest block.
-        params = ["latest" if param == "pending" else param for param in request["params"]]
-        return await self._ask(request | {"params": params})
-
     async def _receipt(self, request: Message) -> Message:
         # anvil charges nothing for L1 data.
         return _extended(await self._ask(request), gasUsedForL1="0x0", l1BlockNumber=L1_BLOCK_NUMBER)
@@ -130,6 +124,13 @@ class Nitro:
     async def _block(self, request: Message) -> Message:
         root = "0x" + "00" * 32
         return _extended(await self._ask(request), l1BlockNumber=L1_BLOCK_NUMBER, sendCount="0x0", sendRoot=root)
+
+
+def _settled(request: Message) -> Message:
+    """Return *request* for the latest block where it asks for the pending one: the sequencer's queue is not visible."""
+    if "pending" not in request.get("params", ()):
+        return request
+    return request | {"params": ["latest" if param == "pending" else param for param in request["params"]]}
 
 
 def _led(request: Message) -> Message:

@@ -168,6 +168,19 @@ def test_run_detached__cannot_start__tells_the_reason(state_file: Path) -> None:
     assert failed.stderr == f"localnet: the localnet did not start: port {port} is in use\n"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["overlay", "http://127.0.0.1:1"], "anvil_setCode: the node does not answer (ConnectionRefusedError)"),
+        (["overlay", "ftp://127.0.0.1"], "not an http(s) URL of a node: ftp://127.0.0.1"),
+    ],
+)
+def test_overlay__no_node__is_one_sentence(arguments: list[str], sentence: str) -> None:
+    failed = command(*arguments)
+
+    assert (failed.returncode, failed.stderr) == (1, f"localnet: {sentence}\n")
+
+
 def test_run__port_in_use__is_one_sentence() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

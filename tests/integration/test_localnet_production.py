@@ -5,7 +5,7 @@ import pytest
 from websockets.sync.client import connect
 
 import localnet
-from localnet import Localnet
+from localnet import Localnet, precompiles, production
 from localnet.abi import function
 from localnet.addresses import ARB_GAS_INFO, ARB_OWNER_PUBLIC, ARB_SYS, NODE_INTERFACE
 from localnet.errors import RpcError
@@ -103,6 +103,16 @@ def test_like_production__batch__is_answered_in_order(net: Localnet) -> None:
         socket.send(json.dumps(batch))
 
         assert [answer["id"] for answer in json.loads(socket.recv(timeout=10))] == [3, 1, 2]
+
+
+def test_overlay__chain_without_stand_ins__answers_afterwards() -> None:
+    with localnet.start(sequencer=False) as net:
+        # As on a fork of Arbitrum One.
+        production.disguise(net.rpc)
+
+        precompiles.apply(net.url)
+
+        assert l1_price(net.rpc) == precompiles.PRICE_PER_UNIT_WEI
 
 
 def test_ordinary_mode__precompiles__have_the_stand_ins_code() -> None:

@@ -8,7 +8,7 @@ from vyper.compiler import compile_code
 import localnet
 from localnet import Localnet, accounts, artifacts, swaps
 from localnet.abi import Function, function
-from localnet.addresses import AAVE_POOL, BALANCER_QUERIES, BALANCER_VAULT, V3_QUOTER
+from localnet.addresses import AAVE_POOL, BALANCER_QUERIES, BALANCER_VAULT, UNISWAP_V4_QUOTER, V3_QUOTER, ZERO
 from localnet.compiler import compiled
 from localnet.layout import Pool
 from localnet.swaps import Swap
@@ -159,6 +159,25 @@ def test_curve__every_pool_and_direction__pays_what_get_dy_says(net: Localnet) -
         expected = get_dy.decode(ask(net, order.pool.address, get_dy.calldata(order.sold, order.bought, order.amount)))
 
         assert swap(net, order) == expected, order
+
+
+def test_uniswap_v4__every_pool_and_direction__pays_what_its_quoter_says() -> None:
+    if not all(package.folder.exists() for package in artifacts.pinned() if package.group == "v4"):
+        pytest.skip("needs python -m localnet build --with v4 (51 MB)")
+    quote = Function(
+        "quoteExactInputSingle",
+        ("((address,address,uint24,int24,address),bool,uint128,bytes)",),
+        ("uint256", "uint256"),
+    )
+    with localnet.start(sequencer=False, groups=["v4"]) as net:
+        for order in orders(net, net.layout.on("uniswap_v4"), usd=20_000):
+            pool = order.pool
+            token0, token1 = (net.layout.tokens[symbol].address for symbol in pool.tokens)
+            key = (token0, token1, pool.fee_pips, pool.tick_spacing, ZERO)
+            data = quote.calldata((key, order.sold == 0, order.amount, b""))
+            expected, _gas = quote.decode(ask(net, UNISWAP_V4_QUOTER, data))
+
+            assert swap(net, order) == expected, order
 
 
 def test_balancer__flash_loan__is_free(net: Localnet, borrower: str) -> None:

@@ -94,8 +94,9 @@ async def test_nitro__receipt_not_there_yet__is_null(anvil: FakeAnvil) -> None:
     assert (await Nitro(anvil).answer(request("eth_getTransactionReceipt", "0x00")))["result"] is None
 
 
-async def test_nitro__pending_nonce__is_the_latest(anvil: FakeAnvil) -> None:
-    await Nitro(anvil).answer(request("eth_getTransactionCount", "0x" + "11" * 20, "pending"))
+@pytest.mark.parametrize("method", ["eth_getTransactionCount", "eth_getBalance", "eth_call"])
+async def test_nitro__pending_state__is_the_latest(anvil: FakeAnvil, method: str) -> None:
+    await Nitro(anvil).answer(request(method, {"to": "0x" + "11" * 20}, "pending"))
 
     assert anvil.asked[0]["params"][1] == "latest"
 
