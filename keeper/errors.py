@@ -59,6 +59,13 @@ class SwapReverts(PoolError):  # noqa: N818 - says what the contract does
     """The contract would revert on this swap."""
 
 
+class BeyondKnownTicks(SwapReverts):
+    """
+    The swap leaves the ticks that were read. What the contract would do is not known, so there is no quote; whoever
+    passes over swaps that revert passes over this one.
+    """
+
+
 class MalformedLog(PoolError):  # noqa: N818 - names the thing
     """A log is not what its topic promises."""
 

@@ -149,9 +149,7 @@ def _sync(log: Log) -> Sync:
 
 def _v2_swap(log: Log) -> V2Swap:
     amount0_in, amount1_in, amount0_out, amount1_out = _words(log, 3, 4)
-    return V2Swap(
-        log["address"].lower(), _uint(amount0_in), _uint(amount1_in), _uint(amount0_out), _uint(amount1_out)
-    )
+    return V2Swap(log["address"].lower(), _uint(amount0_in), _uint(amount1_in), _uint(amount0_out), _uint(amount1_out))
 
 
 def _pool_created(log: Log) -> PoolCreated:
@@ -214,9 +212,7 @@ def _v3_burn(log: Log) -> V3Burn:
 
 def _v3_set_fee_protocol(log: Log) -> V3SetFeeProtocol:
     _old0, _old1, fee_protocol0, fee_protocol1 = _words(log, 1, 4)
-    return V3SetFeeProtocol(
-        log["address"].lower(), _fits(_uint(fee_protocol0), 32), _fits(_uint(fee_protocol1), 32)
-    )
+    return V3SetFeeProtocol(log["address"].lower(), _fits(_uint(fee_protocol0), 32), _fits(_uint(fee_protocol1), 32))
 
 
 def _words(log: Log, topics: int, words: int) -> tuple[bytes, ...]:

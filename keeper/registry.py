@@ -11,6 +11,10 @@ from keeper.pools import FAMILIES
 from keeper.pools.pool import Pool, PoolInfo
 from keeper.types import ZERO_ADDRESS, Address, Answer, Call, Reading
 
+#: What is read around a pool's price: a swap within it may move the price fivefold. All ticks of a pool with narrow
+#: spacing would be 6,932 words, each a cold storage slot, and on a fork each a request.
+TICK_RADIUS = 16_384
+
 
 def discover(facts: ChainFacts, deny: Iterable[str] = ()) -> Reading[list[PoolInfo]]:
     """
@@ -36,7 +40,7 @@ def read_pools(infos: Sequence[PoolInfo]) -> Iterator[Reading[Pool]]:
     """
     Yield the reading of each pool by the model of its family.
     """
-    return (FAMILIES[info.family].read(info) for info in infos)
+    return (FAMILIES[info.family].read(info, TICK_RADIUS) for info in infos)
 
 
 def _lookup(dex: DexFacts, pair: tuple[Address, Address], fee_pips: int) -> Call:

@@ -47,4 +47,3 @@ class NonceManager:
         The block with this nonce left the chain.
         """
         self._next = min(self._next, nonce)
-

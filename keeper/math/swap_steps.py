@@ -11,7 +11,7 @@ from bisect import bisect_left
 from operator import neg
 from typing import NamedTuple
 
-from keeper.errors import SwapReverts
+from keeper.errors import BeyondKnownTicks, SwapReverts
 from keeper.math.full_math import mul_div_rounding_up
 from keeper.math.liquidity_math import add_delta
 from keeper.math.sqrt_price_math import (
@@ -138,8 +138,6 @@ class SwapSteps:
         price, liquidity = self._prices[i - 1], self._liquidities[i - 1]
         remaining = amount_out - self._amounts_out[i - 1]
         price_after = get_next_sqrt_price_from_output(price, liquidity, remaining, self._zero_for_one)
-        if price_after == self._prices[i]:
-            self._require_crossed(i)
         return self._amounts_in[i - 1] + self._with_fee(self._delta_in(price_after, price, liquidity, True))
 
     def swap(self, amount_specified: int, sqrt_price_limit_x96: int) -> Swapped:
@@ -158,13 +156,9 @@ class SwapSteps:
         while exchanged[-1] < amount and self._is_before(self._prices[-1], sqrt_price_limit_x96):
             self._extend()
         i = min(bisect_left(exchanged, amount), self._first_at(sqrt_price_limit_x96))
-        stop = self._prices[i]
-        if self._is_before(sqrt_price_limit_x96, stop):
-            stop = sqrt_price_limit_x96
-        elif exchanged[i] <= amount:
-            return self._crossed(i, self._amounts_in[i], self._amounts_out[i])
+        stop = sqrt_price_limit_x96 if self._is_before(sqrt_price_limit_x96, self._prices[i]) else self._prices[i]
         remaining = amount - exchanged[i - 1]
-        return self._partial(i, stop, remaining if amount_specified > 0 else -remaining)
+        return self._last_step(i, stop, remaining if amount_specified > 0 else -remaining)
 
     def first_price(self) -> int:
         """
@@ -199,8 +193,8 @@ class SwapSteps:
         """The tick of a price that step i moved to, short of its stop."""
         return self._ticks_after[i - 1] if price == self._prices[i - 1] else get_tick_at_sqrt_ratio(price)
 
-    def _partial(self, i: int, stop: int, remaining: int) -> Swapped:
-        """The outcome where step i is the last, and does not exchange more than *remaining* nor pass *stop*."""
+    def _last_step(self, i: int, stop: int, remaining: int) -> Swapped:
+        """The outcome where step i is the last, and neither exchanges more than *remaining* nor passes *stop*."""
         price, liquidity = self._prices[i - 1], self._liquidities[i - 1]
         price_after, amount_in, amount_out, fee_amount = compute_swap_step(
             price, stop, liquidity, remaining, self._fee_pips
@@ -220,6 +214,9 @@ class SwapSteps:
         price, liquidity = self._prices[-1], self._liquidities[-1]
         if price == self._end:
             raise SwapReverts("UniswapV3Pool: the price limit is reached before the whole amount is exchanged")
+        first, last = self._ticks.known
+        if self._ticks_after[-1] < first or (self._ticks_after[-1] >= last and not self._zero_for_one):
+            raise BeyondKnownTicks("the swap leaves the ticks that were read")
         stop, tick_after, liquidity_net = self._next_below() if self._zero_for_one else self._next_above()
         amount_in = self._with_fee(self._delta_in(stop, price, liquidity, True))
         self._amounts_in.append(self._amounts_in[-1] + amount_in)

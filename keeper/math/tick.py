@@ -6,6 +6,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
 
+from keeper.math.tick_math import MAX_TICK, MIN_TICK
+
+#: Every tick that a pool can have.
+ALL_TICKS = (MIN_TICK, MAX_TICK)
+
 
 class Ticks(Mapping[int, tuple[int, int]]):
     """
@@ -16,22 +21,35 @@ class Ticks(Mapping[int, tuple[int, int]]):
         indices: The initialised ticks, ascending.
         gross: Liquidity that refers to each of them.
         net: Liquidity that comes into range as the price rises over each of them.
+        known: The first and the last tick of which it is known whether they are initialised.
     """
 
-    __slots__ = ("gross", "indices", "net")
+    __slots__ = ("gross", "indices", "known", "net")
 
-    def __init__(self, indices: Sequence[int] = (), gross: Sequence[int] = (), net: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        indices: Sequence[int] = (),
+        gross: Sequence[int] = (),
+        net: Sequence[int] = (),
+        known: tuple[int, int] = ALL_TICKS,
+    ) -> None:
         self.indices = indices
         self.gross = gross
         self.net = net
+        self.known = known
 
     @classmethod
-    def of(cls, ticks: Mapping[int, tuple[int, int]]) -> Self:
+    def of(cls, ticks: Mapping[int, tuple[int, int]], known: tuple[int, int] = ALL_TICKS) -> Self:
         """
         Return *ticks* in order.
         """
         indices = sorted(ticks)
-        return cls(indices, [ticks[tick][0] for tick in indices], [ticks[tick][1] for tick in indices])
+        return cls(indices, [ticks[tick][0] for tick in indices], [ticks[tick][1] for tick in indices], known)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every tick is known."""
+        return self.known == ALL_TICKS
 
     def __getitem__(self, tick: int) -> tuple[int, int]:
         i = bisect_left(self.indices, tick)
@@ -59,14 +77,15 @@ class Ticks(Mapping[int, tuple[int, int]]):
         from a tick that is not known leaves it unknown.
         """
         indices, gross, net = list(self.indices), list(self.gross), list(self.net)
-        _update(indices, gross, net, tick_lower, liquidity_delta, liquidity_delta)
-        _update(indices, gross, net, tick_upper, liquidity_delta, -liquidity_delta)
-        return type(self)(indices, gross, net)
+        first, last = self.known
+        if first <= tick_lower <= last:
+            _update(indices, gross, net, tick_lower, liquidity_delta, liquidity_delta)
+        if first <= tick_upper <= last:
+            _update(indices, gross, net, tick_upper, liquidity_delta, -liquidity_delta)
+        return type(self)(indices, gross, net, self.known)
 
 
-def _update(
-    indices: list[int], gross: list[int], net: list[int], tick: int, gross_delta: int, net_delta: int
-) -> None:
+def _update(indices: list[int], gross: list[int], net: list[int], tick: int, gross_delta: int, net_delta: int) -> None:
     """``Tick.update`` and ``Tick.clear``, in place."""
     i = bisect_left(indices, tick)
     if i == len(indices) or indices[i] != tick:

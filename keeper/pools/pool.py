@@ -106,9 +106,13 @@ class Pool(Protocol):
         """
 
     @classmethod
-    def read(cls, info: PoolInfo) -> Reading[Self]:
+    def read(cls, info: PoolInfo, radius: int | None = None) -> Reading[Self]:
         """
         Read the state of the pool, in rounds.
+
+        Args:
+            radius: How many ticks to either side of the price are read of a pool that has ticks, at least; None for
+                all. A swap that leaves them has no quote.
 
         Raises:
             PoolError: The contract does not answer as this family does.

@@ -89,7 +89,7 @@ class UniswapV2Pool:
         return cls(info, 0, 0)
 
     @classmethod
-    def read(cls, info: PoolInfo) -> Reading[Self]:
+    def read(cls, info: PoolInfo, radius: int | None = None) -> Reading[Self]:  # noqa: ARG003 - a pair has no ticks
         (answer,) = yield [Call(info.address, _GET_RESERVES)]
         if answer is None or len(answer) != 96:
             raise PoolError(f"pair {info.address} does not tell its reserves")

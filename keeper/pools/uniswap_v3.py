@@ -10,7 +10,7 @@ from keeper.errors import PoolError, SwapReverts
 from keeper.events import Event, V3Burn, V3Initialize, V3Mint, V3SetFeeProtocol, V3Swap
 from keeper.math.swap_math import FEE_DENOMINATOR
 from keeper.math.swap_steps import Swapped, SwapSteps
-from keeper.math.tick import Ticks
+from keeper.math.tick import ALL_TICKS, Ticks
 from keeper.math.tick_math import MAX_SQRT_RATIO, MAX_TICK, MIN_SQRT_RATIO, MIN_TICK
 from keeper.pools.pool import PoolInfo
 from keeper.types import Address, Answer, Call, Reading
@@ -107,6 +107,8 @@ class UniswapV3Pool:
             case _ if not self.sqrt_price_x96:
                 return None
             case V3Swap():
+                if not self._well_within(event.tick):
+                    return None
                 return type(self)(self.info, event.sqrt_price_x96, event.tick, event.liquidity, self.ticks)
             case V3Mint():
                 return self._modify_position(event.tick_lower, event.tick_upper, event.amount)
@@ -125,21 +127,21 @@ class UniswapV3Pool:
         return cls(info, 0, 0, 0, Ticks())
 
     @classmethod
-    def read(cls, info: PoolInfo) -> Reading[Self]:
-        words = range(*_word_bounds(info.tick_spacing))
-        answers = yield [
-            Call(info.address, _SLOT0),
-            Call(info.address, _LIQUIDITY),
-            *(Call(info.address, _TICK_BITMAP + _int256(word)) for word in words),
-        ]
-        slot0, (liquidity,), *bitmap = _decoded(info, answers, [7, 1] + [1] * len(words))
-        indices = list(_initialized(words, [word for (word,) in bitmap], info.tick_spacing))
-        answers = yield [Call(info.address, _TICKS + _int256(tick)) for tick in indices]
+    def read(cls, info: PoolInfo, radius: int | None = None) -> Reading[Self]:
+        answers = yield [Call(info.address, _SLOT0), Call(info.address, _LIQUIDITY)]
+        slot0, (liquidity,) = _decoded(info, answers, [7, 1])
+        tick = _signed(slot0[1])
+        words = _words(info.tick_spacing, tick, radius)
+        answers = yield [Call(info.address, _TICK_BITMAP + _int256(word)) for word in words]
+        bitmap = [word for (word,) in _decoded(info, answers, [1] * len(words))]
+        indices = list(_initialized(words, bitmap, info.tick_spacing))
+        answers = yield [Call(info.address, _TICKS + _int256(index)) for index in indices]
         ticks = {
-            tick: (gross, _signed(net))
-            for tick, (gross, net, *_) in zip(indices, _decoded(info, answers, [8] * len(indices)), strict=True)
+            index: (gross, _signed(net))
+            for index, (gross, net, *_) in zip(indices, _decoded(info, answers, [8] * len(indices)), strict=True)
         }
-        pool = cls(info, slot0[0], _signed(slot0[1]), liquidity, Ticks.of(ticks))
+        known = ALL_TICKS if radius is None else _span(words, info.tick_spacing)
+        pool = cls(info, slot0[0], tick, liquidity, Ticks.of(ticks, known))
         pool._require_whole()
         return pool
 
@@ -155,6 +157,7 @@ class UniswapV3Pool:
             "tick": str(self.tick),
             "liquidity": str(self.liquidity),
             "ticks": {str(tick): [str(gross), str(net)] for tick, (gross, net) in self.ticks.items()},
+            **({} if self.ticks.whole else {"known_ticks": [str(tick) for tick in self.ticks.known]}),
         }
 
     @classmethod
@@ -165,7 +168,10 @@ class UniswapV3Pool:
                 int(snapshot["sqrt_price_x96"]),
                 int(snapshot["tick"]),
                 int(snapshot["liquidity"]),
-                Ticks.of({int(tick): _liquidity_of(*pair) for tick, pair in snapshot["ticks"].items()}),
+                Ticks.of(
+                    {int(tick): _liquidity_of(*pair) for tick, pair in snapshot["ticks"].items()},
+                    _pair(snapshot.get("known_ticks", ALL_TICKS)),
+                ),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise PoolError(f"a uniswap_v3 snapshot cannot be read: {error!r}") from error
@@ -228,16 +234,30 @@ class UniswapV3Pool:
         ticks = self.ticks.modified(tick_lower, tick_upper, liquidity_delta)
         return type(self)(self.info, self.sqrt_price_x96, self.tick, liquidity, ticks)
 
+    def _well_within(self, tick: int) -> bool:
+        """Whether so much is known around *tick* that there is no need to read again."""
+        first, last = self.ticks.known
+        margin = 0 if self.ticks.whole else (last - first) // 8
+        return first + margin <= tick <= last - margin
+
     def _require_whole(self) -> None:
         """Raise where what was read is not of one moment."""
+        if not self.ticks.whole:
+            return  # the ticks that would have to add up are not all known
         in_range = sum(self.ticks.net[: self.ticks.position(self.tick)])
         if in_range != self.liquidity or not all(self.ticks.gross):
             raise PoolError(f"pool {self.info.address} changed while it was read")
 
 
-def _word_bounds(tick_spacing: int) -> tuple[int, int]:
-    """The first word of the bitmap and the one after the last."""
-    return MIN_TICK // tick_spacing >> 8, (MAX_TICK // tick_spacing >> 8) + 1
+def _words(tick_spacing: int, tick: int, radius: int | None) -> range:
+    """The words of the bitmap that hold the ticks around *tick*, or all of them."""
+    lowest, highest = ALL_TICKS if radius is None else (max(tick - radius, MIN_TICK), min(tick + radius, MAX_TICK))
+    return range(lowest // tick_spacing >> 8, (highest // tick_spacing >> 8) + 1)
+
+
+def _span(words: range, tick_spacing: int) -> tuple[int, int]:
+    """The first and the last tick that these words hold."""
+    return (words.start << 8) * tick_spacing, ((words.stop << 8) - 1) * tick_spacing
 
 
 def _initialized(words: Sequence[int], bitmaps: Sequence[int], tick_spacing: int) -> Iterator[int]:
@@ -270,3 +290,8 @@ def _signed(word: int) -> int:
 def _liquidity_of(gross: str | None, net: str) -> tuple[int, int]:
     """Gross and net; gross that is not known is at least the net's magnitude."""
     return abs(int(net)) if gross is None else int(gross), int(net)
+
+
+def _pair(values: Sequence[str | int]) -> tuple[int, int]:
+    first, last = map(int, values)
+    return first, last
