@@ -8,9 +8,11 @@ import json
 import re
 import subprocess
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from localnet import universe
 from localnet.abi import Abi
 from localnet.errors import LocalnetError
 from localnet.paths import CACHE, PACKAGE, program
@@ -47,6 +49,19 @@ def compiled(name: str, **constants: int) -> Compiled:
         if count != 1:
             raise LocalnetError(f"{name}.vy has {count} constants {constant}, not one")
     return _read(_output(name, source))
+
+
+def compile_all() -> None:
+    """
+    Compile every stand-in that is not in the cache, several at a time.
+    """
+    names = [path.stem for path in CONTRACTS.glob("[A-Z]*.vy") if path.stem != "StableSwap"]
+    counts = {len(spec.tokens) for spec in universe.CURVE.values()}
+    with ThreadPoolExecutor() as pool:
+        jobs = [pool.submit(compiled, name) for name in names]
+        jobs += [pool.submit(compiled, "StableSwap", N_COINS=count) for count in counts]
+        for job in jobs:
+            job.result()
 
 
 def _output(name: str, source: str) -> list[str]:

@@ -8,13 +8,14 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from localnet import addresses, artifacts, layout, node
+from localnet import addresses, artifacts, compiler, layout, node
 from localnet.accounts import OWNER
 from localnet.chain import Chain
 from localnet.layout import Layout, PlacedToken
@@ -105,7 +106,9 @@ def _construct(rpc: Rpc, groups: Iterable[str]) -> tuple[dict[str, Any], Layout]
 
 
 def _build_into(folder: Path, groups: tuple[str, ...]) -> None:
-    artifacts.fetch(groups)
+    with ThreadPoolExecutor() as pool:
+        for job in [pool.submit(artifacts.fetch, groups), pool.submit(compiler.compile_all)]:
+            job.result()
     alloc, placed = generate(groups)
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="tmp-") as name:
         scratch = Path(name) / folder.name
