@@ -44,7 +44,6 @@ test: lint ## Everything that CI runs in under 15 minutes
 	$(BIN)/python -m localnet verify
 	$(BIN)/pytest -p no:ape_test -q tests/unit tests/fuzz tests/integration tests/faults tests/vectors
 	$(BIN)/ape test -q tests/contracts
-	$(BIN)/pytest -p no:ape_test -q tests/fork/upstream.py
 
 check-long: setup ## Campaigns
 	@echo "no campaign is defined"

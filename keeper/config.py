@@ -130,7 +130,6 @@ class Settings(BaseSettings):
         ttl_seconds: A market without a proved log stream is forgotten after this time.
         patience_blocks: A transaction that is in no block after so many is looked for elsewhere.
         deadline_seconds: How long a sent program stays valid on chain.
-        confirm_blocks: A result is booked once so many blocks stand on it.
     """
 
     model_config = SettingsConfigDict(env_prefix="KEEPER_", extra="forbid", frozen=True)
@@ -153,7 +152,6 @@ class Settings(BaseSettings):
     ttl_seconds: float = Field(default=45.0, gt=0)
     patience_blocks: int = Field(default=40, ge=1)
     deadline_seconds: int = Field(default=5, ge=1)
-    confirm_blocks: int = Field(default=1, ge=1)
 
     @classmethod
     def settings_customise_sources(
