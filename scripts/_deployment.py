@@ -29,6 +29,7 @@ MAX_PROFIT_TOKENS = 8
 PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
 SALT = bytes(32)
 
+_BASE_FEE_FLOOR_WEI = 20_000_000
 _RECEIPT_SECONDS = 60
 #: What a record tells about the deployment itself.
 _PROVENANCE = ("deployer", "transaction_hash", "block_number")
@@ -213,7 +214,8 @@ def _deploy(rpc: Rpc, account: LocalAccount, code: bytes) -> dict[str, Any]:
     data = "0x" + (SALT + code).hex()
     call = {"from": account.address, "to": PROXY, "data": data}
     gas = int(rpc("eth_estimateGas", call), 16) * 5 // 4
-    fee = int(rpc("eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16) * 2
+    # Not less than Arbitrum's floor: a fork's base fee may have decayed to nothing.
+    fee = max(int(rpc("eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16), _BASE_FEE_FLOOR_WEI) * 2
     if (balance := int(rpc("eth_getBalance", account.address, "latest"), 16)) < gas * fee:
         raise DeploymentError(f"{account.address} has {balance} wei, the deployment may take {gas * fee}")
     transaction: dict[str, Any] = {

@@ -89,9 +89,7 @@ class World:
         self.tokens.append(token)
         return token
 
-    def v3(
-        self, dex: str, token_in: Any, token_out: Any, rate: tuple[int, int], mock: str = "UniswapV3PoolMock"
-    ) -> Any:
+    def v3(self, dex: str, token_in: Any, token_out: Any, rate: tuple[int, int]) -> Any:
         """
         Place a V3 pool that gives rate[0] of one token for rate[1] of the other, and fill it.
         """
