@@ -237,15 +237,14 @@ class UniswapV3Pool:
     def _well_within(self, tick: int) -> bool:
         """Whether so much is known around *tick* that there is no need to read again."""
         first, last = self.ticks.known
-        margin = 0 if self.ticks.whole else (last - first) // 8
-        return first + margin <= tick <= last - margin
+        margin = (last - first) // 8
+        return (first <= MIN_TICK or first + margin <= tick) and (last >= MAX_TICK or tick <= last - margin)
 
     def _require_whole(self) -> None:
         """Raise where what was read is not of one moment."""
-        if not self.ticks.whole:
-            return  # the ticks that would have to add up are not all known
         in_range = sum(self.ticks.net[: self.ticks.position(self.tick)])
-        if in_range != self.liquidity or not all(self.ticks.gross):
+        adds_up = in_range == self.liquidity or not self.ticks.whole
+        if not adds_up or not all(self.ticks.gross):
             raise PoolError(f"pool {self.info.address} changed while it was read")
 
 

@@ -5,12 +5,14 @@ The model of Uniswap V3 against the bytecode of Uniswap V3 and Pancake V3, on ra
 import random
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from eth_abi.abi import encode
 
-from keeper.errors import SwapReverts
-from keeper.events import decode
+from keeper.errors import BeyondKnownTicks, SwapReverts
+from keeper.events import Event, decode
+from keeper.math.tick import Ticks
 from keeper.math.tick_math import MAX_SQRT_RATIO, MIN_SQRT_RATIO, get_sqrt_ratio_at_tick
 from keeper.pools.pool import PoolInfo
 from keeper.pools.uniswap_v3 import UniswapV3Pool
@@ -35,6 +37,7 @@ class Contract:
         self.model = UniswapV3Pool.new(info)
         self.positions: Counter[tuple[int, int]] = Counter()
         self.seen: Counter[str] = Counter()
+        self.events: list[Event] = []
 
     def initialize(self) -> None:
         tick = round(self.rng.gauss(0, 100_000)) if self.rng.random() < 0.8 else self.rng.choice((-1, 1)) * 887_200
@@ -81,6 +84,7 @@ class Contract:
             assert after is not None
             self.model = after
             self.seen[type(event).__name__] += 1
+        self.events += events
 
     def require_same_swap(self, zero_for_one: bool, amount: int, limit: int) -> tuple[int, int] | None:
         try:
@@ -224,3 +228,50 @@ def test_uniswap_v3_pool__events_applied__equals_a_fresh_read(contracts: Iterato
             contract.rng.choice((contract.mint, contract.mint, contract.burn, contract.swap))()
 
         assert contract.model == contract.chain.read(UniswapV3Pool.read(contract.info))
+
+
+def test_uniswap_v3_pool__known_around_its_price__equals_the_contract_or_has_no_quote(
+    contracts: Iterator[Contract],
+) -> None:
+    seen: Counter[str] = Counter()
+    for contract, _ in zip(contracts, range(18), strict=False):
+        contract.initialize()
+        for _ in range(6):
+            contract.rng.choice((contract.mint, contract.mint, contract.burn, contract.swap))()
+            whole, contract.model = contract.model, contract.chain.read(UniswapV3Pool.read(contract.info, radius=1_000))
+            for _ in range(25):
+                swap = contract.random_swap()
+                try:
+                    contract.require_same_swap(*swap)
+                except BeyondKnownTicks:
+                    seen["beyond"] += 1
+            contract.model = whole
+        seen += contract.seen
+
+    assert seen["swaps"] > 500
+    assert seen["beyond"] > 500
+
+
+def test_uniswap_v3_pool__known_around_its_price__follows_events_or_does_not_tell(
+    contracts: Iterator[Contract],
+) -> None:
+    seen: Counter[str] = Counter()
+    for contract, _ in zip(contracts, range(36), strict=False):
+        contract.initialize()
+        partial: UniswapV3Pool | None = None
+        for _ in range(20):
+            partial = partial or contract.chain.read(UniswapV3Pool.read(contract.info, radius=1_000))
+            contract.events.clear()
+            contract.rng.choice((contract.mint, contract.mint, contract.burn, contract.swap))()
+            for event in contract.events:
+                partial = partial and partial.apply(event)
+            if partial is None:
+                seen["not told"] += 1
+                continue
+            first, last = partial.ticks.known
+            ticks = {tick: pair for tick, pair in contract.model.ticks.items() if first <= tick <= last}
+            assert partial == replace(contract.model, ticks=Ticks.of(ticks))
+            seen["told"] += len(contract.events)
+
+    assert seen["told"] > 200
+    assert seen["not told"] > 20

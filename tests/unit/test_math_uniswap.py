@@ -89,9 +89,11 @@ def test_next_sqrt_price__token0_out__price_rises_and_is_rounded_up() -> None:
 
 
 def test_next_sqrt_price__token0_product_beyond_uint256__is_less_precise() -> None:
-    liquidity, amount = 1, 1 << 160
-    # liquidity / (liquidity / price + amount) = 2**96 / (2**0 + 2**160), rounded up.
-    assert get_next_sqrt_price_from_amount0_rounding_up(Q96, liquidity, amount, add=True) == 1
+    liquidity, price, amount = 1 << 120, 3 << 157, 1 << 98
+    imprecise = -(-(liquidity << 96) // ((liquidity << 96) // price + amount))
+    precise = -(-(liquidity << 96) * price // ((liquidity << 96) + amount * price))
+
+    assert get_next_sqrt_price_from_amount0_rounding_up(price, liquidity, amount, add=True) == imprecise > precise
 
 
 def test_next_sqrt_price__token1__price_moves_by_amount_over_liquidity() -> None:

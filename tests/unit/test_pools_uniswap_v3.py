@@ -223,8 +223,17 @@ def test_pool__ticks_known_in_part__swaps_up_to_what_cannot_be() -> None:
     for ask in (partly.amount_out, partly.amount_in, partly.swap):
         with pytest.raises(SwapReverts):
             ask(TOKEN0, TOKEN1, 50_000)
-    with pytest.raises(SwapReverts, match="LS"):
-        partly.swap_to(True, 10**9, get_sqrt_ratio_at_tick(-60))
+    stop = get_sqrt_ratio_at_tick(-60)
+    amount0, amount1, _ = NARROW.swap_to(True, 10**9, stop)
+    landings: list[Callable[[], object]] = [
+        lambda: partly.swap_to(True, 10**9, stop),
+        lambda: partly.swap(TOKEN0, TOKEN1, amount0),
+        lambda: partly.amount_out(TOKEN0, TOKEN1, amount0),
+        lambda: partly.amount_in(TOKEN0, TOKEN1, -amount1),
+    ]
+    for land in landings:
+        with pytest.raises(SwapReverts, match="LS"):
+            land()
 
 
 def test_pool__swap_event__is_followed_and_shares_the_ticks() -> None:
