@@ -85,7 +85,7 @@ def generate(groups: Iterable[str] = ()) -> tuple[dict[str, Any], Layout]:
     """
     clock = ("--timestamp", str(BUILD_TIMESTAMP), "--auto-impersonate", "--prune-history", "--order", "fifo")
     free = ("--block-base-fee-per-gas", "0", "--gas-price", "0")
-    running = node.start(node.free_port(), [*clock, *free], CACHE / "build.log")
+    running = node.start(0, [*clock, *free], CACHE / "build.log")
     try:
         with closing(Rpc(running.url)) as rpc:
             return _construct(rpc, groups)

@@ -24,6 +24,8 @@ from localnet.traders import Traders, TraderSettings
 BLOCK_SECONDS = 0.25
 #: States that stay readable, as on a Nitro node with default settings.
 _HISTORY_BLOCKS = 128
+#: Blocks whose transactions and logs stay: an hour's. Memory would grow by 600 MB an hour without end.
+_TRANSACTION_BLOCKS = 14_400
 
 
 @dataclass(slots=True)
@@ -138,12 +140,11 @@ def start(
     scratch = Path(tempfile.mkdtemp(prefix="localnet-"))
     with ExitStack() as undo:
         undo.callback(shutil.rmtree, scratch, ignore_errors=True)
-        own_port = node.free_port() if like_production or port == 0 else port
-        running = node.start(own_port, _arguments(built, scratch, order), scratch / "anvil.log")
+        running = node.start(0 if like_production else port, _arguments(built, scratch, order), scratch / "anvil.log")
         undo.callback(running.stop)
         rpc = undo.enter_context(closing(Rpc(running.url)))
         _settle(rpc)
-        shim = _disguise(rpc, port or node.free_port(), running.url) if like_production else None
+        shim = _disguise(rpc, port, running.url) if like_production else None
         url = running.url if shim is None else shim.url
         net = Localnet(
             url=url,
@@ -172,7 +173,7 @@ def _arguments(built: genesis.Genesis, scratch: Path, order: str) -> list[str]:
     own = scratch / "genesis.json"
     own.write_text(f'{{"coinbase": "0x{os.urandom(20).hex()}", ' + built.path.read_text().removeprefix("{"))
     clock = ["--timestamp", str(int(time.time()))]
-    memory = ["--prune-history", str(_HISTORY_BLOCKS)]
+    memory = ["--prune-history", str(_HISTORY_BLOCKS), "--transaction-block-keeper", str(_TRANSACTION_BLOCKS)]
     fees = ["--block-base-fee-per-gas", str(node.BASE_FEE_WEI)]
     return ["--init", str(own), "--no-mining", "--order", order, *clock, *memory, *fees]
 

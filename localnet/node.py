@@ -13,7 +13,6 @@ from pathlib import Path
 
 from localnet.errors import NodeError
 from localnet.paths import program
-from localnet.rpc import Rpc
 
 CHAIN_ID = 42161
 GAS_LIMIT = 1 << 50
@@ -24,6 +23,9 @@ HARDFORK = "cancun"
 
 _START_SECONDS = 20
 _STOP_SECONDS = 5
+_PORT_ATTEMPTS = 5
+#: A socket's state in /proc/net/tcp.
+_LISTEN = "0A"
 
 #: Becomes anvil, after it has asked the kernel (PR_SET_PDEATHSIG) for a SIGKILL when its parent dies. A `preexec_fn`
 #: would run Python between fork and exec, which is unsafe beside threads.
@@ -61,28 +63,32 @@ class Node:
 
 def start(port: int, arguments: Sequence[str], log: Path) -> Node:
     """
-    Start anvil on *port* of the loopback interface and return when it answers.
+    Start anvil on *port* of the loopback interface (0: a free one) and return when it listens.
 
     It is ended by the kernel when the thread that called this dies, so no anvil survives a killed localnet.
 
     Raises:
         NodeError: The port is taken, or anvil ended; its last words are in the message.
     """
-    _require_free(port)
+    if port:
+        _require_free(port)
+        return _start(port, arguments, log)
+    for _ in range(_PORT_ATTEMPTS):
+        try:
+            return _start(free_port(), arguments, log)
+        except NodeError as error:
+            # Somebody else was faster.
+            if "already in use" not in str(error):
+                raise
+    raise NodeError(f"{_PORT_ATTEMPTS} free ports were taken by others at once")
+
+
+def _start(port: int, arguments: Sequence[str], log: Path) -> Node:
     binary = program("anvil", "run npm ci in the checkout")
     log.parent.mkdir(parents=True, exist_ok=True)
+    place = ["--host", "127.0.0.1", "--port", str(port)]
+    command = [binary, *place, "--quiet", "--no-request-size-limit", *_RULES, *arguments]
     trampoline = [sys.executable, "-I", "-S", "-c", _TRAMPOLINE, str(os.getpid())]
-    command = [
-        binary,
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--quiet",
-        "--no-request-size-limit",
-        *_RULES,
-        *arguments,
-    ]
     with log.open("wb") as output:
         # A group of its own: an interrupt at the terminal reaches the localnet only, which then ends anvil in order.
         process = subprocess.Popen(
@@ -90,7 +96,7 @@ def start(port: int, arguments: Sequence[str], log: Path) -> Node:
         )
     node = Node(process, f"http://127.0.0.1:{port}")
     try:
-        _wait_until_ready(node, log)
+        _wait_until_it_listens(process, port, log)
     except BaseException:
         node.stop()
         raise
@@ -117,17 +123,28 @@ def _require_free(port: int) -> None:
             raise NodeError(f"port {port} is in use") from error
 
 
-def _wait_until_ready(node: Node, log: Path) -> None:
-    rpc = Rpc(node.url)
+def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        if node.process.poll() is not None:
+    while not _listens(process.pid, port):
+        if process.poll() is not None:
             raise NodeError(f"anvil ended at once: {log.read_text(errors='replace').strip()[-300:]}")
-        try:
-            rpc("eth_chainId")
-        except NodeError:
-            time.sleep(0.01)
-        else:
-            rpc.close()
-            return
-    raise NodeError(f"anvil did not answer within {_START_SECONDS} seconds")
+        if time.monotonic() > deadline:
+            raise NodeError(f"anvil did not listen within {_START_SECONDS} seconds")
+        time.sleep(0.005)
+
+
+def _listens(pid: int, port: int) -> bool:
+    """
+    Return whether it is *pid* that listens: an answer from the port could be somebody else's.
+    """
+    local = f":{port:04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    sockets = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(local) and row[3] == _LISTEN}
+    return any(_target(link) in sockets for link in Path(f"/proc/{pid}/fd").glob("*"))
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except OSError:
+        return ""

@@ -167,12 +167,15 @@ class Shim:
     Serves a Nitro's answers over HTTP and WebSocket, from a thread of its own.
 
     Args:
-        port: Where it listens on the loopback interface.
+        port: Where it listens on the loopback interface; 0 chooses a free one.
         behind: anvil's URL.
+
+    Attributes:
+        url: Where it listens, once it has been started.
     """
 
     def __init__(self, port: int, behind: str) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = ""
         self._port = port
         self._behind = behind
         self._loop = asyncio.new_event_loop()
@@ -211,6 +214,7 @@ class Shim:
             await server.setup()
             try:
                 await web.TCPSite(server, "127.0.0.1", self._port).start()
+                self.url = f"http://127.0.0.1:{server.addresses[0][1]}"
             except OSError as error:
                 self._failure = error
                 self._stopping.set()

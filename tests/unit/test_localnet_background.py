@@ -1,6 +1,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,17 @@ import pytest
 from localnet import background
 from localnet.background import State
 from localnet.errors import LocalnetError
+
+
+@contextmanager
+def idle(*arguments: str) -> Iterator[int]:
+    """A process that waits, started completely: before that it has no command line."""
+    program = [sys.executable, "-c", "print(flush=True); input()", *arguments]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process.pid
+        process.kill()
 
 
 def state_of(pid: int) -> State:
@@ -25,22 +38,17 @@ def test_read__no_file__is_nothing(state_file: Path) -> None:
 
 def test_read__process_lives_and_is_a_localnet__is_its_state(state_file: Path) -> None:
     # Only the command line tells what a process is.
-    idle = [sys.executable, "-c", "import sys; sys.stdin.read()", "localnet"]
-    with subprocess.Popen(idle, stdin=subprocess.PIPE) as process:
-        state_of(process.pid).write(state_file)
+    with idle("localnet") as pid:
+        state_of(pid).write(state_file)
 
-        assert background.read(state_file) == state_of(process.pid)
-
-        process.terminate()
+        assert background.read(state_file) == state_of(pid)
 
 
 def test_read__process_is_something_else__is_nothing(state_file: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as process:
-        state_of(process.pid).write(state_file)
+    with idle() as pid:
+        state_of(pid).write(state_file)
 
         assert background.read(state_file) is None
-
-        process.terminate()
 
 
 def test_read__process_gone__is_nothing(state_file: Path) -> None:
