@@ -138,13 +138,12 @@ def check(package: Package, tarball: Path) -> None:
 def _download(packages: Iterable[Package], folder: Path) -> None:
     npm = program("npm", "install Node 20 or newer")
     specifiers = [f"{package.name}@{package.version}" for package in packages]
-    command = [npm, "pack", "--silent", "--pack-destination", str(folder), *specifiers]
+    command = [npm, "pack", "--loglevel", "error", "--pack-destination", str(folder), *specifiers]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
-        reason = next((line for line in done.stderr.splitlines() if "npm error" in line), "no reason given")
-        raise ArtifactError(
-            f"npm could not download {', '.join(specifiers)}: {reason.removeprefix('npm error').strip()}"
-        )
+        reasons = [line.removeprefix("npm error").strip() for line in done.stderr.splitlines() if "npm error" in line]
+        reason = reasons[0] if reasons else f"exit code {done.returncode}"
+        raise ArtifactError(f"npm could not download {len(specifiers)} packages, {specifiers[0]} first: {reason}")
 
 
 def _unpack(package: Package, tarball: Path, folder: Path) -> None:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 
 from localnet.abi import Abi
 from localnet.errors import RpcError
@@ -113,11 +112,6 @@ class Contract:
         """Return the receipt of a transaction that calls the function *name*."""
         data = self.abi.find(name, len(arguments)).calldata(*arguments)
         return self.chain.send(self.address, data, sender=sender, value=value)
-
-
-def create2_address(deployer: str, salt: bytes, init_code_hash: bytes) -> str:
-    """Return the address that CREATE2 gives (EIP-1014)."""
-    return to_checksum_address(keccak(b"\xff" + bytes.fromhex(deployer[2:]) + salt + init_code_hash)[12:])
 
 
 def _require_success(rpc: Rpc, transaction: dict[str, Any], receipt: dict[str, Any]) -> None:

@@ -7,10 +7,12 @@ import hashlib
 import json
 import re
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 from localnet import universe
 from localnet.abi import Abi
@@ -19,6 +21,8 @@ from localnet.paths import CACHE, PACKAGE, program
 
 CONTRACTS = PACKAGE / "contracts"
 FOLDER = CACHE / "compiled"
+
+_FORMATS = "abi,bytecode,layout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,6 @@ class Compiled:
 
     abi: Abi
     creation: bytes
-    runtime: bytes
     slots: Mapping[str, int]
 
 
@@ -66,30 +69,33 @@ def compile_all() -> None:
 
 def _output(name: str, source: str) -> list[str]:
     """
-    Return the compiler's lines for *source*: ABI, creation code, runtime code, storage layout.
+    Return the compiler's lines for *source*, in the order of _FORMATS.
     """
     modules = b"".join(path.read_bytes() for path in sorted(CONTRACTS.glob("[a-z]*.vy")))
-    key = hashlib.sha256(version("vyper").encode() + modules + source.encode()).hexdigest()[:20]
+    key = hashlib.sha256(version("vyper").encode() + _FORMATS.encode() + modules + source.encode()).hexdigest()[:20]
     cached = FOLDER / f"{name}-{key}.out"
     if not cached.exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
-        scratch = cached.with_suffix(".vy")
-        scratch.write_text(source)
-        vyper = program("vyper", "run make setup")
-        command = [vyper, "-p", str(CONTRACTS), "-f", "abi,bytecode,bytecode_runtime,layout", str(scratch)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        scratch.unlink()
-        if done.returncode:
-            raise LocalnetError(f"{name}.vy does not compile: {done.stderr.strip()}")
-        partial = cached.with_suffix(".tmp")
-        partial.write_text(done.stdout)
-        partial.replace(cached)
+        with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
+            output = Path(scratch) / cached.name
+            output.write_text(_compile(name, source, Path(scratch)))
+            output.replace(cached)
     return cached.read_text().splitlines()
 
 
+def _compile(name: str, source: str, folder: Path) -> str:
+    file = folder / f"{name}.vy"
+    file.write_text(source)
+    command = [program("vyper", "run make setup"), "-p", str(CONTRACTS), "-f", _FORMATS, str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LocalnetError(f"{name}.vy does not compile: {done.stderr.strip()}")
+    return done.stdout
+
+
 def _read(lines: list[str]) -> Compiled:
-    abi, creation, runtime, layout = lines[:4]
+    abi, creation, layout = lines
     slots = {
         name: place["slot"] for name, place in json.loads(layout).get("storage_layout", {}).items() if "slot" in place
     }
-    return Compiled(Abi(json.loads(abi)), bytes.fromhex(creation[2:]), bytes.fromhex(runtime[2:]), slots)
+    return Compiled(Abi(json.loads(abi)), bytes.fromhex(creation[2:]), slots)

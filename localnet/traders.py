@@ -43,7 +43,7 @@ class TraderSettings:
         median_usd: Half of the trades are smaller.
         sigma: Spread of the logarithm of the sizes: 0 makes all equal, at 1.5 one in a hundred is 33 times the median.
         reversion: How strongly trades that restore a pool's first price are preferred; at 1 a pool that has taken in
-            a tenth of its depth gets nearly only those.
+            a twentieth of its depth gets only those.
     """
 
     seed: int = 1
