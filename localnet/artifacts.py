@@ -150,7 +150,10 @@ def _unpack(package: Package, tarball: Path, folder: Path) -> None:
     folder.mkdir()
     with tarfile.open(tarball) as archive:
         for name, member in package.members.items():
-            file = archive.extractfile(f"package/{member}")
+            try:
+                file = archive.extractfile(f"package/{member}")
+            except KeyError:
+                file = None
             if file is None:
                 raise ArtifactError(f"{package.name}@{package.version} has no file {member}")
             text = file.read().decode()

@@ -8,11 +8,12 @@ import json
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from localnet import universe
 from localnet.abi import Abi
@@ -31,7 +32,7 @@ class Compiled:
     A compiled stand-in.
 
     Attributes:
-        slots: Storage variable -> its slot, for what only the test harness may change.
+        slots: Storage variable ("module.variable" in a module) -> its slot, for what only the harness may change.
     """
 
     abi: Abi
@@ -95,7 +96,13 @@ def _compile(name: str, source: str, folder: Path) -> str:
 
 def _read(lines: list[str]) -> Compiled:
     abi, creation, layout = lines
-    slots = {
-        name: place["slot"] for name, place in json.loads(layout).get("storage_layout", {}).items() if "slot" in place
-    }
+    slots = dict(_slots(json.loads(layout).get("storage_layout", {})))
     return Compiled(Abi(json.loads(abi)), bytes.fromhex(creation[2:]), slots)
+
+
+def _slots(places: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, int]]:
+    for name, place in places.items():
+        if "slot" in place:
+            yield prefix + name, place["slot"]
+        else:
+            yield from _slots(place, f"{prefix}{name}.")

@@ -2,7 +2,7 @@
 """
 @title ArbGasInfo stand-in
 @notice What the keeper and its tests read of Arbitrum's precompile at 0x6C, under its ABI.
-@dev Nothing can be set by a transaction: the harness writes the storage slots directly, as the sequencer's pricing does.
+@dev Nothing can be set by a transaction: the harness writes the storage slots directly.
 """
 
 

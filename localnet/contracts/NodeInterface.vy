@@ -41,7 +41,9 @@ def gasEstimateL1Component(to: address, contractCreation: bool, data: Bytes[_MAX
 
 @external
 @payable
-def gasEstimateComponents(to: address, contractCreation: bool, data: Bytes[_MAX_DATA]) -> (uint64, uint64, uint256, uint256):
+def gasEstimateComponents(
+    to: address, contractCreation: bool, data: Bytes[_MAX_DATA]
+) -> (uint64, uint64, uint256, uint256):
     """
     @notice Returns all gas of a call, its part for L1 data, the base fee and the price of a unit of L1 data.
     """

@@ -8,15 +8,33 @@
 
 
 from ethereum.ercs import IERC20
+import amplification
+import lp_token
 import stableswap_math as math
 
 
-N_COINS: constant(uint256) = 2
+initializes: amplification
+initializes: lp_token
 
-event Transfer:
-    sender: indexed(address)
-    receiver: indexed(address)
-    value: uint256
+exports: (
+    amplification.A,
+    amplification.A_precise,
+    amplification.initial_A,
+    amplification.future_A,
+    amplification.initial_A_time,
+    amplification.future_A_time,
+)
+exports: (
+    lp_token.name,
+    lp_token.symbol,
+    lp_token.decimals,
+    lp_token.totalSupply,
+    lp_token.balanceOf,
+    lp_token.transfer,
+)
+
+
+N_COINS: constant(uint256) = 2
 
 event TokenExchange:
     buyer: indexed(address)
@@ -51,26 +69,10 @@ event RemoveLiquidityImbalance:
     invariant: uint256
     token_supply: uint256
 
-event RampA:
-    old_A: uint256
-    new_A: uint256
-    initial_time: uint256
-    future_time: uint256
-
-event StopRampA:
-    A: uint256
-    t: uint256
-
 event NewFee:
     fee: uint256
     admin_fee: uint256
 
-
-name: public(String[64])
-symbol: public(String[32])
-decimals: public(constant(uint8)) = 18
-totalSupply: public(uint256)
-balanceOf: public(HashMap[address, uint256])
 
 coins: public(address[N_COINS])
 balances: public(uint256[N_COINS])
@@ -78,12 +80,6 @@ balances: public(uint256[N_COINS])
 # Both in 1e-10.
 fee: public(uint256)
 admin_fee: public(uint256)
-
-# A with two decimals, and the time at which it has that value.
-initial_A: public(uint256)
-future_A: public(uint256)
-initial_A_time: public(uint256)
-future_A_time: public(uint256)
 
 owner: public(address)
 
@@ -97,18 +93,22 @@ _FEE_DENOMINATOR: constant(uint256) = 10**10
 
 @deploy
 def __init__(
-    name_: String[64], symbol_: String[32], coins_: address[N_COINS], rates: uint256[N_COINS], A_: uint256, fee_: uint256, admin_fee_: uint256
+    name_: String[64],
+    symbol_: String[32],
+    coins_: address[N_COINS],
+    rates: uint256[N_COINS],
+    A_: uint256,
+    fee_: uint256,
+    admin_fee_: uint256,
 ):
     """
     @param rates 10**(36 - decimals) of each coin.
     @param A_ The amplification, without decimals.
     """
-    self.name = name_
-    self.symbol = symbol_
+    amplification.__init__(A_)
+    lp_token.__init__(name_, symbol_)
     self.coins = coins_
     self._rates = rates
-    self.initial_A = A_ * math.A_PRECISION
-    self.future_A = A_ * math.A_PRECISION
     self.fee = fee_
     self.admin_fee = admin_fee_
     self.owner = msg.sender
@@ -144,8 +144,8 @@ def add_liquidity(amounts: uint256[N_COINS], min_mint_amount: uint256, receiver:
     @notice Deposits; what unbalances the pool pays a fee.
     @return The LP tokens minted.
     """
-    amp: uint256 = self._A()
-    supply: uint256 = self.totalSupply
+    amp: uint256 = amplification._current()
+    supply: uint256 = lp_token.totalSupply
     old: uint256[N_COINS] = self.balances
     new: uint256[N_COINS] = old
     for k: uint256 in range(N_COINS):
@@ -165,7 +165,7 @@ def add_liquidity(amounts: uint256[N_COINS], min_mint_amount: uint256, receiver:
     else:
         self.balances = new
     assert minted >= min_mint_amount, "Slippage screwed you"
-    self._mint(receiver, minted)
+    lp_token._mint(receiver, minted)
     log AddLiquidity(provider=msg.sender, token_amounts=amounts, fees=fees, invariant=d1, token_supply=supply + minted)
     return minted
 
@@ -177,15 +177,17 @@ def remove_liquidity(amount: uint256, min_amounts: uint256[N_COINS]) -> uint256[
     @notice Withdraws all coins in proportion.
     @return What was paid.
     """
-    supply: uint256 = self.totalSupply
+    supply: uint256 = lp_token.totalSupply
     paid: uint256[N_COINS] = empty(uint256[N_COINS])
     for k: uint256 in range(N_COINS):
         paid[k] = self.balances[k] * amount // supply
         assert paid[k] >= min_amounts[k], "Withdrawal resulted in fewer coins than expected"
         self.balances[k] -= paid[k]
         self._push(k, paid[k], msg.sender)
-    self._burn(amount)
-    log RemoveLiquidity(provider=msg.sender, token_amounts=paid, fees=empty(uint256[N_COINS]), token_supply=supply - amount)
+    lp_token._burn(amount)
+    log RemoveLiquidity(
+        provider=msg.sender, token_amounts=paid, fees=empty(uint256[N_COINS]), token_supply=supply - amount
+    )
     return paid
 
 
@@ -196,8 +198,8 @@ def remove_liquidity_imbalance(amounts: uint256[N_COINS], max_burn_amount: uint2
     @notice Withdraws given amounts; what unbalances the pool pays a fee.
     @return The LP tokens burned.
     """
-    amp: uint256 = self._A()
-    supply: uint256 = self.totalSupply
+    amp: uint256 = amplification._current()
+    supply: uint256 = lp_token.totalSupply
     old: uint256[N_COINS] = self.balances
     new: uint256[N_COINS] = old
     for k: uint256 in range(N_COINS):
@@ -211,7 +213,7 @@ def remove_liquidity_imbalance(amounts: uint256[N_COINS], max_burn_amount: uint2
     fees, d2 = self._charge(old, new, d0, d1, amp)
     burned: uint256 = (d0 - d2) * supply // d0 + 1
     assert burned > 1 and burned <= max_burn_amount, "Slippage screwed you"
-    self._burn(burned)
+    lp_token._burn(burned)
     log RemoveLiquidityImbalance(
         provider=msg.sender, token_amounts=amounts, fees=fees, invariant=d1, token_supply=supply - burned
     )
@@ -231,10 +233,10 @@ def remove_liquidity_one_coin(burn_amount: uint256, i: int128, min_received: uin
     dy, dy_fee = self._withdrawal(burn_amount, coin)
     assert dy >= min_received, "Not enough coins removed"
     self.balances[coin] -= dy + dy_fee * self.admin_fee // _FEE_DENOMINATOR
-    self._burn(burn_amount)
+    lp_token._burn(burn_amount)
     self._push(coin, dy, msg.sender)
     log RemoveLiquidityOne(
-        provider=msg.sender, token_amount=burn_amount, coin_amount=dy, token_supply=self.totalSupply
+        provider=msg.sender, token_amount=burn_amount, coin_amount=dy, token_supply=lp_token.totalSupply
     )
     return dy
 
@@ -245,12 +247,7 @@ def ramp_A(future_A: uint256, future_time: uint256):
     @notice Moves A to future_A (without decimals), linearly until future_time.
     """
     self._only_owner()
-    assert future_time > block.timestamp, "stableswap: ramp ends in the past"
-    self.initial_A = self._A()
-    self.future_A = future_A * math.A_PRECISION
-    self.initial_A_time = block.timestamp
-    self.future_A_time = future_time
-    log RampA(old_A=self.initial_A, new_A=self.future_A, initial_time=block.timestamp, future_time=future_time)
+    amplification._ramp(future_A, future_time)
 
 
 @external
@@ -259,12 +256,7 @@ def stop_ramp_A():
     @notice Keeps A where it is.
     """
     self._only_owner()
-    amp: uint256 = self._A()
-    self.initial_A = amp
-    self.future_A = amp
-    self.initial_A_time = block.timestamp
-    self.future_A_time = block.timestamp
-    log StopRampA(A=amp, t=block.timestamp)
+    amplification._stop()
 
 
 @external
@@ -286,35 +278,6 @@ def withdraw_admin_fees():
     """
     for k: uint256 in range(N_COINS):
         self._push(k, self._admin_balance(k), self.owner)
-
-
-@external
-def transfer(receiver: address, amount: uint256) -> bool:
-    """
-    @notice Moves LP tokens.
-    """
-    self.balanceOf[msg.sender] -= amount
-    self.balanceOf[receiver] += amount
-    log Transfer(sender=msg.sender, receiver=receiver, value=amount)
-    return True
-
-
-@external
-@view
-def A() -> uint256:
-    """
-    @notice Returns the amplification, without decimals.
-    """
-    return self._A() // math.A_PRECISION
-
-
-@external
-@view
-def A_precise() -> uint256:
-    """
-    @notice Returns the amplification, with two decimals.
-    """
-    return self._A()
 
 
 @external
@@ -341,7 +304,7 @@ def get_virtual_price() -> uint256:
     """
     @notice Returns what an LP token is worth, with 18 decimals.
     """
-    return math._invariant(self._scaled(self.balances), self._A()) * _PRECISION // self.totalSupply
+    return math._invariant(self._scaled(self.balances), amplification._current()) * _PRECISION // lp_token.totalSupply
 
 
 @external
@@ -359,13 +322,13 @@ def calc_token_amount(amounts: uint256[N_COINS], is_deposit: bool) -> uint256:
     """
     @notice Returns the LP tokens of a deposit or withdrawal, before fees.
     """
-    amp: uint256 = self._A()
+    amp: uint256 = amplification._current()
     new: uint256[N_COINS] = self.balances
     for k: uint256 in range(N_COINS):
         new[k] = new[k] + amounts[k] if is_deposit else new[k] - amounts[k]
     d0: uint256 = math._invariant(self._scaled(self.balances), amp)
     d1: uint256 = math._invariant(self._scaled(new), amp)
-    return math._distance(d0, d1) * self.totalSupply // d0
+    return math._distance(d0, d1) * lp_token.totalSupply // d0
 
 
 @external
@@ -385,7 +348,7 @@ def _quote(i: uint256, j: uint256, dx: uint256) -> (uint256, uint256):
     @dev One unit is kept against rounding.
     """
     assert i != j, "stableswap: same coin"
-    amp: uint256 = self._A()
+    amp: uint256 = amplification._current()
     xp: DynArray[uint256, math.MAX_COINS] = self._scaled(self.balances)
     d: uint256 = math._invariant(xp, amp)
     before: uint256 = xp[j]
@@ -401,11 +364,11 @@ def _withdrawal(burn_amount: uint256, i: uint256) -> (uint256, uint256):
     """
     @notice Returns what burning pays in coin i, and the fee in that coin.
     """
-    amp: uint256 = self._A()
+    amp: uint256 = amplification._current()
     fee: uint256 = self._imbalance_fee()
     xp: DynArray[uint256, math.MAX_COINS] = self._scaled(self.balances)
     d0: uint256 = math._invariant(xp, amp)
-    d1: uint256 = d0 - burn_amount * d0 // self.totalSupply
+    d1: uint256 = d0 - burn_amount * d0 // lp_token.totalSupply
     without_fee: uint256 = math._balance_of(i, xp, amp, d1)
 
     reduced: DynArray[uint256, math.MAX_COINS] = xp
@@ -438,21 +401,6 @@ def _charge(
 @view
 def _imbalance_fee() -> uint256:
     return self.fee * N_COINS // (4 * (N_COINS - 1))
-
-
-@internal
-@view
-def _A() -> uint256:
-    """
-    @notice Returns the amplification at this moment, with two decimals.
-    """
-    if block.timestamp >= self.future_A_time:
-        return self.future_A
-    elapsed: uint256 = block.timestamp - self.initial_A_time
-    duration: uint256 = self.future_A_time - self.initial_A_time
-    if self.future_A > self.initial_A:
-        return self.initial_A + (self.future_A - self.initial_A) * elapsed // duration
-    return self.initial_A - (self.initial_A - self.future_A) * elapsed // duration
 
 
 @internal
@@ -496,17 +444,3 @@ def _pull(k: uint256, amount: uint256):
 def _push(k: uint256, amount: uint256, receiver: address):
     if amount > 0:
         assert extcall IERC20(self.coins[k]).transfer(receiver, amount, default_return_value=True)
-
-
-@internal
-def _mint(receiver: address, amount: uint256):
-    self.totalSupply += amount
-    self.balanceOf[receiver] += amount
-    log Transfer(sender=empty(address), receiver=receiver, value=amount)
-
-
-@internal
-def _burn(amount: uint256):
-    self.balanceOf[msg.sender] -= amount
-    self.totalSupply -= amount
-    log Transfer(sender=msg.sender, receiver=empty(address), value=amount)

@@ -16,7 +16,9 @@ _OUTCOME_SIZE: constant(uint256) = 160
 
 
 @external
-def quote(pool: address, zero_for_one: bool, amount: int256, limit: uint160) -> (int256, int256, uint160, int24, uint128):
+def quote(
+    pool: address, zero_for_one: bool, amount: int256, limit: uint160
+) -> (int256, int256, uint160, int24, uint128):
     """
     @notice Returns what a swap would do; reverts with the pool's own reason if the pool would. For `eth_call`.
     @param amount What goes in, or minus what comes out.

@@ -13,8 +13,12 @@ from ethereum.ercs import IERC20
 interface IV3Pool:
     def token0() -> address: view
     def token1() -> address: view
-    def mint(recipient: address, lower: int24, upper: int24, amount: uint128, data: Bytes[1]) -> (uint256, uint256): nonpayable
-    def swap(recipient: address, zero_for_one: bool, amount: int256, limit: uint160, data: Bytes[1]) -> (int256, int256): nonpayable
+    def mint(
+        recipient: address, lower: int24, upper: int24, amount: uint128, data: Bytes[1]
+    ) -> (uint256, uint256): nonpayable
+    def swap(
+        recipient: address, zero_for_one: bool, amount: int256, limit: uint160, data: Bytes[1]
+    ) -> (int256, int256): nonpayable
 
 
 # The pool that may call back, and who pays it.

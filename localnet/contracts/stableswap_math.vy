@@ -7,7 +7,9 @@
 """
 
 
-A_PRECISION: constant(uint256) = 100
+import amplification
+
+
 MAX_COINS: constant(uint256) = 4
 
 _MAX_ROUNDS: constant(uint256) = 255
@@ -33,7 +35,9 @@ def _invariant(xp: DynArray[uint256, MAX_COINS], amp: uint256) -> uint256:
         for x: uint256 in xp:
             product = product * d // (x * n)
         previous: uint256 = d
-        d = (ann * total // A_PRECISION + product * n) * d // ((ann - A_PRECISION) * d // A_PRECISION + (n + 1) * product)
+        numerator: uint256 = ann * total // amplification.A_PRECISION + product * n
+        denominator: uint256 = (ann - amplification.A_PRECISION) * d // amplification.A_PRECISION + (n + 1) * product
+        d = numerator * d // denominator
         if self._distance(d, previous) <= 1:
             return d
     raise "stableswap: no convergence"
@@ -53,8 +57,8 @@ def _balance_of(j: uint256, xp: DynArray[uint256, MAX_COINS], amp: uint256, d: u
         if k != j:
             total += xp[k]
             c = c * d // (xp[k] * n)
-    c = c * d * A_PRECISION // (ann * n)
-    b: uint256 = total + d * A_PRECISION // ann
+    c = c * d * amplification.A_PRECISION // (ann * n)
+    b: uint256 = total + d * amplification.A_PRECISION // ann
 
     y: uint256 = d
     for _: uint256 in range(_MAX_ROUNDS):

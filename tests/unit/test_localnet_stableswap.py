@@ -255,7 +255,7 @@ def real_3pool(token_code: bytes, recorded: Path) -> Deployed:
     for k, balance in enumerate(state["balances"]):
         pool.store("balances", balance, offset=k)
     pool.store("fee", state["fee"])
-    pool.store("totalSupply", state["lp_token_total_supply"])
+    pool.store("lp_token.totalSupply", state["lp_token_total_supply"])
     assert pool("get_virtual_price") == state["virtual_price"]
     return pool
 
