@@ -7,6 +7,7 @@ import fcntl
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -19,17 +20,23 @@ from rich.console import Console
 from keeper import __version__
 from keeper.chain.heads import Heads, PolledHeads, SubscribedHeads
 from keeper.chain.rpc import Rpc
-from keeper.config import PASSPHRASE_VARIABLE, Settings, load_chain, load_settings
+from keeper.config import PASSPHRASE_VARIABLE, ChainFacts, Settings, load_chain, load_settings
 from keeper.errors import ConfigError, KeeperError
 from keeper.execution.signer import LocalSigner, open_keystore
+from keeper.gas import GasPrices
 from keeper.journal import Journal
 from keeper.loop import Keeper
 from keeper.monitor.alerts import Severity, alert
 from keeper.monitor.logs import configure_logs
 from keeper.monitor.report import write_report
 from keeper.monitor.table import Screen, summary
+from keeper.opportunity import Terms
 from keeper.preflight import Deployment, check_executor, check_facts, check_operator, check_profit_tokens, read_genesis
+from keeper.record import record as record_blocks
 from keeper.redaction import redact
+from keeper.replay.files import snapshot_pools, standing_logs
+from keeper.replay.replay import Replay
+from keeper.types import Address
 
 
 def run_keeper(settings: Settings, account: LocalAccount, report: Path | None = None) -> int:
@@ -48,9 +55,7 @@ def run_keeper(settings: Settings, account: LocalAccount, report: Path | None = 
 
 
 async def _run(settings: Settings, account: LocalAccount, report: Path | None) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = _stop_on_signals()
     facts = load_chain(settings.chain)
     async with Rpc(settings.rpc_url.get_secret_value()) as rpc, _heads(settings) as heads:
         genesis_hash = await read_genesis(rpc, facts)
@@ -76,6 +81,14 @@ async def _run(settings: Settings, account: LocalAccount, report: Path | None) -
         click.echo(summary(keeper.report, "when told to" if stop.is_set() else "as asked", decimals))
         if report is not None:
             write_report(report, keeper.report.as_json(rpc.calls, keeper.cache))
+
+
+def _stop_on_signals() -> asyncio.Event:
+    """An event that Ctrl-C and SIGTERM set, whoever else handled them before."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
 @asynccontextmanager
@@ -131,6 +144,74 @@ def run(
     except KeeperError as error:
         raise click.ClickException(redact(str(error))) from None
     sys.exit(run_keeper(settings, account, report))
+
+
+@cli.command()
+@click.option("--rpc-url", envvar="KEEPER_RPC_URL", required=True, help="HTTP endpoint of a node.")
+@click.option("--snapshot", type=click.Path(path_type=Path), required=True, help="Where the pools go (JSON lines).")
+@click.option("--logs", type=click.Path(path_type=Path), required=True, help="Where the logs go (JSON lines).")
+@click.option("--blocks", type=click.IntRange(min=1), required=True, help="How many blocks are recorded.")
+@click.option("--chain", default="arbitrum", show_default=True, help="Whose pools are recorded.")
+def record(rpc_url: str, snapshot: Path, logs: Path, blocks: int, chain: str) -> None:
+    """Write down the pools and the next blocks' logs, for a replay."""
+    configure_logs("warning")
+    try:
+        recorded = asyncio.run(_record(rpc_url, load_chain(chain), snapshot, logs, blocks))
+    except KeeperError as error:
+        raise click.ClickException(redact(str(error))) from None
+    click.echo(f"{recorded} blocks recorded")
+
+
+async def _record(rpc_url: str, facts: ChainFacts, snapshot: Path, logs: Path, blocks: int) -> int:
+    stop = _stop_on_signals()
+    async with Rpc(rpc_url) as rpc:
+        await read_genesis(rpc, facts)
+        return await record_blocks(rpc, PolledHeads(0.02), facts, snapshot, logs, blocks, stop)
+
+
+@cli.command()
+@click.option("--snapshot", type=click.Path(path_type=Path), required=True, help="Pools before the logs (JSON lines).")
+@click.option("--logs", type=click.Path(path_type=Path), required=True, help="Results of eth_getLogs (JSON lines).")
+@click.option("--report", type=click.Path(path_type=Path), required=True, help="Where the findings go, as JSON.")
+@click.option("--chain", default="arbitrum", show_default=True, help="Whose factories and profit tokens count.")
+@click.option("--gas-price-wei", default=20_000_000, show_default=True, help="Of L2 gas; logs do not tell it.")
+@click.option("--l1-wei-per-unit", default=0, show_default=True, help="Of L1 data; logs do not tell it.")
+@click.option("--max-hops", default=3, show_default=True, type=click.IntRange(2, 3), help="The longest cycle.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning")
+def replay(
+    snapshot: Path,
+    logs: Path,
+    report: Path,
+    chain: str,
+    gas_price_wei: int,
+    l1_wei_per_unit: int,
+    max_hops: int,
+    log_level: str,
+) -> None:
+    """Run the decision side over recorded logs, with no node."""
+    configure_logs(log_level)
+    try:
+        facts = load_chain(chain)
+        tokens = tuple(facts.token(symbol) for symbol in facts.profit_tokens)
+        terms = Terms(tokens, Address(facts.weth), max_hops, ("none",), min_profit_wei=1)
+        prices = GasPrices(gas_price_wei, 0, l1_wei_per_unit, brotli_level=1)
+        began = time.perf_counter()
+        replayed = Replay(facts, snapshot_pools(_lines(snapshot)), terms, prices)
+        standing, malformed = standing_logs(_lines(logs))
+        replayed.counts["malformed"] += malformed
+        replayed.run(standing)
+        write_report(report, {**replayed.report(), "seconds": round(time.perf_counter() - began, 3)})
+    except KeeperError as error:
+        raise click.ClickException(redact(str(error))) from None
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        with path.open() as file:
+            yield from file
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ConfigError(f"{path} cannot be read: {reason}") from None
 
 
 def _passphrase(keystore: Path) -> str:

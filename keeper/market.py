@@ -6,7 +6,7 @@ pool is current, or it is stale and refuses.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from keeper.errors import ReorgError, StalePool
@@ -54,7 +54,7 @@ class Market:
     """
 
     def __init__(self, infos: Iterable[PoolInfo], ttl_seconds: float = 45.0) -> None:
-        self.infos: Mapping[Address, PoolInfo] = {info.address: info for info in infos}
+        self.infos: dict[Address, PoolInfo] = {info.address: info for info in infos}
         self.counts = CacheCounts()
         self._pools: dict[Address, Pool | None] = dict.fromkeys(self.infos)
         self._stale: set[Address] = set(self.infos)
@@ -155,6 +155,15 @@ class Market:
             self.counts.read += 1
             changed.add(pool.address)
         return frozenset(changed)
+
+    def admit(self, pool: Pool) -> None:
+        """
+        Take in a pool that was created in the head block; if that block leaves the chain, the pool is stale for good.
+        """
+        self._pools.setdefault(pool.address, None)
+        self.infos[pool.address] = pool.info
+        self._remember(pool.address)
+        self._set(pool.address, pool)
 
     def invalidate(self, addresses: Iterable[Address]) -> None:
         """

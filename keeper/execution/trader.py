@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 from keeper.chain.rpc import Rpc
 from keeper.config import ChainFacts, Settings
-from keeper.errors import RpcError
+from keeper.errors import PlanError, RpcError
 from keeper.execution.nonces import NonceManager
 from keeper.execution.signer import Signer, Unsigned
 from keeper.execution.submission import Submission
@@ -81,7 +81,10 @@ class Trader:
             with stage("plan"):
                 first = market.pool(opportunity.pools[0])
                 route = plan_route(opportunity, first, market.infos, funding, min_gain)
-                calldata = encode(Plan((route,), deadline, self._profit_tokens))
+                try:
+                    calldata = encode(Plan((route,), deadline, self._profit_tokens))
+                except PlanError as error:
+                    return f"no plan: {error}"
             with stage("simulate"):
                 gas, refusal = await self._simulate(calldata)
             if not gas:

@@ -1,0 +1,3 @@
+"""
+The decision side over recorded logs, with no node.
+"""
