@@ -20,7 +20,12 @@ APE = Path(sys.executable).with_name("ape")
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[Localnet]:
-    with localnet.start(traders=TraderSettings(seed=5), like_production=True) as net:
+    """As an archive node would serve it: a block that others build on, and whose state does not go away."""
+    with localnet.start(sequencer=False, traders=TraderSettings(seed=5), like_production=True) as net:
+        assert net.traders is not None
+        for _ in range(40):
+            net.traders.step()
+            net.mine()
         yield net
 
 
