@@ -12,7 +12,7 @@ from eth_utils.crypto import keccak
 from pyrevm import EVM, AccountInfo
 from vyper.compiler import compile_code
 
-from keeper.types import Address, Reading
+from keeper.types import Address, Answer, Call, Reading
 
 T = TypeVar("T")
 
@@ -101,14 +101,20 @@ class Chain:
         ]
 
     def read(self, reading: Reading[T]) -> T:
-        """Answer a reading's calls until it has its result."""
+        """Answer a reading's calls until it has its result, as Multicall3 does."""
         try:
             calls = next(reading)
             while True:
-                calls = reading.send([self.raw_call(call.target, call.data) for call in calls])
+                calls = reading.send([self._answer(call) for call in calls])
         except StopIteration as done:
             result: T = done.value
             return result
+
+    def _answer(self, call: Call) -> Answer:
+        try:
+            return self.raw_call(call.target, call.data)
+        except Reverted:
+            return None
 
 
 @cache

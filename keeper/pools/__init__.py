@@ -2,9 +2,14 @@
 Exact models of pools: one module per DEX family. They do no I/O and do not know each other.
 """
 
+from keeper.pools.curve_stableswap import CurveStableSwapPool
 from keeper.pools.pool import Pool
 from keeper.pools.uniswap_v2 import UniswapV2Pool
 from keeper.pools.uniswap_v3 import UniswapV3Pool
 
 #: The model of each family.
-FAMILIES: dict[str, type[Pool]] = {"uniswap_v2": UniswapV2Pool, "uniswap_v3": UniswapV3Pool}
+FAMILIES: dict[str, type[Pool]] = {
+    "uniswap_v2": UniswapV2Pool,
+    "uniswap_v3": UniswapV3Pool,
+    "curve_stableswap": CurveStableSwapPool,
+}

@@ -15,10 +15,10 @@ class PoolInfo:
     What never changes about a pool.
 
     Attributes:
-        family: The model, which is the module's name: ``uniswap_v2``, ``uniswap_v3``.
+        family: The model, which is the module's name: ``uniswap_v2``, ``curve_stableswap``.
         dex: The row of the registry that the pool belongs to.
         tokens: In the contract's order.
-        fee_pips: Share of the input kept by the pool, in millionths.
+        fee_pips: Share of the input kept by the pool, in millionths; 0 where the fee can change and is state.
         tick_spacing: Uniswap V3 only.
     """
 

@@ -22,6 +22,7 @@ from keeper.types import Address, Answer, Call, Hash
 from localnet import accounts, addresses, swaps
 from localnet.abi import Function, function
 
+_FAMILIES = ("uniswap_v2", "uniswap_v3")
 _QUOTES = 500
 _UINT256 = 1 << 256
 
@@ -85,7 +86,7 @@ async def test_pools__swaps_mints_and_burns_applied__equal_a_fresh_read_and_quot
 
 
 async def _read(net: localnet.Localnet, reader: Reader) -> list[Pool]:
-    infos = [_info(net, placed) for placed in net.layout.pools if placed.family in FAMILIES]
+    infos = [_info(net, placed) for placed in net.layout.pools if placed.family in _FAMILIES]
     read = await reader.read([FAMILIES[info.family].read(info) for info in infos], _head(net))
     assert [pool for pool in read if isinstance(pool, Exception)] == []
     return read  # type: ignore[return-value]

@@ -20,6 +20,16 @@ MINT = "Mint(address,address,int24,int24,uint128,uint256,uint256)"
 BURN = "Burn(address,int24,int24,uint128,uint256,uint256)"
 SET_FEE_PROTOCOL = "SetFeeProtocol(uint8,uint8,uint8,uint8)"
 PANCAKE_SET_FEE_PROTOCOL = "SetFeeProtocol(uint32,uint32,uint32,uint32)"
+CURVE_EXCHANGE = "TokenExchange(address,int128,uint256,int128,uint256)"
+CURVE_CHANGES = (
+    *(f"AddLiquidity(address,uint256[{n}],uint256[{n}],uint256,uint256)" for n in (2, 3, 4)),
+    *(f"RemoveLiquidity(address,uint256[{n}],uint256[{n}],uint256)" for n in (2, 3, 4)),
+    *(f"RemoveLiquidityImbalance(address,uint256[{n}],uint256[{n}],uint256,uint256)" for n in (2, 3, 4)),
+    "RemoveLiquidityOne(address,uint256,uint256,uint256)",
+    "RampA(uint256,uint256,uint256,uint256)",
+    "StopRampA(uint256,uint256)",
+    "NewFee(uint256,uint256)",
+)
 
 
 def word(value: int) -> str:
@@ -40,7 +50,7 @@ def log(signature: str, topics: list[int], data: list[int]) -> dict[str, Any]:
 def test_topics__every_hash__is_its_signature() -> None:
     signatures = (
         PAIR_CREATED, SYNC, V2_SWAP, POOL_CREATED, INITIALIZE, V3_SWAP, PANCAKE_SWAP, MINT, BURN,
-        SET_FEE_PROTOCOL, PANCAKE_SET_FEE_PROTOCOL,
+        SET_FEE_PROTOCOL, PANCAKE_SET_FEE_PROTOCOL, CURVE_EXCHANGE, *CURVE_CHANGES,
     )  # fmt: skip
 
     assert set(TOPICS) == {"0x" + keccak(text=signature).hex() for signature in signatures}
