@@ -151,7 +151,7 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(default=0.02, gt=0)
     ttl_seconds: float = Field(default=45.0, gt=0)
     patience_blocks: int = Field(default=40, ge=1)
-    deadline_seconds: int = Field(default=5, ge=1)
+    deadline_seconds: int = Field(default=3, ge=1)
 
     @classmethod
     def settings_customise_sources(

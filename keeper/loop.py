@@ -31,10 +31,11 @@ from keeper.monitor.alerts import Severity, alert
 from keeper.monitor.report import Report
 from keeper.monitor.table import Screen, shown
 from keeper.opportunity import Opportunity, Terms, scan
+from keeper.pools.pool import PoolInfo
 from keeper.preflight import Deployment
 from keeper.registry import discover, read_pools
 from keeper.routes.graph import Graph
-from keeper.types import Address, Block
+from keeper.types import Address, Block, Hash
 from keeper.valuation import Valuation
 
 _log = structlog.get_logger("keeper")
@@ -85,6 +86,7 @@ class Keeper:
         self._lenders: Sequence[Lender] = ()
         self._movements: deque[tuple[int, frozenset[tuple[Address, int]]]] = deque(maxlen=64)
         self._treasury_before: dict[Address, int] = {}
+        self._lost = False
         self.market = Market((), settings.ttl_seconds)
         self.report = Report()
 
@@ -114,17 +116,12 @@ class Keeper:
 
     async def _begin(self) -> None:
         block = await self._follower.start()
-        (found,) = await self._reader.read([discover(self._facts, self._settings.deny_pools)], block.hash)
-        if isinstance(found, PoolError):
-            raise found
-        self.market = Market(found, self._settings.ttl_seconds)
+        self.market = Market(await self._discover(block), self._settings.ttl_seconds)
         await self._start_market(block)
         operator = self._signer.address
         on_chain = int(await self._rpc("eth_getTransactionCount", operator, "latest"), 16)
-        in_flight = self._journal.open_entries(operator)
-        in_journal = None if in_flight else self._journal.next_nonce(operator)
         self._journal.begin_run(operator, self._deployment.executor)
-        nonces = NonceManager(operator, on_chain, in_journal)
+        nonces = NonceManager(operator, on_chain)
         self._transactions = Transactions(
             self._rpc,
             self._journal,
@@ -133,6 +130,9 @@ class Keeper:
             self._deployment.treasury,
             self._settings.patience_blocks,
         )
+        await self._transactions.settle_late(self._follower.is_canonical)
+        if not self._transactions.in_flight:
+            nonces.compare(self._journal.next_nonce(operator))
         self._trader = Trader(
             self._rpc,
             self._settings,
@@ -147,6 +147,15 @@ class Keeper:
         self._treasury_before = await self._treasury()
         _log.info("keeper_started", pools=len(self.market), block=block.number, operator=operator)
 
+    async def _discover(self, block: Block) -> list[PoolInfo]:
+        (found,) = await self._reader.read([discover(self._facts)], block.hash)
+        if isinstance(found, PoolError):
+            raise found
+        denied = set(self._settings.deny_pools)
+        if unknown := denied - {info.address for info in found}:
+            raise ConfigError(f"deny_pools: {min(unknown)} is not a pool of any DEX and tokens of {self._facts.name}")
+        return [info for info in found if info.address not in denied]
+
     async def _start_market(self, block: Block) -> None:
         self.market.start(block, time.monotonic())
         await self._refresh()
@@ -154,10 +163,10 @@ class Keeper:
 
     async def _resync(self) -> None:
         """The chain left the keeper's memory: read everything anew before anything is traded."""
-        alert(Severity.TICKET, "resync", "the chain left the keeper's memory; the whole market is read anew")
         block = await self._follower.start()
-        self._transactions.unwound(block)
         await self._start_market(block)
+        self._take_back(await self._transactions.recheck(self._follower.is_canonical))
+        self._lost = False
 
     async def _drain(self) -> None:
         deadline = time.monotonic() + _DRAIN_SECONDS
@@ -178,13 +187,16 @@ class Keeper:
         Take in what the chain did since the last step. A node's failure costs time, never state.
         """
         try:
+            if self._lost:
+                await self._resync()
             with self._stage("fetch"):
                 news = await self._follower.news(latest)
             for item in news:
                 self.report.blocks += trading and isinstance(item, NewBlock)
                 await self._on_news(item, trading and item is news[-1])
-        except ReorgError:
-            await self._resync()
+        except ReorgError as error:
+            self._lost = True
+            alert(Severity.TICKET, "resync", f"the whole market is read anew, nothing is traded meanwhile: {error}")
         except ChainError as error:
             self.report.refused["chain_error"] += 1
             _log.warning("node_failed", reason=str(error))
@@ -222,7 +234,7 @@ class Keeper:
         self._graph.forget(self.market.stale)
         self._update_graph(changed)
         self._hot |= changed
-        self._transactions.unwound(head)
+        self._take_back(self._transactions.unwound(head))
         self.report.reorgs += 1
         _log.warning("chain_reorganised", head=head.number, pools=len(changed))
 
@@ -306,6 +318,11 @@ class Keeper:
                 profit_wei=worth - outcome.gas_wei,
                 touched=touched,
             )
+
+    def _take_back(self, hashes: Iterable[Hash]) -> None:
+        for transaction_hash in hashes:
+            self.report.take_back(transaction_hash)
+            _log.warning("transaction_reorged", hash=transaction_hash)
 
     def _touched(self, outcome: Outcome) -> bool:
         """Whether another transaction moved a pool of the route between the plan's block and this transaction."""

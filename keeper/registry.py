@@ -2,7 +2,7 @@
 The DEXes of a chain: which pools there are, found by asking their factories.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from keeper.abi import call
@@ -16,9 +16,9 @@ from keeper.types import ZERO_ADDRESS, Address, Answer, Call, Reading
 TICK_RADIUS = 16_384
 
 
-def discover(facts: ChainFacts, deny: Iterable[str] = ()) -> Reading[list[PoolInfo]]:
+def discover(facts: ChainFacts) -> Reading[list[PoolInfo]]:
     """
-    Return every pool that the chain's factories have for any two of its tokens, except those denied.
+    Return every pool that the chain's factories have for any two of its tokens.
     """
     tokens = sorted(facts.token_by_address)
     asked = [
@@ -28,11 +28,10 @@ def discover(facts: ChainFacts, deny: Iterable[str] = ()) -> Reading[list[PoolIn
         for fee in dex.fee_tiers or {dex.fee_pips: 0}
     ]
     answers = yield [_lookup(dex, pair, fee) for dex, pair, fee in asked]
-    denied = set(deny)
     return [
         PoolInfo(dex.family, dex.name, address, pair, fee, dex.fee_tiers.get(fee, 0))
         for (dex, pair, fee), answer in zip(asked, answers, strict=True)
-        if (address := _address(answer)) != ZERO_ADDRESS and address not in denied
+        if (address := _address(answer)) != ZERO_ADDRESS
     ]
 
 

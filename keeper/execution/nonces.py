@@ -14,20 +14,24 @@ class NonceManager:
         sender: Whose nonces they are.
     """
 
-    def __init__(self, sender: Address, on_chain: int, in_journal: int | None) -> None:
+    def __init__(self, sender: Address, on_chain: int) -> None:
         """
         Args:
             on_chain: The account's nonce at the head.
-            in_journal: The nonce after the last one that the journal saw used, or None if it saw none.
+        """
+        self.sender = sender
+        self._next = on_chain
+
+    def compare(self, in_journal: int | None) -> None:
+        """
+        Compare with the nonce after the last one that the journal saw used, or None if it saw none.
 
         Raises:
             NonceError: The chain and the journal disagree: somebody else uses the key, or the journal is not its own.
         """
-        self.sender = sender
-        self._next = on_chain
-        if in_journal is not None and in_journal != on_chain:
+        if in_journal is not None and in_journal != self._next:
             raise NonceError(
-                f"operator {sender} is at nonce {on_chain} on chain and at {in_journal} in the journal:"
+                f"operator {self.sender} is at nonce {self._next} on chain and at {in_journal} in the journal:"
                 " another process uses its key, or the journal is not this key's"
             )
 

@@ -19,6 +19,9 @@ from keeper.types import Address, Block, Hash
 #: Whether a block, given by hash and number, is the head or one of its ancestors.
 IsCanonical = Callable[[Hash, int], Awaitable[bool]]
 
+#: How many included transactions are watched for their blocks' leaving the chain.
+_REMEMBERED = 256
+
 _TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 
 
@@ -64,7 +67,8 @@ class Transactions:
         self._executor = executor
         self._treasury = treasury
         self._patience_blocks = patience_blocks
-        self._included: dict[int, tuple[int, Entry]] = {}
+        #: Block number, block hash and journal entry of what was included lately, by journal id.
+        self._included: dict[int, tuple[int, Hash, Entry]] = {}
         self.in_flight: list[Entry] = journal.open_entries(nonces.sender)
 
     async def send(self, transaction: SignedTransaction) -> Submission:
@@ -75,6 +79,16 @@ class Transactions:
         self.in_flight.append(Entry(entry_id, 0, transaction, State.SIGNED, {}))
         return await self._submit(self.in_flight[-1])
 
+    async def settle_late(self, is_canonical: IsCanonical) -> None:
+        """
+        Book what was given up and yet included while nobody looked: their nonces are used on chain.
+        """
+        sender = self._nonces.sender
+        for nonce in range(self._journal.next_nonce(sender) or self._nonces.next, self._nonces.next):
+            for entry in self._journal.of_nonce(sender, nonce):
+                if entry.state is State.DROPPED:
+                    await self._settled(entry, is_canonical)
+
     async def follow(self, head: Block, is_canonical: IsCanonical) -> list[Outcome]:
         """
         Ask what became of what is in flight, as of *head*, and return what is known now.
@@ -82,11 +96,11 @@ class Transactions:
         Raises:
             NonceError: The nonce of one was used by a transaction that the journal does not know.
         """
-        outcomes = []
+        outcomes: list[Outcome] = []
         for entry in list(self.in_flight):
-            if (outcome := await self._look(entry, head, is_canonical)) is not None:
+            if known := await self._look(entry, head, is_canonical):
                 self.in_flight.remove(entry)
-                outcomes.append(outcome)
+                outcomes += known
         return outcomes
 
     def last_of_nonce(self, nonce: int) -> int | None:
@@ -94,16 +108,27 @@ class Transactions:
         earlier = self._journal.of_nonce(self._nonces.sender, nonce)
         return earlier[-1].id if earlier else None
 
-    def unwound(self, head: Block) -> None:
+    def unwound(self, head: Block) -> list[Hash]:
         """
-        Look again for what was in a block above *head*.
+        Look again for what was in a block above *head*, and return the hashes of those transactions.
         """
-        for entry_id, (number, entry) in list(self._included.items()):
-            if number > head.number:
-                del self._included[entry_id]
-                self._journal.step(entry_id, State.REORGED, block_number=number)
-                self._nonces.returned(entry.transaction.nonce)
-                self.in_flight.append(entry)
+        gone = [entry_id for entry_id, (number, _, _) in self._included.items() if number > head.number]
+        return [self._look_again(entry_id) for entry_id in gone]
+
+    async def recheck(self, is_canonical: IsCanonical) -> list[Hash]:
+        """
+        Look again for what is in a block that is no longer part of the chain; return as ``unwound`` does.
+        """
+        included = list(self._included.items())
+        gone = [entry_id for entry_id, (number, at, _) in included if not await is_canonical(at, number)]
+        return [self._look_again(entry_id) for entry_id in gone]
+
+    def _look_again(self, entry_id: int) -> Hash:
+        number, _, entry = self._included.pop(entry_id)
+        self._journal.step(entry_id, State.REORGED, block_number=number)
+        self._nonces.returned(entry.transaction.nonce)
+        self.in_flight.append(entry)
+        return entry.transaction.hash
 
     async def _submit(self, entry: Entry) -> Submission:
         submission, words = await send(self._rpc, entry.transaction.raw)
@@ -117,35 +142,44 @@ class Transactions:
                 self._journal.step(entry.id, State.SIGNED, reason=words)
         return submission
 
-    async def _look(self, entry: Entry, head: Block, is_canonical: IsCanonical) -> Outcome | None:
-        receipt = await self._rpc("eth_getTransactionReceipt", entry.transaction.hash)
-        if receipt is not None:
-            stands = await is_canonical(Hash(receipt["blockHash"]), int(receipt["blockNumber"], 16))
-            return self._settle(entry, receipt) if stands else None
+    async def _look(self, entry: Entry, head: Block, is_canonical: IsCanonical) -> list[Outcome]:
+        """What is known of the entry, and of siblings that turn out to have used its nonce; empty if nothing is yet."""
+        if (outcome := await self._settled(entry, is_canonical)) is not None:
+            return [outcome]
         if head.number - entry.transaction.block_number < 2:
-            return None
+            return []
         if await self._nonce() > entry.transaction.nonce:
-            return self._overtaken(entry, head)
+            return await self._overtaken(entry, head, is_canonical)
         return await self._unseen(entry, head)
 
-    async def _unseen(self, entry: Entry, head: Block) -> Outcome | None:
-        """In no block, its nonce unused: wait, send the same bytes again, or give it up once it has expired."""
+    async def _settled(self, entry: Entry, is_canonical: IsCanonical) -> Outcome | None:
+        receipt = await self._rpc("eth_getTransactionReceipt", entry.transaction.hash)
+        if receipt is None or not await is_canonical(Hash(receipt["blockHash"]), int(receipt["blockNumber"], 16)):
+            return None
+        return self._settle(entry, receipt)
+
+    async def _unseen(self, entry: Entry, head: Block) -> list[Outcome]:
+        """
+        In no block, its nonce unused: wait until it has expired.
+
+        It is not sent again: by now others have had the opportunity, and a late arrival pays for its failure.
+        """
         known = await self._rpc("eth_getTransactionByHash", entry.transaction.hash) is not None
         expired = head.timestamp > entry.transaction.deadline
         if expired and (not known or head.number - entry.transaction.block_number > self._patience_blocks):
-            return self._drop(entry, "expired in no block")
-        if not known and not expired:
-            await self._submit(entry)
-        return None
+            return [self._drop(entry, "expired in no block")]
+        return []
 
-    def _overtaken(self, entry: Entry, head: Block) -> Outcome | None:
-        """Its nonce is used: by a sibling of ours, or by somebody who must not have the key."""
+    async def _overtaken(self, entry: Entry, head: Block, is_canonical: IsCanonical) -> list[Outcome]:
+        """Its nonce is used: by a sibling of ours, given up perhaps, or by somebody who must not have the key."""
         transaction = entry.transaction
-        siblings = self._journal.of_nonce(transaction.sender, transaction.nonce)
-        if any(sibling.state in (State.INCLUDED, State.REVERTED) for sibling in siblings):
-            return self._drop(entry, "a sibling was included")
+        for sibling in self._journal.of_nonce(transaction.sender, transaction.nonce):
+            if sibling.state in (State.INCLUDED, State.REVERTED):
+                return [self._drop(entry, "a sibling was included")]
+            if sibling.id != entry.id and (outcome := await self._settled(sibling, is_canonical)) is not None:
+                return [outcome, self._drop(entry, "a sibling was included")]
         if head.number - transaction.block_number <= self._patience_blocks:
-            return None  # its receipt may only be late
+            return []  # its receipt may only be late
         raise NonceError(
             f"nonce {transaction.nonce} of operator {transaction.sender} was used by a transaction that is not in the"
             " journal: the key leaked, or another process uses it"
@@ -168,7 +202,9 @@ class Transactions:
             gain=outcome.gain,
         )
         self._nonces.used(entry.transaction.nonce)
-        self._included[entry.id] = (outcome.position[0], entry)
+        self._included[entry.id] = (outcome.position[0], Hash(receipt["blockHash"]), entry)
+        if len(self._included) > _REMEMBERED:
+            del self._included[next(iter(self._included))]
         return outcome
 
     def _outcome(self, transaction: SignedTransaction, receipt: Mapping[str, Any]) -> Outcome:

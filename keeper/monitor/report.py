@@ -13,6 +13,10 @@ from typing import Any
 from keeper.execution.transactions import Outcome
 from keeper.journal import State
 from keeper.market import CacheCounts
+from keeper.types import Hash
+
+#: How many of the last transactions can be taken back.
+_REMEMBERED = 256
 
 
 class Latency:
@@ -55,6 +59,16 @@ class Gain:
     treasury_delta: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A transaction as it was counted, so that it can be taken back."""
+
+    outcome: Outcome
+    symbol: str
+    worth_wei: int
+    touched: bool
+
+
 @dataclass(slots=True)
 class Report:
     """
@@ -79,20 +93,24 @@ class Report:
     refused: Counter[str] = field(default_factory=Counter)
     gain: dict[str, Gain] = field(default_factory=dict)
     latency: Latency = field(default_factory=Latency)
+    _bookings: dict[Hash, Booking] = field(default_factory=dict)
 
     def book(self, outcome: Outcome, symbol: str, worth_wei: int, touched: bool) -> None:
         """
         Count a transaction whose fate is known; *worth_wei* is what its gain was worth.
         """
-        self.transactions[_COUNTED_AS[outcome.state]] += 1
-        if outcome.state is State.DROPPED:
-            return
-        profit_wei = worth_wei - outcome.gas_wei
-        self.gas_wei += outcome.gas_wei
-        self.net_profit_wei += profit_wei
-        self.transactions["lost_money"] += profit_wei < 0
-        if outcome.state is State.INCLUDED:
-            self._book_gain(outcome, symbol, touched)
+        booking = Booking(outcome, symbol, worth_wei, touched)
+        self._count(booking, 1)
+        self._bookings[outcome.transaction.hash] = booking
+        if len(self._bookings) > _REMEMBERED:
+            del self._bookings[next(iter(self._bookings))]
+
+    def take_back(self, transaction_hash: Hash) -> None:
+        """
+        Undo what was booked of a transaction whose block left the chain.
+        """
+        if (booking := self._bookings.pop(transaction_hash, None)) is not None:
+            self._count(booking, -1)
 
     def note_treasury(self, symbol: str, delta: int) -> None:
         """
@@ -135,12 +153,25 @@ class Report:
             "latency_ms": self.latency.summary(),
         }
 
-    def _book_gain(self, outcome: Outcome, symbol: str, touched: bool) -> None:
-        gain = self.gain.setdefault(symbol, Gain())
-        gain.predicted += outcome.transaction.predicted_gain
-        gain.realised += outcome.gain
-        self.transactions["touched" if touched else "untouched"] += 1
-        self.transactions["untouched_exact"] += not touched and outcome.gain == outcome.transaction.predicted_gain
+    def _count(self, booking: Booking, times: int) -> None:
+        outcome = booking.outcome
+        self.transactions[_COUNTED_AS[outcome.state]] += times
+        if outcome.state is State.DROPPED:
+            return
+        profit_wei = booking.worth_wei - outcome.gas_wei
+        self.gas_wei += times * outcome.gas_wei
+        self.net_profit_wei += times * profit_wei
+        self.transactions["lost_money"] += times * (profit_wei < 0)
+        if outcome.state is State.INCLUDED:
+            self._count_gain(booking, times)
+
+    def _count_gain(self, booking: Booking, times: int) -> None:
+        predicted, realised = booking.outcome.transaction.predicted_gain, booking.outcome.gain
+        gain = self.gain.setdefault(booking.symbol, Gain())
+        gain.predicted += times * predicted
+        gain.realised += times * realised
+        self.transactions["touched" if booking.touched else "untouched"] += times
+        self.transactions["untouched_exact"] += times * (not booking.touched and realised == predicted)
 
 
 _COUNTED_AS = {State.INCLUDED: "included", State.REVERTED: "reverted", State.DROPPED: "dropped"}

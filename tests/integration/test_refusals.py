@@ -113,6 +113,7 @@ def test_refusal__key_file_is_no_keystore(keeper: KeeperProcess, tmp_path: Path)
         ('profit_tokens = ["PEPE"]', "token 'PEPE' is unknown on Arbitrum One"),
         ('profit_tokens = ["LINK"]', "does not take profit in LINK"),
         ('deny_pools = ["0x12"]', "is not an address"),
+        (f'deny_pools = ["0x{"12" * 20}"]', "is not a pool of any DEX"),
         ('chain = "optimism"', "chain 'optimism' is unknown"),
         ("max_hops = 7", "max_hops"),
     ],

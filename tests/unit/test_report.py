@@ -62,6 +62,17 @@ def test_report__dropped__cost_nothing() -> None:
     assert report.net_profit_wei == 0
 
 
+def test_report__block_left_the_chain__is_taken_back() -> None:
+    report = Report()
+    report.book(Outcome(TRANSACTION, State.INCLUDED, gain=GAIN, gas_wei=30), "WETH", worth_wei=20, touched=False)
+
+    report.take_back(TRANSACTION.hash)
+    report.take_back(TRANSACTION.hash)
+
+    assert not any(report.transactions.values())
+    assert (report.gas_wei, report.net_profit_wei, report.gain["WETH"].realised) == (0, 0, 0)
+
+
 def test_report__as_json__adds_up(tmp_path: Path) -> None:
     report = Report(blocks=2)
     for _ in range(2):

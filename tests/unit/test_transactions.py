@@ -58,7 +58,7 @@ def journal(tmp_path: Path) -> Journal:
 
 @pytest.fixture
 def nonces() -> NonceManager:
-    return NonceManager(OPERATOR, on_chain=3, in_journal=None)
+    return NonceManager(OPERATOR, on_chain=3)
 
 
 @pytest.fixture
@@ -138,12 +138,13 @@ async def test_follow__receipt_in_unknown_block__waits(node: FakeNode, transacti
     assert await transactions.follow(head(101), unknown) == []
 
 
-async def test_follow__node_forgot_it__same_bytes_are_sent_again(node: FakeNode, transactions: Transactions) -> None:
+async def test_follow__node_forgot_it__is_not_sent_late(node: FakeNode, transactions: Transactions) -> None:
     await transactions.send(TRANSACTION)
 
-    await transactions.follow(head(102), canonical)
+    assert await transactions.follow(head(102), canonical) == []
 
-    assert node.sent == ["0x0201", "0x0201"]
+    assert node.sent == ["0x0201"]
+    assert len(transactions.in_flight) == 1
 
 
 async def test_follow__expired_and_unknown__is_dropped(
@@ -192,6 +193,23 @@ async def test_follow__sibling_was_included__other_is_dropped(
     assert [entry.state for entry in journal.entries()] == [State.DROPPED, State.INCLUDED]
 
 
+async def test_follow__sibling_that_was_given_up_was_included__is_booked_too(
+    node: FakeNode, transactions: Transactions, journal: Journal, nonces: NonceManager
+) -> None:
+    sibling = replace(TRANSACTION, hash=Hash("0x" + "22" * 32), raw=b"\x02\x02", block_number=103)
+    await transactions.send(TRANSACTION)
+    await transactions.follow(head(102, timestamp=2_001), canonical)
+    await transactions.send(sibling)
+    node.answers["eth_getTransactionCount"] = "0x4"
+    node.answers["eth_getTransactionReceipt"] = lambda which: receipt(status=0) if which == TRANSACTION.hash else None
+
+    outcomes = await transactions.follow(head(105), canonical)
+
+    assert [outcome.state for outcome in outcomes] == [State.REVERTED, State.DROPPED]
+    assert [entry.state for entry in journal.entries()] == [State.REVERTED, State.DROPPED]
+    assert nonces.next == 4
+
+
 async def test_unwound__block_of_ours_left__is_looked_for_again(
     node: FakeNode, transactions: Transactions, nonces: NonceManager, journal: Journal
 ) -> None:
@@ -208,13 +226,28 @@ async def test_unwound__block_of_ours_left__is_looked_for_again(
     assert nonces.next == 4
 
 
+async def test_recheck__block_of_ours_left__is_looked_for_again(
+    node: FakeNode, transactions: Transactions, journal: Journal
+) -> None:
+    await transactions.send(TRANSACTION)
+    node.answers["eth_getTransactionReceipt"] = receipt()
+    await transactions.follow(head(101), canonical)
+
+    await transactions.recheck(canonical)
+    assert not transactions.in_flight
+    await transactions.recheck(unknown)
+
+    assert len(transactions.in_flight) == 1
+    assert journal.entries()[0].state is State.REORGED
+
+
 async def test_restart__open_entry__is_followed_not_sent_twice(
     node: FakeNode, transactions: Transactions, journal: Journal
 ) -> None:
     await transactions.send(TRANSACTION)
     node.answers["eth_getTransactionReceipt"] = receipt()
 
-    restarted = Transactions(node, journal, NonceManager(OPERATOR, 3, None), EXECUTOR, TREASURY, 10)
+    restarted = Transactions(node, journal, NonceManager(OPERATOR, 3), EXECUTOR, TREASURY, 10)
     (outcome,) = await restarted.follow(head(101), canonical)
 
     assert outcome.state is State.INCLUDED
@@ -238,5 +271,26 @@ def test_classify__words_of_a_node__mean(words: str, meaning: Submission) -> Non
 
 
 def test_nonces__chain_moved_without_us__is_refused() -> None:
+    nonces = NonceManager(OPERATOR, on_chain=5)
+
+    nonces.compare(None)
+    nonces.compare(5)
     with pytest.raises(NonceError, match="another process"):
-        NonceManager(OPERATOR, on_chain=5, in_journal=4)
+        nonces.compare(4)
+
+
+async def test_settle_late__given_up_and_yet_included__is_booked(
+    node: FakeNode, transactions: Transactions, journal: Journal
+) -> None:
+    earlier = replace(TRANSACTION, nonce=2, hash=Hash("0x" + "33" * 32), raw=b"\x02\x03")
+    journal.step(journal.signed(earlier), State.INCLUDED)
+    await transactions.send(TRANSACTION)
+    await transactions.follow(head(102, timestamp=2_001), canonical)
+    assert journal.entries()[1].state is State.DROPPED
+    node.answers["eth_getTransactionReceipt"] = lambda which: receipt() if which == TRANSACTION.hash else None
+    restarted = NonceManager(OPERATOR, on_chain=4)
+
+    await Transactions(node, journal, restarted, EXECUTOR, TREASURY, 10).settle_late(canonical)
+
+    assert journal.entries()[1].state is State.INCLUDED
+    restarted.compare(journal.next_nonce(OPERATOR))

@@ -1,0 +1,55 @@
+"""
+A chain that takes blocks back, with our transactions in them.
+"""
+
+import json
+import sqlite3
+import time
+
+from keeper.journal import Journal, State
+from keeper.types import Hash
+from tests.keeper_process import KeeperProcess
+
+REORGS = 6
+
+
+def test_keeper__blocks_are_taken_back_under_it__journal_equals_the_chain(keeper: KeeperProcess) -> None:
+    path = keeper.keystore.with_name("report.json")
+    process = keeper.start("--blocks", "90", "--report", str(path))
+    try:
+        for depth in range(1, REORGS + 1):
+            wait_for_blocks(keeper, 8)
+            keeper.net.rpc("anvil_reorg", depth, [])
+        output, errors = process.communicate(timeout=120)
+    finally:
+        process.kill()
+        process.wait()
+
+    assert process.returncode == 0, errors
+    assert "after 90 blocks" in output
+    report = json.loads(path.read_text())
+    assert 1 <= report["reorgs"] <= REORGS  # one that the keeper had not seen the blocks of is none to it
+    for gain in report["gain"].values():
+        assert gain["realised"] == gain["treasury_delta"]
+    journal = Journal.open(keeper.state_dir / "journal.sqlite", 42161, Hash(keeper.net.genesis_hash))
+    entries = journal.entries()
+    journal.close()
+    with sqlite3.connect(keeper.state_dir / "journal.sqlite") as database:
+        (reorged,) = database.execute("SELECT count(*) FROM steps WHERE state = 'reorged'").fetchone()
+    database.close()
+    assert reorged > 0, "no block that was taken back held a transaction of ours"
+    assert any(entry.state is State.INCLUDED for entry in entries)
+    for entry in entries:
+        receipt = keeper.net.rpc("eth_getTransactionReceipt", entry.transaction.hash)
+        assert (receipt is not None) == (entry.state in (State.INCLUDED, State.REVERTED))
+        if receipt is not None:
+            assert entry.detail["block_hash"] == receipt["blockHash"]
+
+
+def wait_for_blocks(keeper: KeeperProcess, blocks: int) -> None:
+    """Wait until the chain is so many blocks longer."""
+    target = int(keeper.net.rpc("eth_blockNumber"), 16) + blocks
+    deadline = time.monotonic() + 60
+    while int(keeper.net.rpc("eth_blockNumber"), 16) < target:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
