@@ -127,6 +127,44 @@ class CurveChanged:
     pool: Address
 
 
+@dataclass(frozen=True, slots=True)
+class BalancerSwap:
+    """A swap that *vault* says it made in a Balancer V2 pool; anyone can say so, but there is only one Vault."""
+
+    pool: Address
+    vault: Address
+    token_in: Address
+    token_out: Address
+    amount_in: int
+    amount_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class BalancerBalancesChanged:
+    """A join or exit that *vault* says it made in a Balancer V2 pool: by how much each balance grew."""
+
+    pool: Address
+    vault: Address
+    tokens: tuple[Address, ...]
+    deltas: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BalancerSwapFeeChanged:
+    """The fee of a Balancer pool, in 1e-18."""
+
+    pool: Address
+    swap_fee: int
+
+
+@dataclass(frozen=True, slots=True)
+class BalancerPausedChanged:
+    """A Balancer pool stopped or resumed."""
+
+    pool: Address
+    paused: bool
+
+
 Event: TypeAlias = (
     PairCreated
     | Sync
@@ -139,6 +177,10 @@ Event: TypeAlias = (
     | V3SetFeeProtocol
     | CurveExchange
     | CurveChanged
+    | BalancerSwap
+    | BalancerBalancesChanged
+    | BalancerSwapFeeChanged
+    | BalancerPausedChanged
 )
 Log: TypeAlias = Mapping[str, Any]
 
@@ -254,10 +296,65 @@ def _curve_changed(log: Log) -> CurveChanged:
     return CurveChanged(log["address"].lower())
 
 
+def _balancer_swap(log: Log) -> BalancerSwap:
+    amount_in, amount_out = _words(log, 4, 2)
+    return BalancerSwap(
+        _pool_of_id(log),
+        log["address"].lower(),
+        _address(_topic(log, 2)),
+        _address(_topic(log, 3)),
+        _uint(amount_in),
+        _uint(amount_out),
+    )
+
+
+def _balancer_balances_changed(log: Log) -> BalancerBalancesChanged:
+    """Of each token what came in or went out, less what the protocol took of the pool."""
+    n, odd = divmod((len(log["data"]) - 2) // 64 - 6, 3)
+    if odd or n < 0:
+        raise ValueError("its arrays do not fill it")
+    words = _split(log, 3, 6 + 3 * n)
+    offsets, (tokens, deltas, fees) = words[:3], (words[k : k + n + 1] for k in range(3, 6 + 3 * n, n + 1))
+    if [_uint(word) for word in (*offsets, tokens[0], deltas[0], fees[0])] != [
+        *(32 * k for k in (3, 4 + n, 5 + 2 * n)), n, n, n,
+    ]:  # fmt: skip
+        raise ValueError("its arrays are not one after the other")
+    return BalancerBalancesChanged(
+        _pool_of_id(log),
+        log["address"].lower(),
+        tuple(map(_address, tokens[1:])),
+        tuple(_uint(delta, signed=True) - _uint(fee) for delta, fee in zip(deltas[1:], fees[1:], strict=True)),
+    )
+
+
+def _balancer_swap_fee_changed(log: Log) -> BalancerSwapFeeChanged:
+    (swap_fee,) = _words(log, 1, 1)
+    return BalancerSwapFeeChanged(log["address"].lower(), _uint(swap_fee))
+
+
+def _balancer_paused_changed(log: Log) -> BalancerPausedChanged:
+    (paused,) = _words(log, 1, 1)
+    return BalancerPausedChanged(log["address"].lower(), bool(_fits(_uint(paused), 1)))
+
+
+def _pool_of_id(log: Log) -> Address:
+    """A pool's id begins with its address."""
+    return Address("0x" + _topic(log, 1)[:20].hex())
+
+
 def _words(log: Log, topics: int, words: int) -> tuple[bytes, ...]:
+    return _unpack(log, topics, _LAYOUTS[words])
+
+
+def _split(log: Log, topics: int, words: int) -> tuple[bytes, ...]:
+    """As _words, for any number of words."""
+    return _unpack(log, topics, struct.Struct(">" + "32s" * words))
+
+
+def _unpack(log: Log, topics: int, layout: struct.Struct) -> tuple[bytes, ...]:
     if len(log["topics"]) != topics:
         raise ValueError(f"{len(log['topics'])} topics instead of {topics}")
-    return _LAYOUTS[words].unpack(bytes.fromhex(log["data"][2:]))
+    return layout.unpack(bytes.fromhex(log["data"][2:]))
 
 
 def _topic(log: Log, index: int) -> bytes:
@@ -319,4 +416,8 @@ TOPICS: dict[Hash, Callable[[Log], Event]] = {
     Hash("0xa2b71ec6df949300b59aab36b55e189697b750119dd349fcfa8c0f779e83c254"): _curve_changed,
     Hash("0x46e22fb3709ad289f62ce63d469248536dbc78d82b84a3d7e74ad606dc201938"): _curve_changed,
     Hash("0xbe12859b636aed607d5230b2cc2711f68d70e51060e6cca1f575ef5d2fcc95d1"): _curve_changed,
+    Hash("0x2170c741c41531aec20e7c107c24eecfdd15e69c9bb0a8dd37b1840b9e0b207b"): _balancer_swap,
+    Hash("0xe5ce249087ce04f05a957192435400fd97868dba0e6a4b4c049abf8af80dae78"): _balancer_balances_changed,
+    Hash("0xa9ba3ffe0b6c366b81232caab38605a0699ad5398d6cce76f91ee809e322dafc"): _balancer_swap_fee_changed,
+    Hash("0x9e3a5e37224532dea67b89face185703738a228a6e8a23dee546960180d3be64"): _balancer_paused_changed,
 }

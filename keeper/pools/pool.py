@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 from keeper.events import Event
-from keeper.types import Address, Reading
+from keeper.types import Address, Hash, Reading
+
+_NO_ID = Hash("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class PoolInfo:
         tokens: In the contract's order.
         fee_pips: Share of the input kept by the pool, in millionths; 0 where the fee can change and is state.
         tick_spacing: Uniswap V3 only.
+        pool_id: What a pool is called by the contract that holds its tokens, where that is another: Balancer V2.
     """
 
     family: str
@@ -28,6 +31,7 @@ class PoolInfo:
     tokens: tuple[Address, ...]
     fee_pips: int
     tick_spacing: int = 0
+    pool_id: Hash = _NO_ID
 
     @classmethod
     def from_snapshot(cls, snapshot: dict[str, Any]) -> Self:
@@ -44,6 +48,7 @@ class PoolInfo:
             tokens=tuple(Address(token.lower()) for token in snapshot["tokens"]),
             fee_pips=int(snapshot["fee_pips"]),
             tick_spacing=int(snapshot.get("tick_spacing", 0)),
+            pool_id=Hash(snapshot.get("pool_id", "").lower()),
         )
 
 

@@ -4,7 +4,17 @@ import pytest
 from eth_utils.crypto import keccak
 
 from keeper.errors import MalformedLog
-from keeper.events import TOPICS, Sync, V3Burn, V3Mint, V3SetFeeProtocol, V3Swap, decode
+from keeper.events import (
+    TOPICS,
+    BalancerBalancesChanged,
+    BalancerSwap,
+    Sync,
+    V3Burn,
+    V3Mint,
+    V3SetFeeProtocol,
+    V3Swap,
+    decode,
+)
 from keeper.types import Address
 
 POOL = Address("0x" + "ab" * 20)
@@ -30,10 +40,18 @@ CURVE_CHANGES = (
     "StopRampA(uint256,uint256)",
     "NewFee(uint256,uint256)",
 )
+BALANCER_SWAP = "Swap(bytes32,address,address,uint256,uint256)"
+BALANCER_JOIN_OR_EXIT = "PoolBalanceChanged(bytes32,address,address[],int256[],uint256[])"
+BALANCER_SWAP_FEE = "SwapFeePercentageChanged(uint256)"
+BALANCER_PAUSED = "PausedStateChanged(bool)"
 
 
 def word(value: int) -> str:
     return (value % 2**256).to_bytes(32).hex()
+
+
+def token(n: int) -> Address:
+    return Address(f"0x{n:040x}")
 
 
 def log(signature: str, topics: list[int], data: list[int]) -> dict[str, Any]:
@@ -51,6 +69,7 @@ def test_topics__every_hash__is_its_signature() -> None:
     signatures = (
         PAIR_CREATED, SYNC, V2_SWAP, POOL_CREATED, INITIALIZE, V3_SWAP, PANCAKE_SWAP, MINT, BURN,
         SET_FEE_PROTOCOL, PANCAKE_SET_FEE_PROTOCOL, CURVE_EXCHANGE, *CURVE_CHANGES,
+        BALANCER_SWAP, BALANCER_JOIN_OR_EXIT, BALANCER_SWAP_FEE, BALANCER_PAUSED,
     )  # fmt: skip
 
     assert set(TOPICS) == {"0x" + keccak(text=signature).hex() for signature in signatures}
@@ -80,6 +99,26 @@ def test_decode__mint_and_burn__ticks_from_topics() -> None:
 @pytest.mark.parametrize("signature", [SET_FEE_PROTOCOL, PANCAKE_SET_FEE_PROTOCOL])
 def test_decode__set_fee_protocol__latest_shares(signature: str) -> None:
     assert decode(log(signature, [], [1, 2, 3, 4])) == V3SetFeeProtocol(POOL, 3, 4)
+
+
+def test_decode__balancer_swap__pool_is_the_beginning_of_its_id() -> None:
+    swap = log(BALANCER_SWAP, [0xCC << 248 | 7, 1, 2], [5, 4])
+
+    assert decode(swap) == BalancerSwap(Address("0xcc" + "00" * 19), POOL, token(1), token(2), 5, 4)
+
+
+def test_decode__balancer_join__deltas_less_what_the_protocol_took() -> None:
+    join = log(BALANCER_JOIN_OR_EXIT, [0, 9], [96, 192, 288, 2, 1, 2, 2, 50, -60, 2, 5, 6])
+
+    assert decode(join) == BalancerBalancesChanged(token(0), POOL, (token(1), token(2)), (45, -66))
+
+
+@pytest.mark.parametrize(
+    "data", [[96, 192, 288, 2, 1, 2, 2, 50, -60, 2, 5], [96, 192, 287, 2, 1, 2, 2, 50, -60, 2, 5, 6], [96], []]
+)
+def test_decode__balancer_join_with_crooked_arrays__is_malformed(data: list[int]) -> None:
+    with pytest.raises(MalformedLog):
+        decode(log(BALANCER_JOIN_OR_EXIT, [0, 9], data))
 
 
 def test_decode__address_with_checksum__is_lowered() -> None:

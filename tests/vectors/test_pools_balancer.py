@@ -1,0 +1,77 @@
+"""
+Balancer's pools against what real contracts answered on their chains.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from keeper.errors import SwapReverts
+from keeper.pools.balancer_weighted import BalancerWeightedPool
+from keeper.pools.pool import PoolInfo
+from keeper.types import Address, Hash
+
+Load = Callable[[str], Any]
+
+_WEIGHTED = (
+    "apu_pepe_spx_3_token", "aura_kaiaura_50_50", "dai_gp_weth_usdt_4_token", "dai_weth_40_60", "gel_dexg_60_40",
+    "par_mimo_75_25", "sdvecrv_crv_90_10", "usdc_weth", "usdc_weth_50_50", "weth_bal", "weth_rpl",
+)  # fmt: skip
+_WEIGHTED_QUOTES = (
+    ("weth_bal_query_swap", 18),
+    ("weth_rpl_query_swap", 18),
+    ("usdc_weth_query_swap", 18),
+    ("expanded_two_token_given_in", 108),
+    ("expanded_two_token_given_out", 108),
+    ("expanded_multi_token_given_in", 159),
+    ("expanded_multi_token_given_out", 159),
+)
+
+
+@pytest.mark.parametrize(("name", "rows"), _WEIGHTED_QUOTES)
+def test_balancer_weighted_pool__recorded_quotes__equal(load: Load, name: str, rows: int) -> None:
+    states = [load(f"onchain_quotes/states/1_balancer_weighted_{pool}.json") for pool in _WEIGHTED]
+    pools = {state["address"]: _weighted(state) for state in states}
+    symbols = {state["address"]: [token["symbol"] for token in state["tokens"]] for state in states}
+
+    quotes = load(f"onchain_quotes/quotes/balancer_v2_{name}.json")["entries"]
+
+    assert len(quotes) == rows
+    for key, answer in quotes.items():
+        address, _, kind, *direction, amount = key.split("|")
+        i, j = _direction(direction, symbols[address])
+        assert _quoted(pools[address], kind, i, j, int(amount)) == answer.get("value"), key
+
+
+def _quoted(pool: BalancerWeightedPool, kind: str, i: int, j: int, amount: int) -> int | None:
+    try:
+        return (pool.amount_out if kind == "GIVEN_IN" else pool.amount_in)(pool.tokens[i], pool.tokens[j], amount)
+    except SwapReverts:
+        return None
+
+
+def _direction(written: list[str], symbols: list[str]) -> tuple[int, int]:
+    """``i=0|j=1`` or ``BAL->WETH``."""
+    if len(written) == 2:
+        i, j = (int(index.split("=")[1]) for index in written)
+        return i, j
+    i, j = (symbols.index(symbol) for symbol in written[0].split("->"))
+    return i, j
+
+
+def _info(family: str, state: dict[str, Any]) -> PoolInfo:
+    tokens = tuple(Address(token["address"].lower()) for token in state["tokens"])
+    return PoolInfo(family, "any", Address(state["address"].lower()), tokens, 0, pool_id=Hash(state["pool_id"]))
+
+
+def _weighted(state: dict[str, Any]) -> BalancerWeightedPool:
+    return BalancerWeightedPool(
+        _info("balancer_weighted", state),
+        tuple(state["balances"]),
+        tuple(state["weights"]),
+        tuple(10 ** (36 - token["decimals"]) for token in state["tokens"]),
+        int(Fraction(state["fee"]) * 10**18),
+        state["pow_version"] == "v2",
+    )
