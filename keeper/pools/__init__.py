@@ -2,6 +2,7 @@
 Exact models of pools: one module per DEX family. They do no I/O and do not know each other.
 """
 
+from keeper.pools.balancer_stable import BalancerStablePool
 from keeper.pools.balancer_weighted import BalancerWeightedPool
 from keeper.pools.curve_stableswap import CurveStableSwapPool
 from keeper.pools.pool import Pool
@@ -14,4 +15,5 @@ FAMILIES: dict[str, type[Pool]] = {
     "uniswap_v3": UniswapV3Pool,
     "curve_stableswap": CurveStableSwapPool,
     "balancer_weighted": BalancerWeightedPool,
+    "balancer_stable": BalancerStablePool,
 }

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from keeper.errors import SwapReverts
+from keeper.pools.balancer_stable import BalancerStablePool
 from keeper.pools.balancer_weighted import BalancerWeightedPool
 from keeper.pools.pool import PoolInfo
 from keeper.types import Address, Hash
@@ -28,6 +29,7 @@ _WEIGHTED_QUOTES = (
     ("expanded_multi_token_given_in", 159),
     ("expanded_multi_token_given_out", 159),
 )
+_STABLE = ("bb_s_usd", "cbeth_wsteth", "tusd_bsp", "wsteth_weth")
 
 
 @pytest.mark.parametrize(("name", "rows"), _WEIGHTED_QUOTES)
@@ -45,7 +47,22 @@ def test_balancer_weighted_pool__recorded_quotes__equal(load: Load, name: str, r
         assert _quoted(pools[address], kind, i, j, int(amount)) == answer.get("value"), key
 
 
-def _quoted(pool: BalancerWeightedPool, kind: str, i: int, j: int, amount: int) -> int | None:
+@pytest.mark.parametrize("name", ["given_in", "given_out"])
+def test_balancer_stable_pool__recorded_quotes__equal(load: Load, name: str) -> None:
+    states = [load(f"onchain_quotes/states/1_balancer_stable_{pool}.json") for pool in _STABLE]
+    pools = {state["address"]: _stable(state) for state in states}
+    shares_of = {state["address"]: state["bpt_idx"] for state in states}
+
+    quotes = load(f"onchain_quotes/quotes/balancer_v2_stable_query_swap_{name}.json")["entries"]
+
+    assert len(quotes) == 108
+    for key, answer in quotes.items():
+        address, _, kind, *direction, amount = key.split("|")
+        i, j = (_position(k, shares_of[address]) for k in _direction(direction, []))
+        assert _quoted(pools[address], kind, i, j, int(amount)) == answer.get("value"), key
+
+
+def _quoted(pool: BalancerWeightedPool | BalancerStablePool, kind: str, i: int, j: int, amount: int) -> int | None:
     try:
         return (pool.amount_out if kind == "GIVEN_IN" else pool.amount_in)(pool.tokens[i], pool.tokens[j], amount)
     except SwapReverts:
@@ -61,6 +78,11 @@ def _direction(written: list[str], symbols: list[str]) -> tuple[int, int]:
     return i, j
 
 
+def _position(index: int, shares: int | None) -> int:
+    """Of a token among those of the pool that are not its own shares."""
+    return index if shares is None or index < shares else index - 1
+
+
 def _info(family: str, state: dict[str, Any]) -> PoolInfo:
     tokens = tuple(Address(token["address"].lower()) for token in state["tokens"])
     return PoolInfo(family, "any", Address(state["address"].lower()), tokens, 0, pool_id=Hash(state["pool_id"]))
@@ -74,4 +96,21 @@ def _weighted(state: dict[str, Any]) -> BalancerWeightedPool:
         tuple(10 ** (36 - token["decimals"]) for token in state["tokens"]),
         int(Fraction(state["fee"]) * 10**18),
         state["pow_version"] == "v2",
+    )
+
+
+def _stable(state: dict[str, Any]) -> BalancerStablePool:
+    shares = state["bpt_idx"]
+    tokens, balances, factors = (
+        [value for k, value in enumerate(state[key]) if k != shares]
+        for key in ("tokens", "balances", "resolved_scaling_factors")
+    )
+    return BalancerStablePool(
+        _info("balancer_stable", state | {"tokens": tokens}),
+        tuple(balances),
+        tuple(factors),
+        state["amp"],
+        int(Fraction(state["fee"]) * 10**18),
+        # Pools that do not hold shares of themselves are the older ones.
+        shares is None,
     )
