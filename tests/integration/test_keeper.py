@@ -85,3 +85,21 @@ def test_keeper__dry_run__sends_nothing(keeper: KeeperProcess, report: dict[str,
     assert "eth_sendRawTransaction" not in written["rpc_calls"]
     assert written["transactions"]["sent"] == 0
     assert written["opportunities"] > 0
+
+
+def test_keeper__only_a_lender_allowed__earns_by_its_loans(
+    keeper: KeeperProcess, report: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "lent.json"
+    earlier = report["transactions"]["sent"]
+
+    code, _, errors = keeper.run("--blocks", "20", "--report", str(path), KEEPER_FUNDING='["balancer_v2"]')
+
+    assert code == 0, errors
+    transactions = json.loads(path.read_text())["transactions"]
+    assert transactions["included"] > 0
+    assert transactions["untouched_exact"] == transactions["untouched"]
+    journal = Journal.open(keeper.state_dir / "journal.sqlite", 42161, Hash(keeper.net.genesis_hash))
+    lent = [entry.transaction.funding for entry in journal.entries()][earlier:]
+    journal.close()
+    assert set(lent) == {"balancer_v2"}
