@@ -165,6 +165,50 @@ class BalancerPausedChanged:
     paused: bool
 
 
+@dataclass(frozen=True, slots=True)
+class V4Initialize:
+    """A Uniswap V4 pool got its first price, as *manager* says."""
+
+    pool: Address
+    manager: Address
+    sqrt_price_x96: int
+    tick: int
+
+
+@dataclass(frozen=True, slots=True)
+class V4Swap:
+    """A swap in a Uniswap V4 pool: amounts are signed from the trader's side, price to tick are the state after it."""
+
+    pool: Address
+    manager: Address
+    amount0: int
+    amount1: int
+    sqrt_price_x96: int
+    liquidity: int
+    tick: int
+    fee_pips: int
+
+
+@dataclass(frozen=True, slots=True)
+class V4ModifyLiquidity:
+    """Liquidity was added to the ticks [tick_lower, tick_upper) of a Uniswap V4 pool, or removed if negative."""
+
+    pool: Address
+    manager: Address
+    tick_lower: int
+    tick_upper: int
+    liquidity_delta: int
+
+
+@dataclass(frozen=True, slots=True)
+class V4ProtocolFeeUpdated:
+    """What the protocol adds to the fee of a Uniswap V4 pool: twelve bits for each direction, token0's the lower."""
+
+    pool: Address
+    manager: Address
+    protocol_fee: int
+
+
 Event: TypeAlias = (
     PairCreated
     | Sync
@@ -181,6 +225,10 @@ Event: TypeAlias = (
     | BalancerBalancesChanged
     | BalancerSwapFeeChanged
     | BalancerPausedChanged
+    | V4Initialize
+    | V4Swap
+    | V4ModifyLiquidity
+    | V4ProtocolFeeUpdated
 )
 Log: TypeAlias = Mapping[str, Any]
 
@@ -337,8 +385,43 @@ def _balancer_paused_changed(log: Log) -> BalancerPausedChanged:
     return BalancerPausedChanged(log["address"].lower(), bool(_fits(_uint(paused), 1)))
 
 
+def _v4_initialize(log: Log) -> V4Initialize:
+    _fee, _spacing, _hooks, sqrt_price_x96, tick = _words(log, 4, 5)
+    return V4Initialize(_pool_of_id(log), log["address"].lower(), _fits(_uint(sqrt_price_x96), 160), _int24(tick))
+
+
+def _v4_swap(log: Log) -> V4Swap:
+    amount0, amount1, sqrt_price_x96, liquidity, tick, fee_pips = _words(log, 3, 6)
+    return V4Swap(
+        _pool_of_id(log),
+        log["address"].lower(),
+        _uint(amount0, signed=True),
+        _uint(amount1, signed=True),
+        _fits(_uint(sqrt_price_x96), 160),
+        _fits(_uint(liquidity), 128),
+        _int24(tick),
+        _fits(_uint(fee_pips), 24),
+    )
+
+
+def _v4_modify_liquidity(log: Log) -> V4ModifyLiquidity:
+    tick_lower, tick_upper, liquidity_delta, _salt = _words(log, 3, 4)
+    return V4ModifyLiquidity(
+        _pool_of_id(log),
+        log["address"].lower(),
+        _int24(tick_lower),
+        _int24(tick_upper),
+        _uint(liquidity_delta, signed=True),
+    )
+
+
+def _v4_protocol_fee_updated(log: Log) -> V4ProtocolFeeUpdated:
+    (protocol_fee,) = _words(log, 2, 1)
+    return V4ProtocolFeeUpdated(_pool_of_id(log), log["address"].lower(), _fits(_uint(protocol_fee), 24))
+
+
 def _pool_of_id(log: Log) -> Address:
-    """A pool's id begins with its address."""
+    """An id of Balancer begins with the pool's address; one of Uniswap V4 is cut to where an address would be."""
     return Address("0x" + _topic(log, 1)[:20].hex())
 
 
@@ -420,4 +503,8 @@ TOPICS: dict[Hash, Callable[[Log], Event]] = {
     Hash("0xe5ce249087ce04f05a957192435400fd97868dba0e6a4b4c049abf8af80dae78"): _balancer_balances_changed,
     Hash("0xa9ba3ffe0b6c366b81232caab38605a0699ad5398d6cce76f91ee809e322dafc"): _balancer_swap_fee_changed,
     Hash("0x9e3a5e37224532dea67b89face185703738a228a6e8a23dee546960180d3be64"): _balancer_paused_changed,
+    Hash("0xdd466e674ea557f56295e2d0218a125ea4b4f0f6f3307b95f85e6110838d6438"): _v4_initialize,
+    Hash("0x40e9cecb9f5f1f1c5b9c97dec2917b7ee92e57ba5563708daca94dd84ad7112f"): _v4_swap,
+    Hash("0xf208f4912782fd25c7f114ca3723a2d5dd6f3bcc3ac8db5af63baa85f711d5ec"): _v4_modify_liquidity,
+    Hash("0xe9c42593e71f84403b84352cd168d693e2c9fcd1fdbcc3feb21d92b43e6696f9"): _v4_protocol_fee_updated,
 }

@@ -8,11 +8,13 @@ from keeper.pools.curve_stableswap import CurveStableSwapPool
 from keeper.pools.pool import Pool
 from keeper.pools.uniswap_v2 import UniswapV2Pool
 from keeper.pools.uniswap_v3 import UniswapV3Pool
+from keeper.pools.uniswap_v4 import UniswapV4Pool
 
 #: The model of each family.
 FAMILIES: dict[str, type[Pool]] = {
     "uniswap_v2": UniswapV2Pool,
     "uniswap_v3": UniswapV3Pool,
+    "uniswap_v4": UniswapV4Pool,
     "curve_stableswap": CurveStableSwapPool,
     "balancer_weighted": BalancerWeightedPool,
     "balancer_stable": BalancerStablePool,

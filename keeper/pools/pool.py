@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 from keeper.events import Event
-from keeper.types import Address, Hash, Reading
+from keeper.types import ZERO_ADDRESS, Address, Hash, Reading
 
 _NO_ID = Hash("")
 
@@ -21,8 +21,10 @@ class PoolInfo:
         dex: The row of the registry that the pool belongs to.
         tokens: In the contract's order.
         fee_pips: Share of the input kept by the pool, in millionths; 0 where the fee can change and is state.
-        tick_spacing: Uniswap V3 only.
-        pool_id: What a pool is called by the contract that holds its tokens, where that is another: Balancer V2.
+        tick_spacing: Uniswap V3 and V4 only.
+        pool_id: What a pool is called by the contract that holds its tokens, where that is another: Balancer V2 and
+            Uniswap V4. The address is its first 20 bytes.
+        manager: That contract, where its address depends on the chain: Uniswap V4.
     """
 
     family: str
@@ -32,6 +34,7 @@ class PoolInfo:
     fee_pips: int
     tick_spacing: int = 0
     pool_id: Hash = _NO_ID
+    manager: Address = ZERO_ADDRESS
 
     @classmethod
     def from_snapshot(cls, snapshot: dict[str, Any]) -> Self:
@@ -48,7 +51,8 @@ class PoolInfo:
             tokens=tuple(Address(token.lower()) for token in snapshot["tokens"]),
             fee_pips=int(snapshot["fee_pips"]),
             tick_spacing=int(snapshot.get("tick_spacing", 0)),
-            pool_id=Hash(snapshot.get("pool_id", "").lower()),
+            pool_id=Hash(snapshot.get("pool_id", _NO_ID).lower()),
+            manager=Address(snapshot.get("manager", ZERO_ADDRESS).lower()),
         )
 
 

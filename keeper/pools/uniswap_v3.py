@@ -2,7 +2,7 @@
 The concentrated-liquidity pools of Uniswap V3 and its forks: Sushi V3, Pancake V3.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -11,6 +11,7 @@ from keeper.events import Event, V3Burn, V3Initialize, V3Mint, V3SetFeeProtocol,
 from keeper.math.swap_math import FEE_DENOMINATOR
 from keeper.math.swap_steps import Swapped, SwapSteps
 from keeper.math.tick import ALL_TICKS, Ticks
+from keeper.math.tick_bitmap import initialized_ticks, span, words_around
 from keeper.math.tick_math import MAX_SQRT_RATIO, MAX_TICK, MIN_SQRT_RATIO, MIN_TICK
 from keeper.pools.pool import PoolInfo
 from keeper.types import Address, Answer, Call, Reading
@@ -131,16 +132,16 @@ class UniswapV3Pool:
         answers = yield [Call(info.address, _SLOT0), Call(info.address, _LIQUIDITY)]
         slot0, (liquidity,) = _decoded(info, answers, [7, 1])
         tick = _signed(slot0[1])
-        words = _words(info.tick_spacing, tick, radius)
+        words = words_around(info.tick_spacing, tick, radius)
         answers = yield [Call(info.address, _TICK_BITMAP + _int256(word)) for word in words]
         bitmap = [word for (word,) in _decoded(info, answers, [1] * len(words))]
-        indices = list(_initialized(words, bitmap, info.tick_spacing))
+        indices = list(initialized_ticks(words, bitmap, info.tick_spacing))
         answers = yield [Call(info.address, _TICKS + _int256(index)) for index in indices]
         ticks = {
             index: (gross, _signed(net))
             for index, (gross, net, *_) in zip(indices, _decoded(info, answers, [8] * len(indices)), strict=True)
         }
-        known = ALL_TICKS if radius is None else _span(words, info.tick_spacing)
+        known = ALL_TICKS if radius is None else span(words, info.tick_spacing)
         pool = cls(info, slot0[0], tick, liquidity, Ticks.of(ticks, known))
         pool._require_whole()
         return pool
@@ -246,26 +247,6 @@ class UniswapV3Pool:
         adds_up = in_range == self.liquidity or not self.ticks.whole
         if not adds_up or not all(self.ticks.gross):
             raise PoolError(f"pool {self.info.address} changed while it was read")
-
-
-def _words(tick_spacing: int, tick: int, radius: int | None) -> range:
-    """The words of the bitmap that hold the ticks around *tick*, or all of them."""
-    lowest, highest = ALL_TICKS if radius is None else (max(tick - radius, MIN_TICK), min(tick + radius, MAX_TICK))
-    return range(lowest // tick_spacing >> 8, (highest // tick_spacing >> 8) + 1)
-
-
-def _span(words: range, tick_spacing: int) -> tuple[int, int]:
-    """The first and the last tick that these words hold."""
-    return (words.start << 8) * tick_spacing, ((words.stop << 8) - 1) * tick_spacing
-
-
-def _initialized(words: Sequence[int], bitmaps: Sequence[int], tick_spacing: int) -> Iterator[int]:
-    """The ticks whose bits are set, ascending."""
-    for word, bitmap in zip(words, bitmaps, strict=True):
-        while bitmap:
-            bit = bitmap & -bitmap
-            yield ((word << 8) + bit.bit_length() - 1) * tick_spacing
-            bitmap ^= bit
 
 
 def _decoded(info: PoolInfo, answers: Sequence[Answer], words: Sequence[int]) -> list[tuple[int, ...]]:

@@ -44,6 +44,10 @@ BALANCER_SWAP = "Swap(bytes32,address,address,uint256,uint256)"
 BALANCER_JOIN_OR_EXIT = "PoolBalanceChanged(bytes32,address,address[],int256[],uint256[])"
 BALANCER_SWAP_FEE = "SwapFeePercentageChanged(uint256)"
 BALANCER_PAUSED = "PausedStateChanged(bool)"
+V4_INITIALIZE = "Initialize(bytes32,address,address,uint24,int24,address,uint160,int24)"
+V4_SWAP = "Swap(bytes32,address,int128,int128,uint160,uint128,int24,uint24)"
+V4_MODIFY_LIQUIDITY = "ModifyLiquidity(bytes32,address,int24,int24,int256,bytes32)"
+V4_PROTOCOL_FEE = "ProtocolFeeUpdated(bytes32,uint24)"
 
 
 def word(value: int) -> str:
@@ -70,6 +74,7 @@ def test_topics__every_hash__is_its_signature() -> None:
         PAIR_CREATED, SYNC, V2_SWAP, POOL_CREATED, INITIALIZE, V3_SWAP, PANCAKE_SWAP, MINT, BURN,
         SET_FEE_PROTOCOL, PANCAKE_SET_FEE_PROTOCOL, CURVE_EXCHANGE, *CURVE_CHANGES,
         BALANCER_SWAP, BALANCER_JOIN_OR_EXIT, BALANCER_SWAP_FEE, BALANCER_PAUSED,
+        V4_INITIALIZE, V4_SWAP, V4_MODIFY_LIQUIDITY, V4_PROTOCOL_FEE,
     )  # fmt: skip
 
     assert set(TOPICS) == {"0x" + keccak(text=signature).hex() for signature in signatures}
