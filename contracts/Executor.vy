@@ -7,11 +7,11 @@
 @dev It owns nothing between transactions, approves nobody, calls only authentic pools and lenders, and has no generic
      call. Whoever controls an operator's key can therefore make it run routes, but not lose anything by them.
 
-     The program is a list of words:
+     The program is a header, two guards and as many hops as the entry point says, each one word:
 
-         header    version (8 bits) | flags (8) | funding (8) | profit token (8) | count of hops (8) | deadline (40)
-                   | minimum profit (88) | amount in (88)
-         guard     lower bound (128) | upper bound (128) of the first pool's state; zero for none
+         header    version (24 bits) | funding (8) | profit token (8) | deadline (40) | minimum profit (88)
+                   | amount in (88)
+         guards    lower bound (128) | upper bound (128) of the first and of the second pool's state; zero for none
          hops      each zeros (64) | kind (8) | parameter (24) | token out (160); the last hop's token is left zero,
                    it is the profit token, with which the route also starts
 """
@@ -30,7 +30,7 @@ initializes: roles
 initializes: balancer_v2[callback := callback]
 initializes: uniswap_v2[callback := callback]
 initializes: uniswap_v3[callback := callback]
-initializes: route[uniswap_v2 := uniswap_v2, uniswap_v3 := uniswap_v3]
+initializes: route[uniswap_v3 := uniswap_v3]
 
 exports: (
     roles.owner,
@@ -47,7 +47,7 @@ exports: (
     roles.unpause,
 )
 
-VERSION: public(constant(uint256)) = 1
+VERSION: public(constant(uint256)) = 2
 MAX_PROFIT_TOKENS: constant(uint256) = 8
 
 _FUNDING_NONE: constant(uint256) = 0
@@ -89,55 +89,76 @@ def __init__(
 
 
 @external
-def execute(program: DynArray[uint256, 2 + route.MAX_HOPS]):
+def execute_two(header: uint256, guard: uint256, second_guard: uint256, first: uint256, second: uint256):
     """
-    @notice Runs the route.
-    @dev The first pool is looked at before anything else is paid for: a race is lost cheaply.
+    @notice Runs a route of two hops.
     """
-    assert len(msg.data) == 68 + 32 * len(program), "executor: calldata is not the program alone"
-    assert len(program) > 3, "executor: program too short"
-    header: uint256 = program[0]
-    assert header >> 248 == VERSION, "executor: unknown version"
-    assert header >> 240 & _BYTE_MASK == 0, "executor: unknown flag"
-    assert block.timestamp <= header >> 176 & _TIME_MASK, "executor: deadline passed"
-    count: uint256 = header >> 216 & _BYTE_MASK
-    assert len(program) == 2 + count, "executor: program length is not its header's"
-    place: uint256 = header >> 224 & _BYTE_MASK
-    assert place < MAX_PROFIT_TOKENS, "executor: no such profit token"
-    token: uint256 = _PROFIT_TOKENS[place]
-    assert token != 0, "executor: profit token not listed"
+    token: uint256 = self._begin(header, second, 164)
+    middle: uint256 = first & hop.ADDRESS_MASK
+    hop0: uint256 = route._resolve(first, token, middle)
+    if guard != 0:
+        route._check_state(hop0, guard)
+    hop1: uint256 = hop.LAST | route._resolve(second, middle, token)
+    if second_guard != 0:
+        route._check_state(hop1, second_guard)
+    route._hops[1] = hop1
+    route._tokens[1] = middle
+    self._run(header, token, hop0, hop1)
 
-    token_out: uint256 = program[2] & hop.ADDRESS_MASK
-    resolved: uint256 = route._resolve(program[2], token, token_out)
-    if program[1] != 0:
-        state: uint256 = route._state(resolved)
-        assert program[1] >> 128 <= state, "executor: state below its bound"
-        assert state <= program[1] & _BOUND_MASK, "executor: state above its bound"
 
-    roles._check_operator()
-    callback._enter()
-    amount: uint256 = header & _AMOUNT_MASK
-    route._begin(token, resolved, count, amount)
-    for i: uint256 in range(1, count, bound=route.MAX_HOPS):
-        token_in: uint256 = token_out
-        token_out = program[2 + i] & hop.ADDRESS_MASK
-        if i + 1 == count:
-            assert token_out == 0, "executor: last hop names a token"
-            token_out = token
-        route._append(i, token_in, route._resolve(program[2 + i], token_in, token_out))
+@external
+def execute_three(
+    header: uint256, guard: uint256, second_guard: uint256, first: uint256, second: uint256, third: uint256
+):
+    """
+    @notice Runs a route of three hops.
+    """
+    token: uint256 = self._begin(header, third, 196)
+    token1: uint256 = first & hop.ADDRESS_MASK
+    hop0: uint256 = route._resolve(first, token, token1)
+    if guard != 0:
+        route._check_state(hop0, guard)
+    token2: uint256 = second & hop.ADDRESS_MASK
+    hop1: uint256 = route._resolve(second, token1, token2)
+    if second_guard != 0:
+        route._check_state(hop1, second_guard)
+    route._hops[1] = hop1
+    route._tokens[1] = token1
+    route._hops[2] = hop.LAST | route._resolve(third, token2, token)
+    route._tokens[2] = token2
+    self._run(header, token, hop0, hop1)
 
-    balance: uint256 = erc20._balance(token)
-    funding: uint256 = header >> 232 & _BYTE_MASK
-    if funding == _FUNDING_NONE:
-        route._open(amount)
-    else:
-        assert funding == _FUNDING_BALANCER_V2, "executor: unknown funding"
-        balancer_v2._borrow(token, amount)
 
-    after: uint256 = erc20._balance(token)
-    assert after >= balance + (header >> 88 & _AMOUNT_MASK), "executor: profit below minimum"
-    erc20._transfer(token, TREASURY, after - balance)
-    callback._leave()
+@external
+def execute_four(
+    header: uint256,
+    guard: uint256,
+    second_guard: uint256,
+    first: uint256,
+    second: uint256,
+    third: uint256,
+    fourth: uint256,
+):
+    """
+    @notice Runs a route of four hops.
+    """
+    token: uint256 = self._begin(header, fourth, 228)
+    token1: uint256 = first & hop.ADDRESS_MASK
+    hop0: uint256 = route._resolve(first, token, token1)
+    if guard != 0:
+        route._check_state(hop0, guard)
+    token2: uint256 = second & hop.ADDRESS_MASK
+    hop1: uint256 = route._resolve(second, token1, token2)
+    if second_guard != 0:
+        route._check_state(hop1, second_guard)
+    route._hops[1] = hop1
+    route._tokens[1] = token1
+    token3: uint256 = third & hop.ADDRESS_MASK
+    route._hops[2] = route._resolve(third, token2, token3)
+    route._tokens[2] = token2
+    route._hops[3] = hop.LAST | route._resolve(fourth, token3, token)
+    route._tokens[3] = token3
+    self._run(header, token, hop0, hop1)
 
 
 @external
@@ -186,7 +207,7 @@ def uniswapV2Call(sender: address, amount0: uint256, amount1: uint256, data: Byt
     """
     received: uint256 = uniswap_v2._on_swap(sender, amount0, amount1)
     route._walk(1, received, True)
-    erc20._transfer(route._tokens[0], msg.sender, route._amount_in)
+    erc20._pay(route._tokens[0], msg.sender, route._amount_in)
 
 
 @external
@@ -198,16 +219,80 @@ def receiveFlashLoan(
     """
     owed: uint256 = balancer_v2._on_loan(amounts[0], fee_amounts[0])
     route._walk(0, amounts[0], True)
-    erc20._transfer(route._tokens[0], msg.sender, owed)
+    erc20._pay(route._tokens[0], msg.sender, owed)
+
+
+@internal
+@view
+def _begin(header: uint256, last: uint256, length: uint256) -> uint256:
+    """
+    @return The token that the route starts and ends with.
+    """
+    assert len(msg.data) == length, "executor: calldata is not the program alone"
+    assert header >> 232 == VERSION, "executor: unknown version"
+    assert block.timestamp <= header >> 176 & _TIME_MASK, "executor: deadline passed"
+    assert last & hop.ADDRESS_MASK == 0, "executor: last hop names a token"
+    # Where none is listed stands zero: of that token there is neither a balance nor a pool.
+    return _PROFIT_TOKENS[header >> 216 & _BYTE_MASK]
+
+
+@internal
+def _run(header: uint256, token: uint256, first: uint256, second: uint256):
+    """
+    @dev The guards have held; whatever follows is paid for only by those who may.
+    """
+    roles._check_operator()
+    callback._enter()
+    route._tokens[0] = token
+    amount: uint256 = header & _AMOUNT_MASK
+    balance: uint256 = erc20._balance(token)
+    funding: uint256 = header >> 224 & _BYTE_MASK
+    if funding == _FUNDING_NONE:
+        if first < hop.PREPAID:
+            recipient: address = self
+            if second >= hop.PREPAID:
+                recipient = convert(second & hop.ADDRESS_MASK, address)
+            uniswap_v3._swap(first, callback.UNISWAP_V3_FLASH_SWAP, amount, recipient)
+        else:
+            route._amount_in = amount
+            if second < hop.PREPAID and second & hop.LAST != 0:
+                # The V3 pool sends first what the pair is paid with; the pair pays the pool.
+                route._hops[0] = first
+                amount = uniswap_v2._quote(first, amount)
+                uniswap_v3._swap(second, callback.UNISWAP_V3_LAST_FIRST, amount, self)
+            else:
+                uniswap_v2._flash_swap(first, amount)
+    else:
+        assert funding == _FUNDING_BALANCER_V2, "executor: unknown funding"
+        route._hops[0] = first
+        balancer_v2._borrow(token, amount)
+
+    after: uint256 = erc20._balance(token)
+    assert after >= balance + (header >> 88 & _AMOUNT_MASK), "executor: profit below minimum"
+    erc20._transfer(token, TREASURY, unsafe_sub(after, balance))
+    callback._leave()
 
 
 @internal
 def _pay_uniswap_v3(delta0: int256, delta1: int256):
-    index: uint256 = 0
-    owed: uint256 = 0
-    received: uint256 = 0
-    index, owed, received = uniswap_v3._on_swap(delta0, delta1)
+    """
+    @dev What is owed and received has opposite signs, seen from the pool.
+    """
+    owed: uint256 = convert(max(delta0, delta1), uint256)
+    index: uint256 = callback._consume(owed)
     if index == callback.UNISWAP_V3_FLASH_SWAP:
-        route._walk(1, received, False)
-        index = 0
-    erc20._transfer(route._tokens[index], msg.sender, owed)
+        received: uint256 = convert(-min(delta0, delta1), uint256)
+        second: uint256 = route._hops[1]
+        if second & hop.LAST == 0:
+            route._walk(1, received, False)
+        elif second >= hop.PREPAID:
+            uniswap_v2._swap(second, received, self)
+        else:
+            uniswap_v3._swap(second, 1, received, self)
+        erc20._pay(route._tokens[0], msg.sender, owed)
+    elif index == callback.UNISWAP_V3_LAST_FIRST:
+        first: uint256 = route._hops[0]
+        erc20._pay(route._tokens[0], convert(first & hop.ADDRESS_MASK, address), route._amount_in)
+        uniswap_v2._take(first, owed, msg.sender)
+    else:
+        erc20._pay(route._tokens[index], msg.sender, owed)

@@ -23,6 +23,7 @@
 LOAN: constant(uint256) = 255
 UNISWAP_V2_FLASH_SWAP: constant(uint256) = 254
 UNISWAP_V3_FLASH_SWAP: constant(uint256) = 253
+UNISWAP_V3_LAST_FIRST: constant(uint256) = 252
 
 _RUNNING: constant(uint256) = 1
 _ADDRESS_MASK: constant(uint256) = 2**160 - 1
@@ -39,7 +40,6 @@ def _enter():
     @dev Throws while the executor is running.
     """
     assert self._permission == 0, "callback: executor is running"
-    self._permission = _RUNNING
 
 
 @internal
@@ -52,13 +52,13 @@ def _leave():
 
 
 @internal
-def _expect(caller: address, purpose: uint256, amount: uint256):
+def _expect(caller: uint256, purpose: uint256, amount: uint256):
     """
     @dev Permits one callback.
     @param purpose The hop that is to be paid, or one of the constants above.
     @param amount What the callback must name.
     """
-    self._permission = amount << 168 | purpose << 160 | convert(caller, uint256)
+    self._permission = amount << 168 | purpose << 160 | caller
 
 
 @internal

@@ -9,6 +9,18 @@
 from ethereum.ercs import IERC20
 
 
+interface IPaying:
+    def transfer(to: address, amount: uint256): nonpayable
+
+
+@internal
+def _pay(token: uint256, venue: address, amount: uint256):
+    """
+    @dev Does not look at the token's answer: the venue looks at its balance, and reverts the route if it was not paid.
+    """
+    extcall IPaying(convert(token, address)).transfer(venue, amount, skip_contract_check=True)
+
+
 @internal
 def _transfer(token: uint256, to: address, amount: uint256):
     """

@@ -5,7 +5,8 @@
 @license MIT
 @notice A route is a cycle of swaps: it starts and ends with one token, and each hop swaps all that the one before delivered.
 @dev The route being run stands in transient storage, every hop resolved. The callbacks find it there, so that nothing of
-     it travels through the pools.
+     it travels through the pools. What an earlier route of the same transaction left there is never read: a hop is
+     marked if it is the last.
 """
 
 import callback
@@ -13,8 +14,9 @@ import erc20
 import hop
 from pools import uniswap_v2
 from pools import uniswap_v3
+from interfaces import IUniswapV2Pair
+from interfaces import IUniswapV3Pool
 
-uses: uniswap_v2
 uses: uniswap_v3
 
 MAX_HOPS: constant(uint256) = 4
@@ -25,8 +27,7 @@ _hops: transient(uint256[MAX_HOPS])
 # The token that goes into each hop.
 _tokens: transient(uint256[MAX_HOPS])
 
-# How many hops there are, and what goes into the first.
-_count: transient(uint256)
+# What goes into a route that a V2 pair opens.
 _amount_in: transient(uint256)
 
 
@@ -37,52 +38,25 @@ def _resolve(word: uint256, token_in: uint256, token_out: uint256) -> uint256:
     @dev Throws if the kind is unknown. It is, too, if any bit above it is set.
     @param word The hop in the program: zeros (64 bits) | kind (8) | parameter (24) | token out (160).
     """
-    kind: uint256 = word >> 184
-    parameter: uint256 = word >> 160 & hop.PARAMETER_MASK
-    if kind < uniswap_v2.UNISWAP:
-        return uniswap_v3._resolve(kind, parameter, token_in, token_out)
-    return uniswap_v2._resolve(kind, parameter, token_in, token_out)
+    if word < uniswap_v2.UNISWAP << 184:
+        return uniswap_v3._resolve(word, token_in, token_out)
+    return uniswap_v2._resolve(word, token_in, token_out)
 
 
 @internal
 @view
-def _state(resolved: uint256) -> uint256:
+def _check_state(resolved: uint256, guard: uint256):
     """
-    @return What a state guard bounds: a V3 pool's price, a V2 pair's first reserve.
+    @dev Bounds the square root of a V3 pool's price in units of 2**-64, or the reserve of a V2 pair's first token.
+    @param guard Lower bound (128 bits) | upper bound (128).
     """
-    pool: address = convert(resolved & hop.ADDRESS_MASK, address)
+    state: uint256 = 0
     if resolved >= hop.PREPAID:
-        return uniswap_v2._state(pool)
-    return uniswap_v3._state(pool)
-
-
-@internal
-def _begin(token: uint256, resolved: uint256, count: uint256, amount_in: uint256):
-    """
-    @dev Starts a route with its first hop; the rest is appended.
-    """
-    self._tokens[0] = token
-    self._hops[0] = resolved
-    self._count = count
-    self._amount_in = amount_in
-
-
-@internal
-def _append(i: uint256, token_in: uint256, resolved: uint256):
-    self._tokens[i] = token_in
-    self._hops[i] = resolved
-
-
-@internal
-def _open(amount: uint256):
-    """
-    @dev Swaps the first hop without having its input: the pool sends first, and is paid in its callback.
-    """
-    first: uint256 = self._hops[0]
-    if first >= hop.PREPAID:
-        uniswap_v2._flash_swap(first, amount)
+        state = (staticcall IUniswapV2Pair(convert(resolved & hop.ADDRESS_MASK, address)).getReserves())[0]
     else:
-        uniswap_v3._swap(first, callback.UNISWAP_V3_FLASH_SWAP, amount, self._recipient(self._hops[1]))
+        state = staticcall IUniswapV3Pool(convert(resolved & hop.ADDRESS_MASK, address)).slot0() >> 32
+    assert guard >> 128 <= state, "route: state below its bound"
+    assert state <= guard & (2**128 - 1), "route: state above its bound"
 
 
 @internal
@@ -91,34 +65,30 @@ def _walk(start: uint256, amount_in: uint256, held: bool):
     @dev Swaps from hop `start` to the last.
     @param held Whether the executor holds `amount_in`; else it was sent to the pool of that hop if this is prepaid.
     """
+    i: uint256 = start
     amount: uint256 = amount_in
     paid: bool = not held
-    current: uint256 = self._hops[start]
-    count: uint256 = self._count
-    for i: uint256 in range(start, count, bound=MAX_HOPS):
-        following: uint256 = 0
-        recipient: address = self
-        if i + 1 < count:
-            following = self._hops[i + 1]
-            recipient = self._recipient(following)
+    current: uint256 = self._hops[i]
+    for _: uint256 in range(MAX_HOPS):
+        if current & hop.LAST != 0:
+            if current >= hop.PREPAID:
+                if not paid:
+                    erc20._pay(self._tokens[i], convert(current & hop.ADDRESS_MASK, address), amount)
+                uniswap_v2._swap(current, amount, self)
+            else:
+                uniswap_v3._swap(current, i, amount, self)
+            break
 
+        following: uint256 = self._hops[unsafe_add(i, 1)]
+        recipient: address = self
+        if following >= hop.PREPAID:
+            recipient = convert(following & hop.ADDRESS_MASK, address)
         if current >= hop.PREPAID:
             if not paid:
-                erc20._transfer(self._tokens[i], convert(current & hop.ADDRESS_MASK, address), amount)
+                erc20._pay(self._tokens[i], convert(current & hop.ADDRESS_MASK, address), amount)
             amount = uniswap_v2._swap(current, amount, recipient)
         else:
-            amount = uniswap_v3._swap(current, i, amount, recipient)
-
-        paid = recipient != self
+            amount = uniswap_v3._swap_within(current, i, amount, recipient)
+        paid = following >= hop.PREPAID
         current = following
-
-
-@internal
-@view
-def _recipient(following: uint256) -> address:
-    """
-    @return Who is sent the output that goes into this hop: the pool if it is prepaid, else the executor.
-    """
-    if following >= hop.PREPAID:
-        return convert(following & hop.ADDRESS_MASK, address)
-    return self
+        i = unsafe_add(i, 1)

@@ -15,11 +15,14 @@ from eth_utils.crypto import keccak
 from keeper.errors import PlanError
 from keeper.types import Address
 
-VERSION = 1
+VERSION = 2
 MAX_HOPS = 4
 
-#: ``execute(uint256[])``
-SELECTOR = keccak(text="execute(uint256[])")[:4]
+#: The entry points by their count of hops; each takes a header, two guards and the hops, all of them words.
+SELECTORS = {
+    count: keccak(text=f"execute_{name}({','.join(['uint256'] * (3 + count))})")[:4]
+    for count, name in ((2, "two"), (3, "three"), (4, "four"))
+}
 
 _WORD = 32
 _AMOUNT_BITS = 88
@@ -63,7 +66,7 @@ class Hop:
 @dataclass(frozen=True, slots=True)
 class Guard:
     """
-    Bounds, both included, of the first pool's state; outside, the executor stops before anything is borrowed.
+    Bounds, both included, of a pool's state; outside, the executor stops before anything is borrowed.
 
     Of a V3 pool ``sqrt_price_x96`` is bound (its low 32 bits do not count), of a V2 pair ``reserve0``.
     """
@@ -80,6 +83,8 @@ class Route:
     Attributes:
         amount_in: What goes into the first hop; each further hop swaps all that the one before delivered.
         min_profit: Least gain of the first hop's ``token_in``, below which the executor reverts.
+        guard: Bounds of the first pool's state.
+        second_guard: Bounds of the second pool's state.
     """
 
     hops: tuple[Hop, ...]
@@ -87,6 +92,7 @@ class Route:
     amount_in: int
     min_profit: int
     guard: Guard | None = None
+    second_guard: Guard | None = None
 
     @property
     def profit_token(self) -> Address:
@@ -179,8 +185,9 @@ def encode(plan: Plan) -> bytes:
     """
     if len(plan.routes) != 1:
         raise PlanError(f"plan: one route fits a transaction, not {len(plan.routes)}")
-    words = _encode_route(plan.routes[0], plan.deadline, plan.profit_tokens)
-    return SELECTOR + b"".join(word.to_bytes(_WORD) for word in (_WORD, len(words), *words))
+    (route,) = plan.routes
+    words = _encode_route(route, plan.deadline, plan.profit_tokens)
+    return SELECTORS[len(route.hops)] + b"".join(word.to_bytes(_WORD) for word in words)
 
 
 def decode(calldata: bytes, profit_tokens: tuple[Address, ...]) -> Plan:
@@ -190,13 +197,9 @@ def decode(calldata: bytes, profit_tokens: tuple[Address, ...]) -> Plan:
     Raises:
         PlanError: The executor would refuse the calldata.
     """
-    if calldata[:4] != SELECTOR or len(calldata) % _WORD != 4:
-        raise PlanError("plan: the calldata is not a call of execute")
-    offset, length, *words = (
-        int.from_bytes(calldata[i : i + _WORD]) for i in range(4, max(len(calldata), 4 + 2 * _WORD), _WORD)
-    )
-    if offset != _WORD or length != len(words):
-        raise PlanError("plan: the calldata has another length than it says")
+    words = [int.from_bytes(calldata[i : i + _WORD]) for i in range(4, len(calldata), _WORD)]
+    if SELECTORS.get(len(words) - 3) != calldata[:4] or len(calldata) % _WORD != 4:
+        raise PlanError("plan: the calldata is not a call of the executor")
     route, deadline = _decode_route(words, profit_tokens)
     return Plan((route,), deadline, profit_tokens)
 
@@ -209,27 +212,22 @@ def _encode_route(route: Route, deadline: int, profit_tokens: Sequence[Address])
     if route.amount_in == 0:
         raise PlanError("plan: nothing goes into the route")
     _check_cycle(route.hops)
-    header = VERSION << 8  # no flags
-    header = header << 8 | _FUNDINGS.index(route.funding)
+    header = VERSION << 8 | _FUNDINGS.index(route.funding)
     header = header << 8 | profit_tokens.index(route.profit_token)
-    header = header << 8 | len(route.hops)
     header = header << _DEADLINE_BITS | _fitting("deadline", deadline, _DEADLINE_BITS)
     header = header << _AMOUNT_BITS | _fitting("minimum profit", route.min_profit, _AMOUNT_BITS)
     header = header << _AMOUNT_BITS | _fitting("amount in", route.amount_in, _AMOUNT_BITS)
     hops = [_encode_hop(hop) for hop in route.hops]
     hops[-1] &= ~_ADDRESS_MASK
-    return [header, _encode_guard(route.guard, route.hops[0]), *hops]
+    guards = _encode_guard(route.guard, route.hops[0]), _encode_guard(route.second_guard, route.hops[1])
+    return [header, *guards, *hops]
 
 
 def _decode_route(words: Sequence[int], profit_tokens: Sequence[Address]) -> tuple[Route, int]:
-    if len(words) < 4:
-        raise PlanError("plan: the program is too short")
-    header, guard, *hop_words = words
-    if header >> 240 != VERSION << 8:
-        raise PlanError("plan: the program has an unknown version or flag")
-    funding, place, count = (header >> 232) & 0xFF, (header >> 224) & 0xFF, (header >> 216) & 0xFF
-    if count != len(hop_words) or count > MAX_HOPS:
-        raise PlanError("plan: the program's length is not its header's")
+    header, guard, second_guard, *hop_words = words
+    if header >> 232 != VERSION:
+        raise PlanError("plan: the program has an unknown version")
+    funding, place = (header >> 224) & 0xFF, (header >> 216) & 0xFF
     if funding >= len(_FUNDINGS):
         raise PlanError("plan: the program has an unknown funding")
     if place >= len(profit_tokens):
@@ -248,7 +246,8 @@ def _decode_route(words: Sequence[int], profit_tokens: Sequence[Address]) -> tup
         funding=_FUNDINGS[funding],
         amount_in=_low_bits(header, _AMOUNT_BITS),
         min_profit=_low_bits(header >> _AMOUNT_BITS, _AMOUNT_BITS),
-        guard=_decode_guard(guard, hops[0]) if guard else None,
+        guard=_decode_guard(guard, hops[0]),
+        second_guard=_decode_guard(second_guard, hops[1]),
     )
     return route, _low_bits(header >> 2 * _AMOUNT_BITS, _DEADLINE_BITS)
 
@@ -288,24 +287,26 @@ def _decode_hop(word: int, token_in: Address) -> Hop:
     )
 
 
-def _encode_guard(guard: Guard | None, first: Hop) -> int:
+def _encode_guard(guard: Guard | None, hop: Hop) -> int:
     if guard is None:
         return 0
     if not 0 <= guard.lower <= guard.upper or guard.upper == 0:
         raise PlanError(f"plan: no state lies between {guard.lower} and {guard.upper}")
-    shift = _guard_shift(first)
+    shift = _guard_shift(hop)
     lower = _fitting("guard", guard.lower >> shift, _BOUND_BITS)
     return lower << _BOUND_BITS | _fitting("guard", guard.upper >> shift, _BOUND_BITS)
 
 
-def _decode_guard(word: int, first: Hop) -> Guard:
-    shift = _guard_shift(first)
+def _decode_guard(word: int, hop: Hop) -> Guard | None:
+    if not word:
+        return None
+    shift = _guard_shift(hop)
     upper = ((_low_bits(word, _BOUND_BITS) + 1) << shift) - 1
     return Guard(lower=word >> _BOUND_BITS << shift, upper=upper)
 
 
-def _guard_shift(first: Hop) -> int:
-    return _PRICE_SHIFT if DEXES[first.dex].is_v3 else 0
+def _guard_shift(hop: Hop) -> int:
+    return _PRICE_SHIFT if DEXES[hop.dex].is_v3 else 0
 
 
 def _fitting(name: str, value: int, bits: int) -> int:

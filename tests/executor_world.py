@@ -17,7 +17,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import boa
 
-from keeper.plan import DEXES, SELECTOR, Funding, Guard, Hop, Plan, Route, encode, pool_address
+from keeper.plan import DEXES, SELECTORS, Funding, Guard, Hop, Plan, Route, encode, pool_address
 from keeper.types import Address
 
 CONTRACTS = Path(__file__).parent.parent / "contracts"
@@ -249,19 +249,21 @@ def plan(
     min_profit: int = 1,
     guard: Guard | None = None,
     deadline: int = FOREVER,
+    second_guard: Guard | None = None,
 ) -> Plan:
-    return Plan((Route(hops, funding, amount_in, min_profit, guard),), deadline, world.profit_tokens)
+    return Plan((Route(hops, funding, amount_in, min_profit, guard, second_guard),), deadline, world.profit_tokens)
 
 
 def words(calldata: bytes) -> list[int]:
     """
-    Return the program in the calldata of ``execute``.
+    Return the program in the calldata of an entry point.
     """
-    return [int.from_bytes(calldata[i : i + 32]) for i in range(68, len(calldata), 32)]
+    return [int.from_bytes(calldata[i : i + 32]) for i in range(4, len(calldata), 32)]
 
 
 def calldata(program: Sequence[int]) -> bytes:
     """
-    Return the calldata of ``execute`` for any words.
+    Return the calldata that runs any words; too few or too many go to the nearest entry point.
     """
-    return SELECTOR + b"".join(word.to_bytes(32) for word in (32, len(program), *program))
+    hops = min(max(len(program) - 3, 2), 4)
+    return SELECTORS[hops] + b"".join(word.to_bytes(32) for word in program)

@@ -21,7 +21,7 @@ def _borrow(token: uint256, amount: uint256):
     """
     @dev The Vault sends `amount`, calls back, and throws unless it is then paid that and its fee.
     """
-    callback._expect(VAULT, callback.LOAN, amount)
+    callback._expect(convert(VAULT, uint256), callback.LOAN, amount)
     extcall IBalancerV2Vault(VAULT).flashLoan(self, [convert(token, address)], [amount], b"")
 
 

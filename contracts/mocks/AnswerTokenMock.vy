@@ -6,13 +6,18 @@
 
 sender: address
 answer: Bytes[65536]
+is_idle: bool
 balanceOf: public(HashMap[address, uint256])
 
 
 @external
-def set_answer(sender: address, answer: Bytes[65536]):
+def set_answer(sender: address, answer: Bytes[65536], is_idle: bool = False):
+    """
+    @param is_idle Whether a transfer by the sender moves nothing.
+    """
     self.sender = sender
     self.answer = answer
+    self.is_idle = is_idle
 
 
 @external
@@ -23,6 +28,8 @@ def mint(to: address, amount: uint256):
 @external
 @raw_return
 def transfer(to: address, amount: uint256) -> Bytes[65536]:
+    if msg.sender == self.sender and self.is_idle:
+        return self.answer
     self.balanceOf[msg.sender] -= amount
     self.balanceOf[to] += amount
     if msg.sender == self.sender:

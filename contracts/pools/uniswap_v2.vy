@@ -29,11 +29,20 @@ _PIPS: constant(uint256) = 1_000_000
 
 @internal
 @pure
-def _resolve(kind: uint256, fee: uint256, token_in: uint256, token_out: uint256) -> uint256:
+def _resolve(word: uint256, token_in: uint256, token_out: uint256) -> uint256:
     """
     @dev Throws if the fork is unknown. Nothing need stand at the pair's address.
-    @param fee In millionths of the input; the pair does not know it by number, it enforces it.
+    @param word Zeros (64 bits) | kind (8) | fee in millionths of the input (24), which the pair does not know by number
+                but enforces | not read (160).
     """
+    kind: uint256 = word >> 184
+    origin: bytes21 = _SUSHI_ORIGIN
+    init_hash: bytes32 = _SUSHI_INIT_HASH
+    if kind != SUSHI:
+        assert kind == UNISWAP, "uniswap_v2: unknown fork"
+        origin = _UNISWAP_ORIGIN
+        init_hash = _UNISWAP_INIT_HASH
+
     direction: uint256 = hop.ZERO_FOR_ONE
     token0: uint256 = token_in
     token1: uint256 = token_out
@@ -41,26 +50,42 @@ def _resolve(kind: uint256, fee: uint256, token_in: uint256, token_out: uint256)
         direction = 0
         token0 = token_out
         token1 = token_in
+    # Twice 20 bytes.
     salt: bytes32 = keccak256(
         concat(convert(convert(token0, address), bytes20), convert(convert(token1, address), bytes20))
     )
-
-    digest: bytes32 = empty(bytes32)
-    if kind == SUSHI:
-        digest = keccak256(concat(_SUSHI_ORIGIN, salt, _SUSHI_INIT_HASH))
-    else:
-        assert kind == UNISWAP, "uniswap_v2: unknown fork"
-        digest = keccak256(concat(_UNISWAP_ORIGIN, salt, _UNISWAP_INIT_HASH))
-    return hop.PREPAID | direction | fee << 160 | convert(digest, uint256) & hop.ADDRESS_MASK
+    pair: uint256 = convert(keccak256(concat(origin, salt, init_hash)), uint256) & hop.ADDRESS_MASK
+    return hop.PREPAID | direction | (word & hop.PARAMETER_MASK << 160) | pair
 
 
 @internal
 @view
-def _state(pair: address) -> uint256:
+def _quote(resolved: uint256, amount: uint256) -> uint256:
     """
-    @return The reserve of the pair's first token: 112 bits.
+    @dev UniswapV2Library's getAmountOut, in millionths: 3_000 gives the same quotient as 997 / 1000. Nothing here can
+         overflow with a pair's 112 bits and a sum of money; if it did, the pair would refuse the swap or the route
+         would not gain.
+    @return What the pair gives for `amount`.
     """
-    return (staticcall IUniswapV2Pair(pair).getReserves())[0]
+    reserve0: uint256 = 0
+    reserve1: uint256 = 0
+    reserve0, reserve1 = staticcall IUniswapV2Pair(convert(resolved & hop.ADDRESS_MASK, address)).getReserves()
+    after_fee: uint256 = unsafe_mul(amount, unsafe_sub(_PIPS, resolved >> 160 & hop.PARAMETER_MASK))
+    if resolved & hop.ZERO_FOR_ONE != 0:
+        return unsafe_mul(after_fee, reserve1) // unsafe_add(unsafe_mul(reserve0, _PIPS), after_fee)
+    return unsafe_mul(after_fee, reserve0) // unsafe_add(unsafe_mul(reserve1, _PIPS), after_fee)
+
+
+@internal
+def _take(resolved: uint256, amount_out: uint256, recipient: address):
+    """
+    @dev The pair has been paid, and has answered before: there is code at the address.
+    """
+    pair: address = convert(resolved & hop.ADDRESS_MASK, address)
+    if resolved & hop.ZERO_FOR_ONE != 0:
+        extcall IUniswapV2Pair(pair).swap(0, amount_out, recipient, b"", skip_contract_check=True)
+    else:
+        extcall IUniswapV2Pair(pair).swap(amount_out, 0, recipient, b"", skip_contract_check=True)
 
 
 @internal
@@ -70,12 +95,16 @@ def _swap(resolved: uint256, amount: uint256, recipient: address) -> uint256:
     @return What the recipient was sent.
     """
     pair: address = convert(resolved & hop.ADDRESS_MASK, address)
-    amount_out: uint256 = self._amount_out(resolved, pair, amount)
-    # `getReserves` has answered: there is code at the address.
+    reserve0: uint256 = 0
+    reserve1: uint256 = 0
+    reserve0, reserve1 = staticcall IUniswapV2Pair(pair).getReserves()
+    after_fee: uint256 = unsafe_mul(amount, unsafe_sub(_PIPS, resolved >> 160 & hop.PARAMETER_MASK))
     if resolved & hop.ZERO_FOR_ONE != 0:
+        amount_out: uint256 = unsafe_mul(after_fee, reserve1) // unsafe_add(unsafe_mul(reserve0, _PIPS), after_fee)
         extcall IUniswapV2Pair(pair).swap(0, amount_out, recipient, b"", skip_contract_check=True)
-    else:
-        extcall IUniswapV2Pair(pair).swap(amount_out, 0, recipient, b"", skip_contract_check=True)
+        return amount_out
+    amount_out: uint256 = unsafe_mul(after_fee, reserve0) // unsafe_add(unsafe_mul(reserve1, _PIPS), after_fee)
+    extcall IUniswapV2Pair(pair).swap(amount_out, 0, recipient, b"", skip_contract_check=True)
     return amount_out
 
 
@@ -84,9 +113,9 @@ def _flash_swap(resolved: uint256, amount: uint256):
     """
     @dev The pair sends the output to the executor, calls back, and throws unless it is then paid `amount`.
     """
+    amount_out: uint256 = self._quote(resolved, amount)
+    callback._expect(resolved & hop.ADDRESS_MASK, callback.UNISWAP_V2_FLASH_SWAP, amount_out)
     pair: address = convert(resolved & hop.ADDRESS_MASK, address)
-    amount_out: uint256 = self._amount_out(resolved, pair, amount)
-    callback._expect(pair, callback.UNISWAP_V2_FLASH_SWAP, amount_out)
     # Any data asks for the callback.
     if resolved & hop.ZERO_FOR_ONE != 0:
         extcall IUniswapV2Pair(pair).swap(0, amount_out, self, b"\x01", skip_contract_check=True)
@@ -105,18 +134,3 @@ def _on_swap(sender: address, amount0: uint256, amount1: uint256) -> uint256:
     purpose: uint256 = callback._consume(received)
     assert purpose == callback.UNISWAP_V2_FLASH_SWAP, "uniswap_v2: not a flash swap"
     return received
-
-
-@internal
-@view
-def _amount_out(resolved: uint256, pair: address, amount: uint256) -> uint256:
-    """
-    @dev UniswapV2Library.getAmountOut, in millionths: 3_000 gives the same quotient as 997 / 1000.
-    """
-    reserve0: uint256 = 0
-    reserve1: uint256 = 0
-    reserve0, reserve1 = staticcall IUniswapV2Pair(pair).getReserves()
-    after_fee: uint256 = amount * (_PIPS - (resolved >> 160 & hop.PARAMETER_MASK))
-    if resolved & hop.ZERO_FOR_ONE != 0:
-        return after_fee * reserve1 // (reserve0 * _PIPS + after_fee)
-    return after_fee * reserve0 // (reserve1 * _PIPS + after_fee)

@@ -11,6 +11,7 @@
 
 from .. import callback
 from .. import hop
+from ..interfaces import IUniswapV3Answer
 from ..interfaces import IUniswapV3Pool
 
 uses: callback
@@ -35,68 +36,63 @@ _MAX_PRICE_LIMIT: constant(uint160) = 1_461_446_703_485_210_103_287_273_052_203_
 
 @internal
 @pure
-def _resolve(kind: uint256, fee: uint256, token_in: uint256, token_out: uint256) -> uint256:
+def _resolve(word: uint256, token_in: uint256, token_out: uint256) -> uint256:
     """
     @dev Throws if the fork is unknown. Nothing need stand at the pool's address.
-    @param fee In millionths of the input.
+    @param word Zeros (64 bits) | kind (8) | fee in millionths of the input (24) | not read (160).
     """
-    direction: uint256 = hop.ZERO_FOR_ONE
-    salt: bytes32 = empty(bytes32)
-    if token_in < token_out:
-        salt = keccak256(abi_encode(token_in, token_out, fee))
-    else:
-        direction = 0
-        salt = keccak256(abi_encode(token_out, token_in, fee))
-
-    digest: bytes32 = empty(bytes32)
-    if kind == UNISWAP:
-        digest = keccak256(concat(_UNISWAP_ORIGIN, salt, _UNISWAP_INIT_HASH))
-    elif kind == PANCAKE:
-        digest = keccak256(concat(_PANCAKE_ORIGIN, salt, _PANCAKE_INIT_HASH))
-    else:
+    kind: uint256 = word >> 184
+    origin: bytes21 = _UNISWAP_ORIGIN
+    init_hash: bytes32 = _UNISWAP_INIT_HASH
+    if kind == PANCAKE:
+        origin = _PANCAKE_ORIGIN
+        init_hash = _PANCAKE_INIT_HASH
+    elif kind != UNISWAP:
         assert kind == SUSHI, "uniswap_v3: unknown fork"
-        digest = keccak256(concat(_SUSHI_ORIGIN, salt, _UNISWAP_INIT_HASH))
-    return direction | convert(digest, uint256) & hop.ADDRESS_MASK
+        origin = _SUSHI_ORIGIN
+
+    fee: uint256 = word >> 160 & hop.PARAMETER_MASK
+    if token_in < token_out:
+        salt: bytes32 = keccak256(abi_encode(token_in, token_out, fee))
+        pool: uint256 = convert(keccak256(concat(origin, salt, init_hash)), uint256) & hop.ADDRESS_MASK
+        return hop.ZERO_FOR_ONE | pool
+    salt: bytes32 = keccak256(abi_encode(token_out, token_in, fee))
+    return convert(keccak256(concat(origin, salt, init_hash)), uint256) & hop.ADDRESS_MASK
 
 
 @internal
-@view
-def _state(pool: address) -> uint256:
+def _swap(resolved: uint256, purpose: uint256, amount: uint256, recipient: address):
     """
-    @return The square root of the price in units of 2**-64, rounded down: 128 bits.
-    """
-    return staticcall IUniswapV3Pool(pool).slot0() >> 32
-
-
-@internal
-def _swap(resolved: uint256, purpose: uint256, amount: uint256, recipient: address) -> uint256:
-    """
-    @dev Throws if the liquidity ends before all of `amount` is swapped.
+    @dev The callback is told what is owed, all of `amount`, and what the recipient was sent.
     @param purpose The hop's place in the route, or that it opens the route.
+    """
+    pool: uint256 = resolved & hop.ADDRESS_MASK
+    callback._permission = amount << 168 | purpose << 160 | pool
+    # Where no code is, the callback stays due, and the route reverts in the end.
+    limit: uint160 = _MAX_PRICE_LIMIT
+    if resolved & hop.ZERO_FOR_ONE != 0:
+        limit = _MIN_PRICE_LIMIT
+    extcall IUniswapV3Pool(convert(pool, address)).swap(
+        recipient, resolved & hop.ZERO_FOR_ONE != 0, convert(amount, int256), limit, b"", skip_contract_check=True
+    )
+
+
+@internal
+def _swap_within(resolved: uint256, purpose: uint256, amount: uint256, recipient: address) -> uint256:
+    """
+    @dev As `_swap`.
     @return What the recipient was sent.
     """
-    pool: address = convert(resolved & hop.ADDRESS_MASK, address)
-    callback._expect(pool, purpose, amount)
-    delta0: int256 = 0
-    delta1: int256 = 0
+    pool: uint256 = resolved & hop.ADDRESS_MASK
+    callback._permission = amount << 168 | purpose << 160 | pool
+    limit: uint160 = _MAX_PRICE_LIMIT
     if resolved & hop.ZERO_FOR_ONE != 0:
-        delta0, delta1 = extcall IUniswapV3Pool(pool).swap(
-            recipient, True, convert(amount, int256), _MIN_PRICE_LIMIT, b""
-        )
-        assert delta0 == convert(amount, int256), "uniswap_v3: token0 not consumed"
-        return convert(-delta1, uint256)
-    delta0, delta1 = extcall IUniswapV3Pool(pool).swap(
-        recipient, False, convert(amount, int256), _MAX_PRICE_LIMIT, b""
+        limit = _MIN_PRICE_LIMIT
+    delta0: uint256 = 0
+    delta1: uint256 = 0
+    delta0, delta1 = extcall IUniswapV3Answer(convert(pool, address)).swap(
+        recipient, resolved & hop.ZERO_FOR_ONE != 0, convert(amount, int256), limit, b""
     )
-    assert delta1 == convert(amount, int256), "uniswap_v3: token1 not consumed"
-    return convert(-delta0, uint256)
-
-
-@internal
-def _on_swap(delta0: int256, delta1: int256) -> (uint256, uint256, uint256):
-    """
-    @dev Throws unless this callback is due. What is owed and received has opposite signs, seen from the pool.
-    @return The purpose, what the pool is owed, what it sent.
-    """
-    owed: uint256 = convert(max(delta0, delta1), uint256)
-    return callback._consume(owed), owed, convert(-min(delta0, delta1), uint256)
+    if resolved & hop.ZERO_FOR_ONE != 0:
+        return unsafe_sub(0, delta1)
+    return unsafe_sub(0, delta0)

@@ -11,7 +11,7 @@ import pytest
 from eth_abi.abi import encode as abi_encode
 from eth_utils.crypto import keccak
 
-from keeper.plan import Funding, pool_address
+from keeper.plan import SELECTORS, Funding, Guard, pool_address
 from tests.executor_world import (
     FOREVER,
     ONE,
@@ -22,6 +22,7 @@ from tests.executor_world import (
     build,
     calldata,
     cycle,
+    deployer,
     hop,
     lower,
     number,
@@ -169,7 +170,7 @@ def test_pool__asks_for_another_amount__is_refused(world: World, off: int) -> No
 
 
 @pytest.mark.parametrize("zero_for_one", [True, False])
-def test_pool__says_it_took_less__is_refused(world: World, zero_for_one: bool) -> None:
+def test_pool__says_in_the_end_that_it_took_less__is_not_listened_to(world: World, zero_for_one: bool) -> None:
     first, second = sorted((world.weth, world.usdc), key=number, reverse=not zero_for_one)
     pool = place("ScriptMock", pool_address("uniswap_v3", lower(first), lower(second), V3_FEE))
     world.v3("sushi_v3", second, first, (6, 10))
@@ -181,8 +182,9 @@ def test_pool__says_it_took_less__is_refused(world: World, zero_for_one: bool) -
     short = (ONE - 1, -2 * ONE) if zero_for_one else (-2 * ONE, ONE - 1)
     pool.script(calls, *short)
 
-    with world.reverts(f"uniswap_v3: token{0 if zero_for_one else 1} not consumed"):
-        world.execute(plan(world, cycle(("uniswap_v3", "sushi_v3"), (first, second))))
+    world.execute(plan(world, cycle(("uniswap_v3", "sushi_v3"), (first, second))))
+
+    assert world.gain(first) == ONE // 5
 
 
 def test_pool__answers_as_a_pair__is_refused(world: World) -> None:
@@ -244,11 +246,27 @@ def test_pool__catches_a_refused_callback__may_still_deliver_the_due_one(world: 
     assert world.gain(world.weth) == ONE // 5
 
 
-def test_pool__has_no_code__reverts(world: World) -> None:
+@pytest.mark.parametrize("guard", [None, Guard(0, 2**160 - 1)])
+def test_pool__has_no_code__reverts(world: World, guard: Guard | None) -> None:
     hops = cycle(("uniswap_v3", "sushi_v3"), (world.weth, world.usdc))
 
-    with world.reverts(""):
-        world.execute(plan(world, hops))
+    with world.reverts("" if guard else "callback: not delivered"):
+        world.execute(plan(world, hops, min_profit=0, guard=guard))
+
+
+@pytest.mark.parametrize("funding", list(Funding))
+@pytest.mark.parametrize("place_of_none", range(3))
+def test_pool__has_no_code_amid_a_route__reverts(world: World, place_of_none: int, funding: Funding) -> None:
+    tokens = (world.weth, world.usdc, world.dai)
+    dexes = ("uniswap_v3", "sushi_v3", "pancake_v3")
+    for i, (dex, token_in, token_out) in enumerate(zip(dexes, tokens, (*tokens[1:], tokens[0]), strict=True)):
+        if i != place_of_none:
+            world.pool(dex, token_in, token_out, (11, 10))
+    for token in tokens:
+        token.mint(world.executor, 10 * ONE)
+
+    with world.unharmed(exactly=True), pytest.raises(Reverted):
+        world.execute(plan(world, cycle(dexes, tokens), funding, min_profit=0))
 
 
 def test_pair__has_no_code__reverts(world: World) -> None:
@@ -269,8 +287,8 @@ def test_fake_pool__cannot_be_named(world: World) -> None:
     world.v3("uniswap_v3", world.usdc, world.weth, (6, 10))
     hops = cycle(("pancake_v3", "uniswap_v3"), (world.weth, world.usdc))
 
-    with world.reverts(""):
-        world.execute(plan(world, hops))
+    with world.reverts("callback: not delivered"):
+        world.execute(plan(world, hops, min_profit=0))
 
 
 # Tokens that misbehave
@@ -377,13 +395,31 @@ def test_token__answers_success_in_any_way__is_accepted(world: World, dexes: tup
     assert computation.get_gas_used() < 1_000_000
 
 
-@pytest.mark.parametrize("dexes", [("uniswap_v3", "sushi_v3"), ("uniswap_v2", "sushi_v2")])
-def test_token__answers_false__is_refused(world: World, dexes: tuple[str, str]) -> None:
+@pytest.mark.parametrize("dexes", [("uniswap_v3", "sushi_v3"), ("uniswap_v2", "sushi_v2"), ("sushi_v2", "uniswap_v3")])
+def test_token__answers_false_and_moves_nothing__reverts(world: World, dexes: tuple[str, str]) -> None:
+    """The venue that is not paid sees to it."""
     token, hops = _through(world, "AnswerTokenMock", dexes)
-    token.set_answer(world.executor, bytes(32))
+    token.mint(world.executor, 10 * ONE)
+    payer = hops[0].pool if dexes[0] == "sushi_v2" else world.executor
+    token.set_answer(payer, bytes(32), True)
 
-    with world.reverts("erc20: transfer failed"):
+    with world.unharmed(exactly=True), pytest.raises(Reverted):
         world.execute(plan(world, hops))
+
+
+@pytest.mark.parametrize("answer", [bytes(32), (2).to_bytes(32), bytes(31)], ids=["false", "two", "short"])
+def test_profit_token__does_not_say_that_it_moved__reverts(world: World, answer: bytes) -> None:
+    token = world.token("AnswerTokenMock")
+    other = replace(world, weth=token)
+    other.executor = deployer("Executor").deploy(
+        world.owner, world.guardian, world.treasury, [token, world.usdc], [world.operator]
+    )
+    hops = _profitable(other)
+    # To the pool that opened the route it may answer what it likes.
+    token.set_answer(other.executor, answer)
+
+    with other.reverts("erc20: transfer failed" if not any(answer) and len(answer) == 32 else ""):
+        other.execute(plan(other, hops))
 
 
 @pytest.mark.parametrize("fee_bps", [1, 100, 1_000])
@@ -392,7 +428,8 @@ def test_token__keeps_a_share__reverts(world: World, dexes: tuple[str, str], fee
     token, hops = _through(world, "FeeTokenMock", dexes)
     token.set_fee_bps(fee_bps)
 
-    with world.reverts("UniswapV2: K" if dexes[1] == "sushi_v2" else ""):
+    words = {("uniswap_v3", "sushi_v2"): "UniswapV2: K", ("sushi_v2", "uniswap_v3"): "IIA"}.get(dexes, "")
+    with world.reverts(words):
         world.execute(plan(world, hops))
 
 
@@ -402,24 +439,22 @@ def test_token__keeps_a_share__reverts(world: World, dexes: tuple[str, str], fee
 @pytest.mark.parametrize(
     ("index", "change", "message"),
     [
-        (0, 1 << 248, "executor: unknown version"),
-        (0, 3 << 248, "executor: unknown version"),
-        (0, 1 << 240, "executor: unknown flag"),
-        (0, 1 << 247, "executor: unknown flag"),
-        (0, 2 << 232, "executor: unknown funding"),
-        (0, 255 << 232, "executor: unknown funding"),
-        (0, 2 << 224, "executor: profit token not listed"),
-        (0, 8 << 224, "executor: no such profit token"),
-        (0, 255 << 224, "executor: no such profit token"),
-        (0, 1 << 216, "executor: program length is not its header's"),
-        (0, 2 << 216, "executor: program length is not its header's"),
-        (2, 0x10 << 184, "uniswap_v3: unknown fork"),
-        (2, 0x07 << 184, "uniswap_v3: unknown fork"),
-        (2, 0x33 << 184, "uniswap_v2: unknown fork"),
-        (2, 1 << 192, "uniswap_v2: unknown fork"),
-        (2, 1 << 255, "uniswap_v2: unknown fork"),
-        (3, 1, "executor: last hop names a token"),
-        (3, 0x50 << 184, "uniswap_v2: unknown fork"),
+        (0, 1 << 232, "executor: unknown version"),
+        (0, 3 << 232, "executor: unknown version"),
+        (0, 1 << 240, "executor: unknown version"),
+        (0, 1 << 255, "executor: unknown version"),
+        (0, 2 << 224, "executor: unknown funding"),
+        (0, 255 << 224, "executor: unknown funding"),
+        (0, 2 << 216, ""),  # no profit token in this place of the list
+        (0, 8 << 216, ""),  # no such place
+        (0, 255 << 216, ""),
+        (3, 0x10 << 184, "uniswap_v3: unknown fork"),
+        (3, 0x07 << 184, "uniswap_v3: unknown fork"),
+        (3, 0x33 << 184, "uniswap_v2: unknown fork"),
+        (3, 1 << 192, "uniswap_v2: unknown fork"),
+        (3, 1 << 255, "uniswap_v2: unknown fork"),
+        (4, 1, "executor: last hop names a token"),
+        (4, 0x50 << 184, "uniswap_v2: unknown fork"),
     ],
 )
 def test_program__with_a_wrong_field__reverts(world: World, index: int, change: int, message: str) -> None:
@@ -430,27 +465,27 @@ def test_program__with_a_wrong_field__reverts(world: World, index: int, change: 
         world.send(calldata(program))
 
 
-@pytest.mark.parametrize("length", range(4))
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 4])
 def test_program__too_short__reverts(world: World, length: int) -> None:
     program = words(_replayable(world, _profitable(world)))[:length]
 
-    with world.reverts("executor: program too short"):
-        world.send(calldata(program))
-
-
-@pytest.mark.parametrize("more", [1, 2])
-def test_program__has_more_words_than_it_says__reverts(world: World, more: int) -> None:
-    program = words(_replayable(world, _profitable(world))) + [0] * more
-
-    with world.reverts("executor: program length is not its header's"):
+    with world.reverts(""):
         world.send(calldata(program))
 
 
 def test_program__beyond_the_longest__reverts(world: World) -> None:
     program = words(_replayable(world, _profitable(world))) + [0] * 3
 
-    with world.reverts(""):
+    with world.reverts("executor: calldata is not the program alone"):
         world.send(calldata(program))
+
+
+@pytest.mark.parametrize("hops", [3, 4])
+def test_program__sent_to_the_entry_of_a_longer_one__reverts(world: World, hops: int) -> None:
+    data = _replayable(world, _profitable(world))
+
+    with world.reverts(""):
+        world.send(SELECTORS[hops] + data[4:])
 
 
 @pytest.mark.parametrize("trailing", range(1, 65))
@@ -475,7 +510,7 @@ def test_route__through_one_pool_twice__reverts(world: World) -> None:
     world.v3("uniswap_v3", world.weth, world.usdc, (2, 1))
     there, back = hop("uniswap_v3", world.weth, world.usdc), hop("uniswap_v3", world.usdc, world.weth)
     header = words(_replayable(world, _profitable(world)))[0]
-    program = [header, 0, _word(there), _word(back) >> 160 << 160]
+    program = [header, 0, 0, _word(there), _word(back) >> 160 << 160]
 
     with world.reverts("LOK"):
         world.send(calldata(program))

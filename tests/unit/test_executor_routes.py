@@ -10,7 +10,7 @@ import boa
 import pytest
 
 from keeper.plan import Funding, Guard
-from tests.executor_world import ONE, World, build, cycle, lower, plan, pool_address
+from tests.executor_world import ONE, World, build, cycle, deployer, lower, plan, pool_address
 
 DEXES = ("uniswap_v3", "sushi_v3", "pancake_v3", "uniswap_v2", "sushi_v2")
 
@@ -145,7 +145,7 @@ def test_execute__price_below_its_bound__reverts(world: World) -> None:
     hops = _profitable(world)
     price = _pool(world, "uniswap_v3").slot0()[0]
 
-    with world.reverts("executor: state below its bound"):
+    with world.reverts("route: state below its bound"):
         world.execute(plan(world, hops, guard=Guard(price + 2**32, 2**160 - 1)))
 
 
@@ -153,7 +153,7 @@ def test_execute__price_above_its_bound__reverts(world: World) -> None:
     hops = _profitable(world)
     price = _pool(world, "uniswap_v3").slot0()[0]
 
-    with world.reverts("executor: state above its bound"):
+    with world.reverts("route: state above its bound"):
         world.execute(plan(world, hops, guard=Guard(0, price - 2**32)))
 
 
@@ -171,8 +171,26 @@ def test_execute__reserve_outside_its_bounds__reverts(world: World, off: int, wo
     hops = _profitable_v2(world)
     reserve = _pool(world, "sushi_v2").getReserves()[0]
 
-    with world.reverts(f"executor: state {words} its bound"):
+    with world.reverts(f"route: state {words} its bound"):
         world.execute(plan(world, hops, guard=Guard(reserve + off, reserve + off)))
+
+
+@pytest.mark.parametrize("hops", [2, 3, 4])
+@pytest.mark.parametrize("off", [-1, 0, 1])
+def test_execute__second_pool_has_a_guard__is_bound_by_it(world: World, hops: int, off: int) -> None:
+    dexes = ("uniswap_v3", "sushi_v2", "sushi_v3", "pancake_v3")[:hops]
+    tokens = (world.weth, world.usdc, world.dai, world.token())[:hops]
+    for dex, token_in, token_out in zip(dexes, tokens, (*tokens[1:], tokens[0]), strict=True):
+        world.pool(dex, token_in, token_out, (12, 10))
+    route = cycle(dexes, tokens)
+    reserve = deployer("mocks/UniswapV2PairMock").at(route[1].pool).getReserves()[0]
+    bound = plan(world, route, second_guard=Guard(reserve + off, reserve + off))
+
+    if off == 0:
+        world.execute(bound)
+    else:
+        with world.reverts(f"route: state {'below' if off > 0 else 'above'} its bound"):
+            world.execute(bound)
 
 
 def test_execute__liquidity_ends_early__reverts(world: World) -> None:
