@@ -144,7 +144,7 @@ class Settings(BaseSettings):
     profit_tokens: tuple[str, ...] = ()
     deny_pools: tuple[AddressText, ...] = ()
     funding: tuple[Literal["none", "balancer_v2"], ...] = ("none", "balancer_v2")
-    min_profit_wei: int = Field(default=2 * 10**12, ge=0)
+    min_profit_wei: int = Field(default=10**13, ge=0)
     min_gain_share: float = Field(default=0.1, ge=0, le=1)
     max_base_fee_wei: int = Field(default=10 * 10**9, gt=0)
     tip_wei: int = Field(default=0, ge=0)

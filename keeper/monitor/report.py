@@ -75,9 +75,10 @@ class Report:
     The numbers of a run.
 
     Attributes:
-        transactions: ``sent``, ``included``, ``reverted``, ``dropped``, ``lost_money``; of the included ones
-            ``touched`` (another transaction moved one of the pools between plan and execution), ``untouched``, and
-            ``untouched_exact`` (untouched, and realised equals predicted to the wei).
+        transactions: ``sent``, ``included``, ``reverted``, ``dropped``; of the included ones ``touched`` (another
+            transaction moved one of the pools between plan and execution), ``untouched``, and ``untouched_exact``
+            (untouched, and realised equals predicted to the wei); of the included and reverted ones ``lost_money``,
+            of which ``lost_untouched`` lost with nobody in between: there should be none.
         gain: By token symbol.
         net_profit_wei: ETH-valued gain minus all gas, reverts included.
     """
@@ -123,7 +124,10 @@ class Report:
         """
         Return the report as plain data; amounts in smallest units are integers.
         """
-        names = ("sent", "included", "reverted", "dropped", "lost_money", "untouched", "untouched_exact", "touched")
+        names = (
+            *("sent", "included", "reverted", "dropped", "lost_money", "lost_untouched"),
+            *("untouched", "untouched_exact", "touched"),
+        )
         return {
             "blocks": self.blocks,
             "events": self.events,
@@ -162,6 +166,7 @@ class Report:
         self.gas_wei += times * outcome.gas_wei
         self.net_profit_wei += times * profit_wei
         self.transactions["lost_money"] += times * (profit_wei < 0)
+        self.transactions["lost_untouched"] += times * (profit_wei < 0 and not booking.touched)
         if outcome.state is State.INCLUDED:
             self._count_gain(booking, times)
 

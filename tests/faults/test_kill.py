@@ -35,10 +35,9 @@ def test_keeper__killed_at_random_moments__sends_nothing_twice_and_loses_nothing
         seen = len(journal.entries())
         journal.close()
 
-    code, output, errors = keeper.run("--blocks", "8")
+    code, _, errors = keeper.run("--blocks", "8")
 
     assert code == 0, errors
-    assert "0 lost money" in output
     entries = journal_of(keeper).entries()
     by_nonce = defaultdict(list)
     for entry in entries:

@@ -37,12 +37,14 @@ def report(keeper: KeeperProcess) -> dict[str, Any]:
     return written
 
 
-def test_keeper__sixty_blocks__earns_and_loses_nothing(report: dict[str, Any]) -> None:
+def test_keeper__sixty_blocks__earns_and_loses_no_more_than_races(report: dict[str, Any]) -> None:
     transactions = report["transactions"]
 
     assert report["blocks"] == 60
     assert transactions["included"] >= 5
-    assert transactions["lost_money"] == 0
+    # Somebody may trade between the simulation and the block; nothing may be lost where nobody did.
+    assert transactions["lost_untouched"] == 0
+    assert transactions["lost_money"] <= 2
     assert transactions["sent"] == transactions["included"] + transactions["reverted"] + transactions["dropped"]
     assert report["net_profit_wei"] > 0
 

@@ -22,6 +22,7 @@ def test_report__included_as_predicted__is_exact() -> None:
         "untouched": 1,
         "untouched_exact": 1,
         "lost_money": 0,
+        "lost_untouched": 0,
     }
     assert (report.gas_wei, report.net_profit_wei) == (30, 70)
 
@@ -49,6 +50,7 @@ def test_report__reverted__lost_its_gas() -> None:
     report.book(Outcome(TRANSACTION, State.REVERTED, gas_wei=30), "WETH", worth_wei=0, touched=False)
 
     assert (report.transactions["reverted"], report.transactions["lost_money"]) == (1, 1)
+    assert report.transactions["lost_untouched"] == 1
     assert report.net_profit_wei == -30
     assert not report.gain
 
