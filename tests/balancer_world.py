@@ -11,7 +11,7 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 from vyper.compiler import compile_code
 
-from keeper.pools.balancer_weighted import VAULT
+from keeper.events.balancer_v2 import VAULT
 from keeper.types import ZERO_ADDRESS, Address, Hash
 from localnet import artifacts
 from localnet.abi import Abi

@@ -10,6 +10,7 @@ from eth_abi.exceptions import DecodingError
 
 from keeper.errors import PoolError, SwapReverts
 from keeper.events import BalancerBalancesChanged, BalancerSwap, BalancerSwapFeeChanged, Event
+from keeper.events.balancer_v2 import VAULT
 from keeper.math.fixed_point import ONE, complement, div_down, div_up, mul_down, mul_up
 from keeper.math.stable_math import (
     AMP_PRECISION,
@@ -21,9 +22,6 @@ from keeper.math.stable_math import (
 from keeper.pools.pool import PoolInfo
 from keeper.pools.stable_invariant import price_and_depth
 from keeper.types import ZERO_ADDRESS, Address, Answer, Call, Reading
-
-#: The same on every chain.
-VAULT = Address("0xba12222222228d8ba445958a75a0704d566bf2c8")
 
 _GET_POOL_TOKENS = bytes.fromhex("f94d4668")
 _GET_SCALING_FACTORS = bytes.fromhex("1dd746ea")

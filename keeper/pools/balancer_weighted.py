@@ -10,13 +10,11 @@ from eth_abi.exceptions import DecodingError
 
 from keeper.errors import PoolError, SwapReverts
 from keeper.events import BalancerBalancesChanged, BalancerSwap, BalancerSwapFeeChanged, Event
+from keeper.events.balancer_v2 import VAULT
 from keeper.math.fixed_point import ONE, complement, div_down, div_up, mul_down, mul_up
 from keeper.math.weighted_math import calc_in_given_out, calc_out_given_in
 from keeper.pools.pool import PoolInfo
 from keeper.types import Address, Answer, Call, Reading
-
-#: The same on every chain.
-VAULT = Address("0xba12222222228d8ba445958a75a0704d566bf2c8")
 
 _GET_POOL_TOKENS = bytes.fromhex("f94d4668")
 _GET_NORMALIZED_WEIGHTS = bytes.fromhex("f89f27ed")

@@ -6,10 +6,11 @@ from eth_abi.abi import encode
 
 from keeper.errors import PoolError, SwapReverts
 from keeper.events import BalancerPausedChanged, BalancerSwap, BalancerSwapFeeChanged, Event
+from keeper.events.balancer_v2 import VAULT
 from keeper.math.fixed_point import ONE
 from keeper.math.stable_math import calculate_invariant, calculate_invariant_up, get_token_balance
 from keeper.pools import FAMILIES
-from keeper.pools.balancer_stable import VAULT, BalancerStablePool
+from keeper.pools.balancer_stable import BalancerStablePool
 from keeper.pools.pool import PoolInfo
 from keeper.types import ZERO_ADDRESS, Address, Answer, Call, Hash
 

@@ -12,9 +12,10 @@ from keeper.events import (
     BalancerSwapFeeChanged,
     Event,
 )
+from keeper.events.balancer_v2 import VAULT
 from keeper.math.fixed_point import ONE
 from keeper.pools import FAMILIES
-from keeper.pools.balancer_weighted import VAULT, BalancerWeightedPool
+from keeper.pools.balancer_weighted import BalancerWeightedPool
 from keeper.pools.pool import PoolInfo
 from keeper.types import Address, Answer, Call, Hash
 

@@ -1,0 +1,84 @@
+"""
+Logs decoded to typed pool events, straight from their hex: one module per protocol.
+
+A log is one result object of ``eth_getLogs``. Its ``removed`` flag concerns whoever orders logs and is not looked at.
+Amounts are in the tokens' smallest units.
+"""
+
+import struct
+from collections.abc import Callable
+from typing import TypeAlias
+
+from keeper.errors import MalformedLog
+from keeper.events import balancer_v2, curve, uniswap_v2, uniswap_v3, uniswap_v4
+from keeper.events.balancer_v2 import (
+    BalancerBalancesChanged,
+    BalancerPausedChanged,
+    BalancerSwap,
+    BalancerSwapFeeChanged,
+)
+from keeper.events.curve import CurveChanged, CurveExchange
+from keeper.events.log import Log
+from keeper.events.uniswap_v2 import PairCreated, Sync, V2Swap
+from keeper.events.uniswap_v3 import PoolCreated, V3Burn, V3Initialize, V3Mint, V3SetFeeProtocol, V3Swap
+from keeper.events.uniswap_v4 import V4Initialize, V4ModifyLiquidity, V4ProtocolFeeUpdated, V4Swap
+from keeper.types import Hash
+
+__all__ = [
+    "TOPICS",
+    "BalancerBalancesChanged",
+    "BalancerPausedChanged",
+    "BalancerSwap",
+    "BalancerSwapFeeChanged",
+    "CurveChanged",
+    "CurveExchange",
+    "Event",
+    "Log",
+    "PairCreated",
+    "PoolCreated",
+    "Sync",
+    "V2Swap",
+    "V3Burn",
+    "V3Initialize",
+    "V3Mint",
+    "V3SetFeeProtocol",
+    "V3Swap",
+    "V4Initialize",
+    "V4ModifyLiquidity",
+    "V4ProtocolFeeUpdated",
+    "V4Swap",
+    "decode",
+]
+
+Event: TypeAlias = uniswap_v2.Event | uniswap_v3.Event | uniswap_v4.Event | curve.Event | balancer_v2.Event
+
+#: The events that are understood, by the hash of their signature.
+TOPICS: dict[Hash, Callable[[Log], Event]] = {
+    **uniswap_v2.TOPICS,
+    **uniswap_v3.TOPICS,
+    **uniswap_v4.TOPICS,
+    **curve.TOPICS,
+    **balancer_v2.TOPICS,
+}
+
+
+def decode(log: Log) -> Event | None:
+    """
+    Return the event of *log*, or None if its topic is not one of ours.
+
+    Raises:
+        MalformedLog: The log is not what its topic promises.
+    """
+    try:
+        topics = log["topics"]
+        decoder = TOPICS.get(topics[0]) if len(topics) else None
+        return decoder(log) if decoder else None
+    except (KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
+        raise MalformedLog(f"{_name(log)} cannot be decoded: {error}") from error
+
+
+def _name(log: Log) -> str:
+    try:
+        return f"log {int(log['logIndex'], 16)} of block {int(log['blockNumber'], 16)}"
+    except (KeyError, TypeError, ValueError):
+        return "a log"
