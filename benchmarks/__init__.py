@@ -1,0 +1,3 @@
+"""
+Measurements: ``python -m benchmarks NAME --json FILE``.
+"""

@@ -1,0 +1,30 @@
+"""
+What routes cost is what the snapshot says, within two per cent.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import gas
+
+SNAPSHOT = Path(gas.__file__).with_name("gas_snapshot.json")
+TOLERANCE = 0.02
+
+
+def test_gas__of_every_route__is_that_of_the_snapshot() -> None:
+    """To accept a change: ``python -m benchmarks gas --json benchmarks/gas_snapshot.json``."""
+    expected = json.loads(SNAPSHOT.read_text())
+
+    measured = gas.run()
+
+    assert measured.keys() == expected.keys()
+    for name, values in expected.items():
+        assert measured[name] == pytest.approx(values, rel=TOLERANCE), name
+
+
+def test_gas__of_a_lost_race__is_within_its_budget() -> None:
+    for name, values in json.loads(SNAPSHOT.read_text()).items():
+        if name.startswith("lost race"):
+            assert values["gas"] <= (31_000 if name.endswith("first guard") else 37_000)
