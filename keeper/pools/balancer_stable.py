@@ -19,7 +19,7 @@ from keeper.math.stable_math import (
     calculate_invariant,
     calculate_invariant_up,
 )
-from keeper.pools.pool import PoolInfo
+from keeper.pools.pool import PoolInfo, indices
 from keeper.pools.stable_invariant import price_and_depth
 from keeper.types import ZERO_ADDRESS, Address, Answer, Call, Reading
 
@@ -69,17 +69,17 @@ class BalancerStablePool:
         return self.info.tokens
 
     def rate(self, token_in: Address, token_out: Address) -> float:
-        i, j = self._indices(token_in, token_out)
+        i, j = indices(self.info, token_in, token_out)
         price, _ = self._slope(i, j)
         return price * (self.scaling_factors[i] / self.scaling_factors[j]) * (1 - self.swap_fee / ONE)
 
     def depth(self, token_in: Address, token_out: Address) -> float:
-        i, j = self._indices(token_in, token_out)
+        i, j = indices(self.info, token_in, token_out)
         _, depth = self._slope(i, j)
         return depth * ONE / self.scaling_factors[i]
 
     def amount_out(self, token_in: Address, token_out: Address, amount_in: int) -> int:
-        i, j = self._indices(token_in, token_out)
+        i, j = indices(self.info, token_in, token_out)
         self._require_amount(amount_in)
         after_fee = amount_in - mul_up(amount_in, self.swap_fee)
         xp, invariant = self._xp_and_invariant()
@@ -89,7 +89,7 @@ class BalancerStablePool:
         return div_down(amount_out, self.scaling_factors[j])
 
     def amount_in(self, token_in: Address, token_out: Address, amount_out: int) -> int:
-        i, j = self._indices(token_in, token_out)
+        i, j = indices(self.info, token_in, token_out)
         self._require_amount(amount_out)
         xp, invariant = self._xp_and_invariant()
         scaled = mul_down(amount_out, self.scaling_factors[j])
@@ -102,7 +102,7 @@ class BalancerStablePool:
 
     def swap(self, token_in: Address, token_out: Address, amount_in: int) -> tuple[int, Self]:
         amount_out = self.amount_out(token_in, token_out, amount_in)
-        i, j = self._indices(token_in, token_out)
+        i, j = indices(self.info, token_in, token_out)
         balances = list(self.balances)
         balances[i] += amount_in
         balances[j] -= amount_out
@@ -185,12 +185,6 @@ class BalancerStablePool:
             return cls(info, balances, factors, amp, swap_fee, bool(snapshot.get("rounds_invariant_up", False)))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise PoolError(f"a balancer_stable snapshot cannot be read: {error!r}") from error
-
-    def _indices(self, token_in: Address, token_out: Address) -> tuple[int, int]:
-        tokens = self.info.tokens
-        if token_in == token_out or token_in not in tokens or token_out not in tokens:
-            raise PoolError(f"pool {self.info.address} does not trade {token_in} for {token_out}")
-        return tokens.index(token_in), tokens.index(token_out)
 
     def _require_amount(self, amount: int) -> None:
         if amount <= 0:

@@ -13,7 +13,7 @@ from keeper.events import BalancerBalancesChanged, BalancerSwap, BalancerSwapFee
 from keeper.events.balancer_v2 import VAULT
 from keeper.math.fixed_point import ONE, complement, div_down, div_up, mul_down, mul_up
 from keeper.math.weighted_math import calc_in_given_out, calc_out_given_in
-from keeper.pools.pool import PoolInfo
+from keeper.pools.pool import PoolInfo, indices
 from keeper.types import Address, Answer, Call, Reading
 
 _GET_POOL_TOKENS = bytes.fromhex("f94d4668")
@@ -55,18 +55,18 @@ class BalancerWeightedPool:
         return self.info.tokens
 
     def rate(self, token_in: Address, token_out: Address) -> float:
-        i, j = self._indices(token_in, token_out)
+        i, j = indices(self.info, token_in, token_out)
         if not self.balances[i] or not self.balances[j]:
             return 0.0
         price = self.balances[j] / self.balances[i] * (self.weights[i] / self.weights[j])
         return price * (1 - self.swap_fee / ONE)
 
     def depth(self, token_in: Address, token_out: Address) -> float:
-        i, j = self._indices(token_in, token_out)
+        i, j = indices(self.info, token_in, token_out)
         return 2 * self.balances[i] / (1 + self.weights[i] / self.weights[j])
 
     def amount_out(self, token_in: Address, token_out: Address, amount_in: int) -> int:
-        i, j = self._indices(token_in, token_out)
+        i, j = indices(self.info, token_in, token_out)
         self._require_amount(amount_in)
         after_fee = amount_in - mul_up(amount_in, self.swap_fee)
         amount_out = calc_out_given_in(
@@ -81,7 +81,7 @@ class BalancerWeightedPool:
         return div_down(amount_out, self.scaling_factors[j])
 
     def amount_in(self, token_in: Address, token_out: Address, amount_out: int) -> int:
-        i, j = self._indices(token_in, token_out)
+        i, j = indices(self.info, token_in, token_out)
         self._require_amount(amount_out)
         scaled = calc_in_given_out(
             self._scaled(i),
@@ -166,12 +166,6 @@ class BalancerWeightedPool:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise PoolError(f"a balancer_weighted snapshot cannot be read: {error!r}") from error
-
-    def _indices(self, token_in: Address, token_out: Address) -> tuple[int, int]:
-        tokens = self.info.tokens
-        if token_in == token_out or token_in not in tokens or token_out not in tokens:
-            raise PoolError(f"pool {self.info.address} does not trade {token_in} for {token_out}")
-        return tokens.index(token_in), tokens.index(token_out)
 
     def _scaled(self, i: int) -> int:
         return mul_down(self.balances[i], self.scaling_factors[i])

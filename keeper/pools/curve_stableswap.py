@@ -9,7 +9,7 @@ from typing import Any, Self
 from keeper.errors import PoolError, SwapReverts
 from keeper.events import Event
 from keeper.math.stableswap import A_PRECISION, FEE_DENOMINATOR, PRECISION, get_D, get_xp, get_y
-from keeper.pools.pool import PoolInfo
+from keeper.pools.pool import PoolInfo, indices
 from keeper.pools.stable_invariant import price_and_depth
 from keeper.types import Address, Answer, Call, Reading
 
@@ -56,24 +56,24 @@ class CurveStableSwapPool:
         return self.info.tokens
 
     def rate(self, token_in: Address, token_out: Address) -> float:
-        i, j = self._indices(token_in, token_out)
+        i, j = indices(self.info, token_in, token_out)
         price, _ = self._slope(i, j)
         return price * (self.rates[i] / self.rates[j]) * (1 - self.fee / FEE_DENOMINATOR)
 
     def depth(self, token_in: Address, token_out: Address) -> float:
-        i, j = self._indices(token_in, token_out)
+        i, j = indices(self.info, token_in, token_out)
         _, depth = self._slope(i, j)
         return depth * PRECISION / self.rates[i]
 
     def amount_out(self, token_in: Address, token_out: Address, amount_in: int) -> int:
-        dy, _ = self._exchange(*self._indices(token_in, token_out), amount_in)
+        dy, _ = self._exchange(*indices(self.info, token_in, token_out), amount_in)
         return dy
 
     def amount_in(self, token_in: Address, token_out: Address, amount_out: int) -> int:  # noqa: ARG002 - a sibling's
         raise PoolError(f"pool {self.info.address} sells no given amount: plain pools have no exact-out")
 
     def swap(self, token_in: Address, token_out: Address, amount_in: int) -> tuple[int, Self]:
-        i, j = self._indices(token_in, token_out)
+        i, j = indices(self.info, token_in, token_out)
         dy, dy_admin_fee = self._exchange(i, j, amount_in)
         balances = list(self.balances)
         balances[i] += amount_in
@@ -129,12 +129,6 @@ class CurveStableSwapPool:
             return cls(info, balances, rates, *(int(snapshot[key]) for key in ("a", "fee", "admin_fee")))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise PoolError(f"a curve_stableswap snapshot cannot be read: {error!r}") from error
-
-    def _indices(self, token_in: Address, token_out: Address) -> tuple[int, int]:
-        tokens = self.info.tokens
-        if token_in == token_out or token_in not in tokens or token_out not in tokens:
-            raise PoolError(f"pool {self.info.address} does not trade {token_in} for {token_out}")
-        return tokens.index(token_in), tokens.index(token_out)
 
     def _exchange(self, i: int, j: int, dx: int) -> tuple[int, int]:
         """What is bought, and what the admin takes of the same coin."""

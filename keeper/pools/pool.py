@@ -5,6 +5,7 @@ What every pool can do, whatever its family.
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
+from keeper.errors import PoolError
 from keeper.events import Event
 from keeper.types import ZERO_ADDRESS, Address, Hash, Reading
 
@@ -140,3 +141,15 @@ class Pool(Protocol):
         Raises:
             PoolError: The snapshot is not one of this family.
         """
+
+
+def indices(info: PoolInfo, token_in: Address, token_out: Address) -> tuple[int, int]:
+    """
+    Return where two tokens are among those of a pool.
+
+    Raises:
+        PoolError: The pool does not trade one for the other.
+    """
+    if token_in == token_out or token_in not in info.tokens or token_out not in info.tokens:
+        raise PoolError(f"pool {info.address} does not trade {token_in} for {token_out}")
+    return info.tokens.index(token_in), info.tokens.index(token_out)
