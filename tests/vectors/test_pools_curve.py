@@ -3,6 +3,7 @@ Curve's pools against what real contracts answered on their chains.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,22 +22,39 @@ def tripool(load: Load) -> dict[str, Any]:
     return state
 
 
-def test_curve_stableswap_pool__quotes_of_the_3pool__equal(load: Load, tripool: dict[str, Any]) -> None:
-    """
-    The 3pool of 2020 rounds in ``get_dy`` otherwise than in ``exchange``, which the model is of: it takes the fee after
-    the conversion to the coin's decimals. Up to there both are one, and that is what a pool without a fee answers.
-    """
-    pool = _pool(tripool, fee=0)
-    symbols = dict(zip((token["symbol"] for token in tripool["tokens"]), pool.tokens, strict=True))
+@pytest.fixture
+def metapool(load: Load) -> dict[str, Any]:
+    """RAI against the 3pool's shares."""
+    state: dict[str, Any] = load("onchain_quotes/states/1_curve_metapool_rai_3crv_block_25144000.json")
+    return state
 
+
+def test_curve_stableswap_pool__quotes_of_the_3pool__equal(load: Load, tripool: dict[str, Any]) -> None:
     quotes = load("onchain_quotes/quotes/curve_tripool_get_dy.json")["entries"]
 
     assert len(quotes) == 18
     for key, answer in quotes.items():
-        _, _, direction, amount = key.split("|")
-        token_in, token_out = (symbols[symbol] for symbol in direction.split("->"))
-        before_fee = pool.amount_out(token_in, token_out, int(amount))
-        assert before_fee - before_fee * tripool["fee"] // FEE_DENOMINATOR == answer["value"], key
+        assert _get_dy_of_2020(tripool, key) == answer["value"], key
+
+
+def test_curve_stableswap_pool__quotes_of_the_3pool_through_a_metapool__equal(
+    load: Load, metapool: dict[str, Any]
+) -> None:
+    quotes = _between(load, "get_dy_underlying", {token["symbol"] for token in metapool["base_pool"]["tokens"]})
+
+    assert len(quotes) == 18
+    for key, value in quotes.items():
+        assert _get_dy_of_2020(metapool["base_pool"], key) == value, key
+
+
+def test_curve_stableswap_pool__quotes_of_a_pool_with_rates__equal(load: Load, metapool: dict[str, Any]) -> None:
+    rates = metapool["redemption_price"], metapool["base_virtual_price"]
+    pool = replace(_pool(metapool, fee=metapool["fee"]), rates=rates)
+    quotes = _between(load, "get_dy", {"RAI", "3Crv"})
+
+    assert len(quotes) == 6
+    for key, value in quotes.items():
+        assert pool.amount_out(*_direction(metapool, key), _amount(key)) == value, key
 
 
 def test_curve_stableswap_pool__virtual_price_of_the_3pool__equal(tripool: dict[str, Any]) -> None:
@@ -45,6 +63,36 @@ def test_curve_stableswap_pool__virtual_price_of_the_3pool__equal(tripool: dict[
     D = get_D(get_xp(pool.balances, pool.rates), pool.a)
 
     assert D * 10**18 // tripool["lp_token_total_supply"] == tripool["virtual_price"]
+
+
+def _between(load: Load, function: str, symbols: set[str]) -> dict[str, int]:
+    """The metapool's answers of a function for swaps between these; others deposit or withdraw, too."""
+    quotes = load("onchain_quotes/quotes/curve_metapool_get_dy.json")["entries"]
+    return {
+        key: answer["value"]
+        for key, answer in quotes.items()
+        if key.split("|")[1] == function and set(key.split("|")[2].split("->")) <= symbols
+    }
+
+
+def _get_dy_of_2020(state: dict[str, Any], key: str) -> int:
+    """
+    What the 3pool answers. It rounds in ``get_dy`` otherwise than in ``exchange``, which the model is of: it takes the
+    fee after the conversion to the coin's decimals. Up to there both are one, and that is what a pool without a fee
+    answers.
+    """
+    before_fee = _pool(state, fee=0).amount_out(*_direction(state, key), _amount(key))
+    return before_fee - before_fee * int(state["fee"]) // FEE_DENOMINATOR
+
+
+def _direction(state: dict[str, Any], key: str) -> tuple[Address, Address]:
+    token_of = {token["symbol"]: Address(token["address"].lower()) for token in state["tokens"]}
+    token_in, token_out = (token_of[symbol] for symbol in key.split("|")[2].split("->"))
+    return token_in, token_out
+
+
+def _amount(key: str) -> int:
+    return int(key.split("|")[3])
 
 
 def _pool(state: dict[str, Any], fee: int) -> CurveStableSwapPool:
