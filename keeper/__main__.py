@@ -71,6 +71,8 @@ async def _run(settings: Settings, account: LocalAccount, report: Path | None) -
         screen.start()
         try:
             await keeper.run(stop)
+        except ConfigError:
+            raise  # whoever starts it is there to read it
         except KeeperError as error:
             alert(Severity.PAGE, "stopped", str(error))
             raise
