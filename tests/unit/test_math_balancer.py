@@ -65,6 +65,15 @@ def test_pow__around_one__keeps_its_precision() -> None:
     assert pow_(95 * ONE // 100, 3 * ONE) == pytest.approx(857375 * 10**12, abs=2)
 
 
+@pytest.mark.parametrize("x", [9 * ONE // 10 + 1, ONE - 1, ONE + 1, 11 * ONE // 10 - 1])
+def test_ln_around_one__every_term_of_the_series__is_there(x: int) -> None:
+    with localcontext() as context:
+        context.prec = 60
+        exact = (Decimal(x) / ONE).ln()
+
+        assert abs(Decimal(log_exp_math._ln_36(x)) / 10**36 - exact) < Decimal("1e-22")
+
+
 @pytest.mark.parametrize(
     ("x", "y", "complaint"),
     [
