@@ -47,7 +47,7 @@ test: lint ## Everything that CI runs in under 15 minutes
 	$(BIN)/ape test -q
 
 check-long: setup ## Campaigns
-	@echo "no campaign is defined"
+	$(BIN)/pytest -p no:ape_test -q tests/long
 
 clean: ## Remove everything that was installed, built or recorded
 	rm -rf .venv .cache .build node_modules var

@@ -52,6 +52,14 @@ def test_error_strings__are_unique_and_each_is_tested() -> None:
     assert [words for words in strings if words not in tests and not _is_formatted(words, tests)] == []
 
 
+def test_attacks__every_test_that_the_document_names__exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "attacks.md").read_text()))
+    tests = "".join(path.read_text() for path in Path(__file__).parent.parent.rglob("test_*.py"))
+
+    assert len(named) > 50
+    assert [name for name in sorted(named) if f"def {name}(" not in tests] == []
+
+
 @pytest.fixture(scope="module")
 def compiled() -> Any:
     from vyper.cli.vyper_compile import compile_files
