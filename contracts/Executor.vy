@@ -56,7 +56,6 @@ _FUNDING_BALANCER_V2: constant(uint256) = 1
 _BYTE_MASK: constant(uint256) = 2**8 - 1
 _TIME_MASK: constant(uint256) = 2**40 - 1
 _AMOUNT_MASK: constant(uint256) = 2**88 - 1
-_BOUND_MASK: constant(uint256) = 2**128 - 1
 
 # Where all gains go.
 TREASURY: public(immutable(address))

@@ -37,7 +37,7 @@ _permission: transient(uint256)
 @internal
 def _enter():
     """
-    @dev Throws while the executor is running.
+    @dev Throws while the executor is running. The lock is the first permission, before which only views are called.
     """
     assert self._permission == 0, "callback: executor is running"
 
