@@ -24,6 +24,9 @@ _log = structlog.get_logger("heads")
 #: A subscription that tells nothing for so long is checked by HTTP; Arbitrum has four blocks a second.
 SILENCE_SECONDS = 1.0
 
+#: How long a node may take to accept a subscription.
+_REPLY_SECONDS = 5
+
 #: The pause before a new connection, doubled each time up to the second figure.
 _RECONNECT_SECONDS = (0.2, 10.0)
 
@@ -71,9 +74,8 @@ class SubscribedHeads:
 
     async def next(self) -> Block | None:
         try:
-            return await asyncio.wait_for(
-                self._latest.get(), SILENCE_SECONDS if self._connected else self._poll_seconds
-            )
+            async with asyncio.timeout(SILENCE_SECONDS if self._connected else self._poll_seconds):
+                return await self._latest.get()
         except TimeoutError:
             return None
 
@@ -93,7 +95,9 @@ class SubscribedHeads:
 
     async def _subscribe(self, socket: ClientConnection) -> None:
         await socket.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}))
-        reply = json.loads(await asyncio.wait_for(socket.recv(), 5))
+        # Not wait_for: before Python 3.12 it may swallow the cancellation that ends this task.
+        async with asyncio.timeout(_REPLY_SECONDS):
+            reply = json.loads(await socket.recv())
         if "result" not in reply:
             raise ChainError("the node does not offer newHeads")
         self._connected = True

@@ -23,8 +23,18 @@ class Publisher:
         assert (request["method"], request["params"]) == ("eth_subscribe", ["newHeads"])
         self.subscriptions += 1
         await socket.send(json.dumps({"id": 1, "result": "0x1"} if self.offers_heads else {"id": 1, "error": {}}))
-        while (head := await self.heads.get()) is not None:
+        while (head := await self._next(socket)) is not None:
             await socket.send(json.dumps({"method": "eth_subscription", "params": {"result": head}}))
+
+    async def _next(self, socket: ServerConnection) -> dict[str, Any] | None:
+        """The next head; None when it is to hang up, or the other side has: the server waits for its handlers."""
+        head, closed = asyncio.ensure_future(self.heads.get()), asyncio.ensure_future(socket.wait_closed())
+        await asyncio.wait({head, closed}, return_when=asyncio.FIRST_COMPLETED)
+        closed.cancel()
+        if head.done():
+            return head.result()
+        head.cancel()
+        return None
 
 
 @pytest.fixture
@@ -36,7 +46,6 @@ def publisher() -> Publisher:
 async def server(publisher: Publisher) -> AsyncIterator[Server]:
     async with serve(publisher, "127.0.0.1", 0) as server:
         yield server
-        publisher.heads.put_nowait(None)
 
 
 def url_of(server: Server) -> str:
