@@ -3,36 +3,74 @@
 """
 @title Executor
 @license MIT
-@notice Runs a route of swaps with a loan or with none, and sends all that it gains to the treasury - or reverts.
-@dev It owns nothing between transactions, approves nobody, calls only authentic pools and lenders, and has no generic
-     call. Whoever controls an operator's key can therefore make it run routes, but not lose anything by them.
+@notice Runs routes of swaps with loans or with none, and sends all that it gains to the treasury - or reverts.
+@dev It owns nothing between transactions, allows nobody anything, and has no generic call. Whoever controls an
+     operator's key can therefore make it run routes, but not lose anything by them.
 
-     The program is a header, two guards and as many hops as the entry point says, each one word:
+     `execute` takes the general program, see bundle.vy. The usual routes have entry points of their own, which cost
+     less: one route over Uniswap V2 and V3 pools and their forks. Their program is a header, two guards and as many hops
+     as the entry point says, each one word:
 
-         header    version (24 bits) | funding (8) | profit token (8) | deadline (40) | minimum profit (88)
+         header    version (24 bits) | deadline (40) | lender (8) | profit token (8) | minimum profit (88)
                    | amount in (88)
          guards    lower bound (128) | upper bound (128) of the first and of the second pool's state; zero for none
          hops      each zeros (64) | kind (8) | parameter (24) | token out (160); the last hop's token is left zero,
                    it is the profit token, with which the route also starts
 """
 
+import bundle
 import callback
+import derivation
 import erc20
+import weth
 import hop
+import loan
+import profit
 import roles
 import route
+from lenders import aave_v3
 from lenders import balancer_v2
+from lenders import morpho
+from lenders import uniswap_v3 as uniswap_v3_lender
+from pools import balancer_v3
+from pools import curve
 from pools import uniswap_v2
 from pools import uniswap_v3
+from pools import uniswap_v4
 
 initializes: callback
+initializes: weth
 initializes: roles
+initializes: profit
+initializes: aave_v3[callback := callback]
 initializes: balancer_v2[callback := callback]
+initializes: morpho[callback := callback]
+initializes: uniswap_v3_lender[callback := callback]
+initializes: balancer_v3[callback := callback]
+initializes: curve[weth := weth]
 initializes: uniswap_v2[callback := callback]
 initializes: uniswap_v3[callback := callback]
-initializes: route[uniswap_v3 := uniswap_v3]
+initializes: uniswap_v4[callback := callback, weth := weth]
+initializes: loan[
+    aave_v3 := aave_v3,
+    balancer_v2 := balancer_v2,
+    balancer_v3 := balancer_v3,
+    morpho := morpho,
+    uniswap_v3 := uniswap_v3_lender,
+    uniswap_v4 := uniswap_v4
+]
+initializes: route[
+    balancer_v3 := balancer_v3,
+    curve := curve,
+    uniswap_v2 := uniswap_v2,
+    uniswap_v3 := uniswap_v3,
+    uniswap_v4 := uniswap_v4
+]
+initializes: bundle[callback := callback, loan := loan, profit := profit, roles := roles, route := route]
 
 exports: (
+    profit.TREASURY,
+    profit.profit_tokens,
     roles.owner,
     roles.pending_owner,
     roles.guardian,
@@ -47,21 +85,9 @@ exports: (
     roles.unpause,
 )
 
-VERSION: public(constant(uint256)) = 2
-MAX_PROFIT_TOKENS: constant(uint256) = 8
-
-_FUNDING_NONE: constant(uint256) = 0
-_FUNDING_BALANCER_V2: constant(uint256) = 1
+VERSION: public(constant(uint256)) = bundle.VERSION
 
 _BYTE_MASK: constant(uint256) = 2**8 - 1
-_TIME_MASK: constant(uint256) = 2**40 - 1
-_AMOUNT_MASK: constant(uint256) = 2**88 - 1
-
-# Where all gains go.
-TREASURY: public(immutable(address))
-
-# What a route may start from and gain, as numbers; zero where there is none.
-_PROFIT_TOKENS: immutable(uint256[MAX_PROFIT_TOKENS])
 
 
 @deploy
@@ -69,7 +95,7 @@ def __init__(
     owner: address,
     guardian: address,
     treasury: address,
-    profit_tokens: DynArray[address, MAX_PROFIT_TOKENS],
+    profit_tokens: DynArray[address, profit.MAX_PROFIT_TOKENS],
     operators: DynArray[address, roles.MAX_OPERATORS],
 ):
     """
@@ -78,13 +104,16 @@ def __init__(
     @param profit_tokens What a route may start from; a program names them by their place in this list.
     """
     roles.__init__(owner, guardian, operators)
-    assert treasury not in [empty(address), self], "executor: bad treasury"
-    TREASURY = treasury
-    listed: uint256[MAX_PROFIT_TOKENS] = empty(uint256[MAX_PROFIT_TOKENS])
-    for i: uint256 in range(len(profit_tokens), bound=MAX_PROFIT_TOKENS):
-        assert profit_tokens[i].is_contract, "executor: profit token has no code"
-        listed[i] = convert(profit_tokens[i], uint256)
-    _PROFIT_TOKENS = listed
+    profit.__init__(treasury, profit_tokens)
+
+
+@external
+def execute(program: DynArray[uint256, bundle.MAX_WORDS]):
+    """
+    @notice Runs a bundle of routes.
+    """
+    assert len(msg.data) == 68 + 32 * len(program), "executor: calldata is not the program alone"
+    bundle._run(len(program))
 
 
 @external
@@ -94,12 +123,8 @@ def execute_two(header: uint256, guard: uint256, second_guard: uint256, first: u
     """
     token: uint256 = self._begin(header, second, 164)
     middle: uint256 = first & hop.ADDRESS_MASK
-    hop0: uint256 = route._resolve(first, token, middle)
-    if guard != 0:
-        route._check_state(hop0, guard)
-    hop1: uint256 = hop.LAST | route._resolve(second, middle, token)
-    if second_guard != 0:
-        route._check_state(hop1, second_guard)
+    hop0: uint256 = route._guarded(first, token, middle, guard)
+    hop1: uint256 = hop.LAST | route._guarded(second, middle, token, second_guard)
     route._hops[1] = hop1
     route._tokens[1] = middle
     self._run(header, token, hop0, hop1)
@@ -114,49 +139,13 @@ def execute_three(
     """
     token: uint256 = self._begin(header, third, 196)
     token1: uint256 = first & hop.ADDRESS_MASK
-    hop0: uint256 = route._resolve(first, token, token1)
-    if guard != 0:
-        route._check_state(hop0, guard)
+    hop0: uint256 = route._guarded(first, token, token1, guard)
     token2: uint256 = second & hop.ADDRESS_MASK
-    hop1: uint256 = route._resolve(second, token1, token2)
-    if second_guard != 0:
-        route._check_state(hop1, second_guard)
+    hop1: uint256 = route._guarded(second, token1, token2, second_guard)
     route._hops[1] = hop1
     route._tokens[1] = token1
-    route._hops[2] = hop.LAST | route._resolve(third, token2, token)
+    route._hops[2] = hop.LAST | derivation._resolve(third, token2, token)
     route._tokens[2] = token2
-    self._run(header, token, hop0, hop1)
-
-
-@external
-def execute_four(
-    header: uint256,
-    guard: uint256,
-    second_guard: uint256,
-    first: uint256,
-    second: uint256,
-    third: uint256,
-    fourth: uint256,
-):
-    """
-    @notice Runs a route of four hops.
-    """
-    token: uint256 = self._begin(header, fourth, 228)
-    token1: uint256 = first & hop.ADDRESS_MASK
-    hop0: uint256 = route._resolve(first, token, token1)
-    if guard != 0:
-        route._check_state(hop0, guard)
-    token2: uint256 = second & hop.ADDRESS_MASK
-    hop1: uint256 = route._resolve(second, token1, token2)
-    if second_guard != 0:
-        route._check_state(hop1, second_guard)
-    route._hops[1] = hop1
-    route._tokens[1] = token1
-    token3: uint256 = third & hop.ADDRESS_MASK
-    route._hops[2] = route._resolve(third, token2, token3)
-    route._tokens[2] = token2
-    route._hops[3] = hop.LAST | route._resolve(fourth, token3, token)
-    route._tokens[3] = token3
     self._run(header, token, hop0, hop1)
 
 
@@ -167,20 +156,17 @@ def sweep(token: address):
     """
     roles._check_owner()
     amount: uint256 = erc20._balance(convert(token, uint256))
-    erc20._transfer(convert(token, uint256), TREASURY, amount)
+    erc20._transfer(convert(token, uint256), profit.TREASURY, amount)
 
 
 @external
-@view
-def profit_tokens() -> DynArray[address, MAX_PROFIT_TOKENS]:
+@payable
+def __default__():
     """
-    @notice What a route may start from and gain.
+    @notice Accepts the ether that a pool owes or WETH unwraps, and nothing else.
     """
-    listed: DynArray[address, MAX_PROFIT_TOKENS] = []
-    for token: uint256 in _PROFIT_TOKENS:
-        if token != 0:
-            listed.append(convert(token, address))
-    return listed
+    assert len(msg.data) == 0, "executor: unknown function"
+    weth._check_payer()
 
 
 @external
@@ -200,6 +186,14 @@ def pancakeV3SwapCallback(amount0_delta: int256, amount1_delta: int256, data: By
 
 
 @external
+def algebraSwapCallback(amount0_delta: int256, amount1_delta: int256, data: Bytes[1]):
+    """
+    @notice Pays a Camelot V3 pool that the executor called.
+    """
+    self._pay_uniswap_v3(amount0_delta, amount1_delta)
+
+
+@external
 def uniswapV2Call(sender: address, amount0: uint256, amount1: uint256, data: Bytes[1]):
     """
     @notice Runs the rest of a route that a V2 pair opened, then pays the pair.
@@ -210,15 +204,86 @@ def uniswapV2Call(sender: address, amount0: uint256, amount1: uint256, data: Byt
 
 
 @external
+def unlockCallback(data: Bytes[1]) -> Bytes[1]:
+    """
+    @notice Swaps on a Uniswap V4 pool, or runs routes with what the PoolManager lends.
+    """
+    purpose: uint256 = callback._consume(0)
+    if purpose == callback.LOAN:
+        loan._draw_from_uniswap_v4()
+        route._run_all()
+        loan._repay_uniswap_v4()
+    else:
+        route._swap_unlocked(purpose)
+    return b""
+
+
+@external
+def onBalancerV3Unlock():
+    """
+    @notice Swaps on a Balancer V3 pool, or runs routes with what the Vault lends.
+    """
+    purpose: uint256 = callback._consume(0)
+    if purpose == callback.LOAN:
+        loan._draw_from_balancer_v3()
+        route._run_all()
+        loan._repay_balancer_v3()
+    else:
+        route._swap_unlocked(purpose)
+
+
+@external
 def receiveFlashLoan(
-    tokens: DynArray[address, 1], amounts: DynArray[uint256, 1], fee_amounts: DynArray[uint256, 1], user_data: Bytes[1]
+    tokens: DynArray[address, 4], amounts: DynArray[uint256, 4], fee_amounts: DynArray[uint256, 4], user_data: Bytes[1]
 ):
     """
-    @notice Runs a route with what Balancer's V2 Vault lent, then pays it back.
+    @notice Runs routes with what Balancer's V2 Vault lent, then pays it back.
     """
-    owed: uint256 = balancer_v2._on_loan(amounts[0], fee_amounts[0])
-    route._walk(0, amounts[0], True)
-    erc20._pay(route._tokens[0], msg.sender, owed)
+    if callback._consume_loan(amounts[0]) == callback.LOAN:
+        route._run_all()
+    else:
+        route._walk(0, amounts[0], True)
+    for i: uint256 in range(len(tokens), bound=4):
+        erc20._pay(convert(tokens[i], uint256), msg.sender, amounts[i] + fee_amounts[i])
+
+
+@external
+def executeOperation(
+    asset: address, amount: uint256, premium: uint256, initiator: address, params: Bytes[1]
+) -> bool:
+    """
+    @notice Runs routes with what Aave's V3 Pool lent, then lets it collect.
+    """
+    aave_v3._on_loan(amount, initiator)
+    route._run_all()
+    aave_v3._repay(loan._tokens[0], amount + premium)
+    return True
+
+
+@external
+def onMorphoFlashLoan(assets: uint256, data: Bytes[1]):
+    """
+    @notice Runs routes with what Morpho lent, then lets it collect.
+    """
+    callback._consume_loan(assets)
+    route._run_all()
+    morpho._repay(loan._tokens[0], assets)
+
+
+@external
+def uniswapV3FlashCallback(fee0: uint256, fee1: uint256, data: Bytes[1]):
+    """
+    @notice Runs routes with what a Uniswap V3 or SushiSwap V3 pool lent, then pays it back.
+    """
+    self._repay_uniswap_v3(fee0 + fee1)
+
+
+@external
+def pancakeV3FlashCallback(fee0: uint256, fee1: uint256, data: Bytes[1]):
+    """
+    @notice Runs routes with what a PancakeSwap V3 pool lent, then pays it back.
+    """
+    self._repay_uniswap_v3(fee0 + fee1)
 
 
 @internal
@@ -228,11 +293,10 @@ def _begin(header: uint256, last: uint256, length: uint256) -> uint256:
     @return The token that the route starts and ends with.
     """
     assert len(msg.data) == length, "executor: calldata is not the program alone"
-    assert header >> 232 == VERSION, "executor: unknown version"
-    assert block.timestamp <= header >> 176 & _TIME_MASK, "executor: deadline passed"
+    bundle._check_header(header)
     assert last & hop.ADDRESS_MASK == 0, "executor: last hop names a token"
     # Where none is listed stands zero: of that token there is neither a balance nor a pool.
-    return _PROFIT_TOKENS[header >> 216 & _BYTE_MASK]
+    return profit._PROFIT_TOKENS[header >> 176 & _BYTE_MASK]
 
 
 @internal
@@ -243,32 +307,16 @@ def _run(header: uint256, token: uint256, first: uint256, second: uint256):
     roles._check_operator()
     callback._enter()
     route._tokens[0] = token
-    amount: uint256 = header & _AMOUNT_MASK
+    amount: uint256 = header & bundle.AMOUNT_MASK
     balance: uint256 = erc20._balance(token)
-    funding: uint256 = header >> 224 & _BYTE_MASK
-    if funding == _FUNDING_NONE:
-        if first < hop.PREPAID:
-            recipient: address = self
-            if second >= hop.PREPAID:
-                recipient = convert(second & hop.ADDRESS_MASK, address)
-            uniswap_v3._swap(first, callback.UNISWAP_V3_FLASH_SWAP, amount, recipient)
-        else:
-            route._amount_in = amount
-            if second < hop.PREPAID and second & hop.LAST != 0:
-                # The V3 pool sends first what the pair is paid with; the pair pays the pool.
-                route._hops[0] = first
-                amount = uniswap_v2._quote(first, amount)
-                uniswap_v3._swap(second, callback.UNISWAP_V3_LAST_FIRST, amount, self)
-            else:
-                uniswap_v2._flash_swap(first, amount)
+    funding: uint256 = header >> 184 & _BYTE_MASK
+    if funding == loan.NOBODY:
+        route._open(first, second, token, amount)
     else:
-        assert funding == _FUNDING_BALANCER_V2, "executor: unknown funding"
+        assert funding == balancer_v2.KIND, "executor: unknown funding"
         route._hops[0] = first
-        balancer_v2._borrow(token, amount)
-
-    after: uint256 = erc20._balance(token)
-    assert after >= balance + (header >> 88 & _AMOUNT_MASK), "executor: profit below minimum"
-    erc20._transfer(token, TREASURY, unsafe_sub(after, balance))
+        balancer_v2._borrow(callback.LOAN_OF_ONE_ROUTE, [convert(token, address)], [amount])
+    profit._take(token, balance, header >> 88 & bundle.AMOUNT_MASK)
     callback._leave()
 
 
@@ -279,13 +327,13 @@ def _pay_uniswap_v3(delta0: int256, delta1: int256):
     """
     owed: uint256 = convert(max(delta0, delta1), uint256)
     index: uint256 = callback._consume(owed)
+    received: uint256 = convert(-min(delta0, delta1), uint256)
     if index == callback.UNISWAP_V3_FLASH_SWAP:
-        received: uint256 = convert(-min(delta0, delta1), uint256)
         second: uint256 = route._hops[1]
-        if second & hop.LAST == 0:
+        if second & (hop.LAST | hop.HELD) != hop.LAST:
             route._walk(1, received, False)
         elif second >= hop.PREPAID:
-            uniswap_v2._swap(second, received, self)
+            uniswap_v2._swap(second, route._tokens[1], received, self)
         else:
             uniswap_v3._swap(second, 1, received, self)
         erc20._pay(route._tokens[0], msg.sender, owed)
@@ -294,4 +342,12 @@ def _pay_uniswap_v3(delta0: int256, delta1: int256):
         erc20._pay(route._tokens[0], convert(first & hop.ADDRESS_MASK, address), route._amount_in)
         uniswap_v2._take(first, owed, msg.sender)
     else:
+        route._delivered = received
         erc20._pay(route._tokens[index], msg.sender, owed)
+
+
+@internal
+def _repay_uniswap_v3(fee: uint256):
+    callback._consume_loan(fee)
+    route._run_all()
+    erc20._pay(loan._tokens[0], msg.sender, loan._amounts[0] + fee)

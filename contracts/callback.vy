@@ -19,11 +19,12 @@
      of defence.
 """
 
-# What a callback is for, where it is not just to pay the hop of that number.
+# What a callback is for, where it is not just to pay or to swap at the hop of that place.
 LOAN: constant(uint256) = 255
-UNISWAP_V2_FLASH_SWAP: constant(uint256) = 254
-UNISWAP_V3_FLASH_SWAP: constant(uint256) = 253
-UNISWAP_V3_LAST_FIRST: constant(uint256) = 252
+LOAN_OF_ONE_ROUTE: constant(uint256) = 254
+UNISWAP_V2_FLASH_SWAP: constant(uint256) = 253
+UNISWAP_V3_FLASH_SWAP: constant(uint256) = 252
+UNISWAP_V3_LAST_FIRST: constant(uint256) = 251
 
 _RUNNING: constant(uint256) = 1
 _ADDRESS_MASK: constant(uint256) = 2**160 - 1
@@ -47,8 +48,17 @@ def _leave():
     """
     @dev Throws if a permission was not used: a venue returned without calling back.
     """
-    assert self._permission == _RUNNING, "callback: not delivered"
+    self._check_delivered()
     self._permission = 0
+
+
+@internal
+@view
+def _check_delivered():
+    """
+    @dev Throws if a permission was not used: a venue returned without calling back.
+    """
+    assert self._permission == _RUNNING, "callback: not delivered"
 
 
 @internal
@@ -72,3 +82,13 @@ def _consume(amount: uint256) -> uint256:
     assert permission >> 168 == amount & _AMOUNT_MASK, "callback: unexpected amount"
     self._permission = _RUNNING
     return permission >> 160 & _PURPOSE_MASK
+
+
+@internal
+def _consume_loan(amount: uint256) -> uint256:
+    """
+    @dev As `_consume`; throws, too, unless the permission was a lender's.
+    """
+    purpose: uint256 = self._consume(amount)
+    assert purpose >= LOAN_OF_ONE_ROUTE, "callback: not a loan"
+    return purpose

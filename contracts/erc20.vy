@@ -30,6 +30,23 @@ def _transfer(token: uint256, to: address, amount: uint256):
 
 
 @internal
+def _approve(token: uint256, spender: address, amount: uint256):
+    """
+    @dev Nothing was allowed before; `_check_spent` must follow what is allowed now.
+    """
+    assert extcall IERC20(convert(token, address)).approve(spender, amount, default_return_value=True), "erc20: approval failed"
+
+
+@internal
+@view
+def _check_spent(token: uint256, spender: address):
+    """
+    @dev Throws if anything is left of an allowance: nothing can be taken from the executor later.
+    """
+    assert staticcall IERC20(convert(token, address)).allowance(self, spender) == 0, "erc20: allowance is left"
+
+
+@internal
 @view
 def _balance(token: uint256) -> uint256:
     """

@@ -4,65 +4,164 @@
 @title Routes
 @license MIT
 @notice A route is a cycle of swaps: it starts and ends with one token, and each hop swaps all that the one before delivered.
-@dev The route being run stands in transient storage, every hop resolved. The callbacks find it there, so that nothing of
-     it travels through the pools. What an earlier route of the same transaction left there is never read: a hop is
-     marked if it is the last.
+@dev The routes being run stand in transient storage, every hop resolved. The callbacks find them there, so that nothing
+     of them travels through the pools. What an earlier program of the same transaction left there is never read: a hop
+     is marked if it is the last, and what is behind the count of routes is not run.
 """
 
 import callback
+import derivation
 import erc20
 import hop
+from pools import balancer_v2
+from pools import balancer_v3
+from pools import curve
 from pools import uniswap_v2
 from pools import uniswap_v3
+from pools import uniswap_v4
 from interfaces import IUniswapV2Pair
-from interfaces import IUniswapV3Pool
 
+uses: balancer_v3
+uses: curve
+uses: uniswap_v2
 uses: uniswap_v3
+uses: uniswap_v4
 
-MAX_HOPS: constant(uint256) = 4
+MAX_HOPS: constant(uint256) = 8
+MAX_ROUTES: constant(uint256) = 8
+# A route takes one place more than it has hops.
+MAX_PLACES: constant(uint256) = 24
 
 # Each hop, resolved.
-_hops: transient(uint256[MAX_HOPS])
+_hops: transient(uint256[MAX_PLACES])
 
-# The token that goes into each hop.
-_tokens: transient(uint256[MAX_HOPS])
+# The token that goes into each hop; behind a route's last hop the token that comes out of it.
+_tokens: transient(uint256[MAX_PLACES])
+
+# The second word of each hop whose pool is held.
+_extras: transient(uint256[MAX_PLACES])
+
+# The routes that a loan is for: amount in (248 bits) | place of the first hop (8).
+_routes: transient(uint256[MAX_ROUTES])
+_count: transient(uint256)
 
 # What goes into a route that a V2 pair opens.
 _amount_in: transient(uint256)
 
+# What goes into the hop that an unlocked Vault or PoolManager is called back for, and to whom it sends.
+_amount: transient(uint256)
+_recipient: transient(address)
+
+# What the last hop that called back sent.
+_delivered: transient(uint256)
+
 
 @internal
-@pure
-def _resolve(word: uint256, token_in: uint256, token_out: uint256) -> uint256:
+def _set(place: uint256, resolved: uint256, token_in: uint256, extra: uint256):
     """
-    @dev Throws if the kind is unknown. It is, too, if any bit above it is set.
-    @param word The hop in the program: zeros (64 bits) | kind (8) | parameter (24) | token out (160).
+    @dev Writes a hop where it is run from.
     """
-    if word < uniswap_v2.UNISWAP << 184:
-        return uniswap_v3._resolve(word, token_in, token_out)
-    return uniswap_v2._resolve(word, token_in, token_out)
+    self._hops[place] = resolved
+    self._tokens[place] = token_in
+    self._extras[place] = extra
 
 
 @internal
 @view
-def _check_state(resolved: uint256, guard: uint256):
+def _guarded(word: uint256, token_in: uint256, token_out: uint256, guard: uint256) -> uint256:
     """
-    @dev Bounds the square root of a V3 pool's price in units of 2**-64, or the reserve of a V2 pair's first token.
-    @param guard Lower bound (128 bits) | upper bound (128).
+    @dev As the derivation; throws, too, if the pool's state is out of bounds.
     """
+    resolved: uint256 = derivation._resolve(word, token_in, token_out)
+    if guard != 0:
+        assert self._holds(resolved, 0, 0, 0, guard), "route: state out of bounds"
+    return resolved
+
+
+@internal
+@pure
+def _resolve_any(word: uint256, extra: uint256, token_in: uint256, token_out: uint256) -> uint256:
+    """
+    @dev Throws if the kind is unknown.
+    @param word The hop in the program: zeros (64 bits) | kind (8) | parameter (24) | token out (160).
+    @param extra The second word of those kinds that have one.
+    """
+    kind: uint256 = word >> 184
+    if kind < uniswap_v4.KIND:
+        return derivation._resolve(word, token_in, token_out)
+    if kind == uniswap_v4.KIND:
+        return uniswap_v4._resolve(word, extra)
+    if kind == curve.KIND:
+        return curve._resolve(word, extra)
+    if kind == balancer_v2.KIND:
+        return balancer_v2._resolve(word)
+    assert kind == balancer_v3.KIND, "route: unknown kind of hop"
+    return balancer_v3._resolve(word, extra)
+
+
+@internal
+@view
+def _holds(resolved: uint256, extra: uint256, token_in: uint256, token_out: uint256, guard: uint256) -> bool:
+    """
+    @param guard Lower bound (128 bits) | upper bound (128) of the square root of the price, in units of 2**-64, of a
+                 Uniswap pool; of a V2 pair's reserve of its first token; else of what the pool has of the token that goes in.
+    @return Whether the pool's state is within the bounds, or there are none.
+    """
+    if guard == 0:
+        return True
     state: uint256 = 0
+    kind: uint256 = resolved >> 184 & hop.KIND_MASK
     if resolved >= hop.PREPAID:
         state = (staticcall IUniswapV2Pair(convert(resolved & hop.ADDRESS_MASK, address)).getReserves())[0]
+    elif resolved & hop.HELD == 0:
+        state = uniswap_v3._price(resolved) >> 32
+    elif kind == uniswap_v4.KIND:
+        state = uniswap_v4._price(resolved, extra, token_in, token_out) >> 32
+    elif kind == curve.KIND:
+        state = curve._state(resolved)
+    elif kind == balancer_v2.KIND:
+        state = balancer_v2._state(extra, token_in)
     else:
-        state = staticcall IUniswapV3Pool(convert(resolved & hop.ADDRESS_MASK, address)).slot0() >> 32
-    assert guard >> 128 <= state, "route: state below its bound"
-    assert state <= guard & (2**128 - 1), "route: state above its bound"
+        state = balancer_v3._state(resolved)
+    return guard >> 128 <= state and state <= guard & (2**128 - 1)
+
+
+@internal
+def _open(first: uint256, second: uint256, token: uint256, amount: uint256):
+    """
+    @dev Runs a route without a loan: its first pool, or of two its last, sends before it is paid, and the rest of the
+         route runs in its callback. The hops stand in transient storage, but for the first where it is given here.
+    """
+    if first & (hop.PREPAID | hop.HELD) == 0:
+        recipient: address = self
+        if second >= hop.PREPAID:
+            recipient = convert(second & hop.ADDRESS_MASK, address)
+        uniswap_v3._swap(first, callback.UNISWAP_V3_FLASH_SWAP, amount, recipient)
+        return
+    assert first & hop.HELD == 0, "route: its first pool does not send first"
+    self._amount_in = amount
+    amount_out: uint256 = uniswap_v2._quote(first, token, amount)
+    if second & (hop.PREPAID | hop.HELD | hop.LAST) == hop.LAST:
+        # The V3 pool sends first what the pair is paid with; the pair pays the pool.
+        self._hops[0] = first
+        uniswap_v3._swap(second, callback.UNISWAP_V3_LAST_FIRST, amount_out, self)
+    else:
+        uniswap_v2._flash_swap(first, amount_out)
+
+
+@internal
+def _run_all():
+    """
+    @dev Runs the routes that the loan is for; the executor holds what goes into them.
+    """
+    for i: uint256 in range(self._count, bound=MAX_ROUTES):
+        self._walk(self._routes[i] & 255, self._routes[i] >> 8, True)
 
 
 @internal
 def _walk(start: uint256, amount_in: uint256, held: bool):
     """
-    @dev Swaps from hop `start` to the last.
+    @dev Swaps from hop `start` to the route's last.
     @param held Whether the executor holds `amount_in`; else it was sent to the pool of that hop if this is prepaid.
     """
     i: uint256 = start
@@ -70,25 +169,70 @@ def _walk(start: uint256, amount_in: uint256, held: bool):
     paid: bool = not held
     current: uint256 = self._hops[i]
     for _: uint256 in range(MAX_HOPS):
-        if current & hop.LAST != 0:
-            if current >= hop.PREPAID:
-                if not paid:
-                    erc20._pay(self._tokens[i], convert(current & hop.ADDRESS_MASK, address), amount)
-                uniswap_v2._swap(current, amount, self)
-            else:
-                uniswap_v3._swap(current, i, amount, self)
-            break
-
-        following: uint256 = self._hops[unsafe_add(i, 1)]
+        following: uint256 = 0
         recipient: address = self
-        if following >= hop.PREPAID:
-            recipient = convert(following & hop.ADDRESS_MASK, address)
+        if current & hop.LAST == 0:
+            following = self._hops[unsafe_add(i, 1)]
+            if following >= hop.PREPAID:
+                recipient = convert(following & hop.ADDRESS_MASK, address)
+
         if current >= hop.PREPAID:
             if not paid:
                 erc20._pay(self._tokens[i], convert(current & hop.ADDRESS_MASK, address), amount)
-            amount = uniswap_v2._swap(current, amount, recipient)
+            amount = uniswap_v2._swap(current, self._tokens[i], amount, recipient)
+        elif current & hop.HELD != 0:
+            amount = self._swap_held(i, current, amount, recipient)
         else:
-            amount = uniswap_v3._swap_within(current, i, amount, recipient)
+            uniswap_v3._swap(current, i, amount, recipient)
+            amount = self._delivered
+        if current & hop.LAST != 0:
+            break
         paid = following >= hop.PREPAID
         current = following
         i = unsafe_add(i, 1)
+
+
+@internal
+def _swap_held(i: uint256, resolved: uint256, amount: uint256, recipient: address) -> uint256:
+    """
+    @dev Swaps on a pool that takes from the executor.
+    @return What the recipient was sent.
+    """
+    token_in: uint256 = self._tokens[i]
+    token_out: uint256 = self._tokens[unsafe_add(i, 1)]
+    kind: uint256 = resolved >> 184 & hop.KIND_MASK
+    if kind == curve.KIND:
+        received: uint256 = curve._swap(resolved, token_in, token_out, amount)
+        if recipient != self:
+            erc20._pay(token_out, recipient, received)
+        return received
+    if kind == balancer_v2.KIND:
+        return balancer_v2._swap(self._extras[i], token_in, token_out, amount, recipient)
+    self._amount = amount
+    self._recipient = recipient
+    if kind == uniswap_v4.KIND:
+        if uniswap_v4._unlocked:
+            self._swap_unlocked(i)
+        else:
+            uniswap_v4._unlock(i)
+    elif balancer_v3._unlocked:
+        self._swap_unlocked(i)
+    else:
+        balancer_v3._unlock(i)
+    return self._delivered
+
+
+@internal
+def _swap_unlocked(i: uint256):
+    """
+    @dev Swaps on a pool whose Vault or PoolManager is unlocked.
+    """
+    resolved: uint256 = self._hops[i]
+    token_in: uint256 = self._tokens[i]
+    token_out: uint256 = self._tokens[unsafe_add(i, 1)]
+    if resolved >> 184 & hop.KIND_MASK == uniswap_v4.KIND:
+        self._delivered = uniswap_v4._swap(
+            resolved, self._extras[i], token_in, token_out, self._amount, self._recipient
+        )
+    else:
+        self._delivered = balancer_v3._swap(resolved, token_in, token_out, self._amount, self._recipient)

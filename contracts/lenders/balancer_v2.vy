@@ -13,24 +13,17 @@ from ..interfaces import IBalancerV2Vault
 
 uses: callback
 
+KIND: constant(uint256) = 1
 VAULT: constant(address) = 0xBA12222222228d8Ba445958a75a0704d566BF2C8
 
 
 @internal
-def _borrow(token: uint256, amount: uint256):
+def _borrow(purpose: uint256, tokens: DynArray[address, 4], amounts: DynArray[uint256, 4]):
     """
-    @dev The Vault sends `amount`, calls back, and throws unless it is then paid that and its fee.
+    @dev The Vault sends `amounts`, calls back, and throws unless it is then paid that and its fees.
+    @param purpose Of the callback, which is bound to the first amount.
+    @param tokens In ascending order, as the Vault wants them.
     """
-    callback._expect(convert(VAULT, uint256), callback.LOAN, amount)
-    extcall IBalancerV2Vault(VAULT).flashLoan(self, [convert(token, address)], [amount], b"")
+    callback._expect(convert(VAULT, uint256), purpose, amounts[0])
+    extcall IBalancerV2Vault(VAULT).flashLoan(self, tokens, amounts, b"")
 
-
-@internal
-def _on_loan(amount: uint256, fee: uint256) -> uint256:
-    """
-    @dev Throws unless this callback is due.
-    @return What the Vault is owed.
-    """
-    purpose: uint256 = callback._consume(amount)
-    assert purpose == callback.LOAN, "balancer_v2: not a loan"
-    return amount + fee

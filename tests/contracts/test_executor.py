@@ -76,7 +76,7 @@ def test_execute__one_wei_more_than_the_gain_is_asked__reverts(world: World) -> 
         world.execute(plan(hops))
         gain = balance("WETH", world.roles.treasury) - before
 
-    with ape.reverts("executor: profit below minimum"):
+    with ape.reverts("profit: below minimum"):
         world.execute(plan(hops, min_profit=gain + 1))
 
 

@@ -21,7 +21,7 @@ _STEPS_OF_A_RUN = 100
 SIGNATURES = (
     "execute_two(uint256,uint256,uint256,uint256,uint256)",
     "execute_three(uint256,uint256,uint256,uint256,uint256,uint256)",
-    "execute_four(uint256,uint256,uint256,uint256,uint256,uint256,uint256)",
+    "execute(uint256[])",
     "uniswapV3SwapCallback(int256,int256,bytes)",
     "pancakeV3SwapCallback(int256,int256,bytes)",
     "uniswapV2Call(address,uint256,uint256,bytes)",

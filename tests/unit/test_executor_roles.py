@@ -276,8 +276,8 @@ def test_ether__forced_upon_it__changes_nothing(world: World) -> None:
     ("owner", "treasury", "token", "operators", "words"),
     [
         (ZERO, None, None, [], "roles: owner is zero"),
-        (None, ZERO, None, [], "executor: bad treasury"),
-        (None, None, ZERO, [], "executor: profit token has no code"),
+        (None, ZERO, None, [], "profit: bad treasury"),
+        (None, None, ZERO, [], "profit: token has no code"),
         (None, None, None, [ZERO], "roles: operator is zero"),
     ],
 )

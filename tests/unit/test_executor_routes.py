@@ -78,7 +78,7 @@ def test_execute__held_tokens__do_not_hide_a_loss(world: World) -> None:
     world.weth.mint(world.executor, 7 * ONE)
     hops = _route(world, (4, 10))
 
-    with world.reverts("executor: profit below minimum"):
+    with world.reverts("profit: below minimum"):
         world.execute(plan(world, hops, Funding.BALANCER_V2, min_profit=0))
 
 
@@ -91,14 +91,14 @@ def test_execute__gain_equals_the_minimum__succeeds(world: World) -> None:
 def test_execute__gain_one_short_of_the_minimum__reverts(world: World) -> None:
     hops = _profitable(world)
 
-    with world.reverts("executor: profit below minimum"):
+    with world.reverts("profit: below minimum"):
         world.execute(plan(world, hops, min_profit=ONE // 5 + 1))
 
 
 def test_execute__largest_minimum__reverts(world: World) -> None:
     hops = _profitable(world)
 
-    with world.reverts("executor: profit below minimum"):
+    with world.reverts("profit: below minimum"):
         world.execute(plan(world, hops, min_profit=2**88 - 1))
 
 
@@ -145,7 +145,7 @@ def test_execute__price_below_its_bound__reverts(world: World) -> None:
     hops = _profitable(world)
     price = _pool(world, "uniswap_v3").slot0()[0]
 
-    with world.reverts("route: state below its bound"):
+    with world.reverts("route: state out of bounds"):
         world.execute(plan(world, hops, guard=Guard(price + 2**32, 2**160 - 1)))
 
 
@@ -153,7 +153,7 @@ def test_execute__price_above_its_bound__reverts(world: World) -> None:
     hops = _profitable(world)
     price = _pool(world, "uniswap_v3").slot0()[0]
 
-    with world.reverts("route: state above its bound"):
+    with world.reverts("route: state out of bounds"):
         world.execute(plan(world, hops, guard=Guard(0, price - 2**32)))
 
 

@@ -48,7 +48,7 @@ def test_pool_address__known_pool__is_its_address(dex: str, tokens: tuple, fee_p
 
 def test_encode__two_hops__is_five_words_by_hand() -> None:
     words = [
-        (2 << 232) | (1 << 216) | (1_800_000_000 << 176) | (12_345 << 88) | 10**18,
+        (3 << 232) | (1_800_000_000 << 192) | (1 << 176) | (12_345 << 88) | 10**18,
         0,
         5 << 128 | 6,
         (0x10 << 184) | (500 << 160) | int(USDC, 16),

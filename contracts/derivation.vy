@@ -1,0 +1,90 @@
+# pragma version 0.4.3
+# pragma evm-version cancun
+"""
+@title Where pools stand
+@license MIT
+@notice How the pools of Uniswap V2 and V3 and of their forks are found.
+@dev A pool is derived from its tokens, and for most V3 forks its fee: what is not the CREATE2 child of a factory or deployer
+     known here cannot be named. PancakeSwap's and Camelot's V3 pools are made by a deployer of their own, not by the factory.
+"""
+
+import hop
+
+UNISWAP_V3: constant(uint256) = 16
+SUSHI_V3: constant(uint256) = 17
+PANCAKE_V3: constant(uint256) = 18
+CAMELOT_V3: constant(uint256) = 19
+UNISWAP_V2: constant(uint256) = 32
+SUSHI_V2: constant(uint256) = 33
+CAMELOT_V2: constant(uint256) = 34
+
+# 0xff and who makes the pools.
+_UNISWAP_V3_ORIGIN: constant(bytes21) = 0xff1f98431c8ad98523631ae4a59f267346ea31f984
+_SUSHI_V3_ORIGIN: constant(bytes21) = 0xff1af415a1eba07a4986a52b6f2e7de7003d82231e
+_PANCAKE_V3_ORIGIN: constant(bytes21) = 0xff41ff9aa7e16b8b1a8a8dc4f0efacd93d02d071c9
+_CAMELOT_V3_ORIGIN: constant(bytes21) = 0xff6dd3fb9653b10e806650f107c3b5a0a6ff974f65
+_UNISWAP_V2_ORIGIN: constant(bytes21) = 0xfff1d7cc64fb4452f05c498126312ebe29f30fbcf9
+_SUSHI_V2_ORIGIN: constant(bytes21) = 0xffc35dadb65012ec5796536bd9864ed8773abc74c4
+_CAMELOT_V2_ORIGIN: constant(bytes21) = 0xff6eccab422d763ac031210895c81787e87b43a652
+
+# SushiSwap deploys Uniswap's own V3 bytecode.
+_UNISWAP_V3_INIT_HASH: constant(bytes32) = 0xe34f199b19b2b4f47f68442619d555527d244f78a3297ea89325f843f87b8b54
+_PANCAKE_V3_INIT_HASH: constant(bytes32) = 0x6ce8eb472fa82df5469c6ab6d485f17c3ad13c8cd7af59b3d4a8026c5ce0f7e2
+_CAMELOT_V3_INIT_HASH: constant(bytes32) = 0x6c1bebd370ba84753516bc1393c0d0a6c645856da55f5393ac8ab3d6dbc861d3
+_UNISWAP_V2_INIT_HASH: constant(bytes32) = 0x96e8ac4277198ff8b6f785478aa9a39f403cb768dd02cbee326c3e7da348845f
+_SUSHI_V2_INIT_HASH: constant(bytes32) = 0xe18a34eb0e04b04f7a0ac29a6e80748dca96319b42c54d679cb821dca90c6303
+_CAMELOT_V2_INIT_HASH: constant(bytes32) = 0xa856464ae65f7619087bc369daaf7e387dae1e5af69cfa7935850ebf754b04c1
+
+
+@internal
+@pure
+def _resolve(word: uint256, token_in: uint256, token_out: uint256) -> uint256:
+    """
+    @dev Throws if the kind is unknown, which it is, too, if any bit above it is set. Nothing need stand at the pool's
+         address.
+    @param word Zeros (64 bits) | kind (8) | fee in millionths of the input (24), which V2 pairs do not know by number but
+                enforce, and Camelot's pools tell themselves | not read (160).
+    """
+    resolved: uint256 = hop.ZERO_FOR_ONE
+    token0: uint256 = token_in
+    token1: uint256 = token_out
+    if token_in > token_out:
+        resolved = 0
+        token0 = token_out
+        token1 = token_in
+
+    kind: uint256 = word >> 184
+    fee: uint256 = word >> 160 & hop.PARAMETER_MASK
+    origin: bytes21 = _UNISWAP_V3_ORIGIN
+    init_hash: bytes32 = _UNISWAP_V3_INIT_HASH
+    salt: bytes32 = empty(bytes32)
+    if kind < UNISWAP_V2:
+        salt = keccak256(abi_encode(token0, token1, fee))
+        if kind == PANCAKE_V3:
+            origin = _PANCAKE_V3_ORIGIN
+            init_hash = _PANCAKE_V3_INIT_HASH
+        elif kind == CAMELOT_V3:
+            resolved |= hop.QUOTES
+            origin = _CAMELOT_V3_ORIGIN
+            init_hash = _CAMELOT_V3_INIT_HASH
+            # There is one pool for two tokens, whatever its fee.
+            salt = keccak256(abi_encode(token0, token1))
+        elif kind != UNISWAP_V3:
+            assert kind == SUSHI_V3, "derivation: unknown fork"
+            origin = _SUSHI_V3_ORIGIN
+    else:
+        resolved |= hop.PREPAID | fee << 160
+        # Twice 20 bytes.
+        salt = keccak256(concat(convert(convert(token0, address), bytes20), convert(convert(token1, address), bytes20)))
+        if kind == SUSHI_V2:
+            origin = _SUSHI_V2_ORIGIN
+            init_hash = _SUSHI_V2_INIT_HASH
+        elif kind == UNISWAP_V2:
+            origin = _UNISWAP_V2_ORIGIN
+            init_hash = _UNISWAP_V2_INIT_HASH
+        else:
+            assert kind == CAMELOT_V2, "derivation: unknown fork"
+            resolved |= hop.QUOTES
+            origin = _CAMELOT_V2_ORIGIN
+            init_hash = _CAMELOT_V2_INIT_HASH
+    return resolved | convert(keccak256(concat(origin, salt, init_hash)), uint256) & hop.ADDRESS_MASK
