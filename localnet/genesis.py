@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from localnet import addresses, artifacts, compiler, layout, node
+from localnet import addresses, artifacts, compiler, layout, node, solidity
 from localnet.accounts import OWNER
 from localnet.chain import Chain
 from localnet.layout import Layout, PlacedToken
@@ -67,7 +67,7 @@ def build(groups: Iterable[str] = ()) -> Genesis:
     Return the chain for the present inputs, out of the cache or generated now.
 
     Args:
-        groups: Optional downloads, see artifacts.GROUPS.
+        groups: Optional protocols, see pins.GROUPS.
     """
     chosen = tuple(sorted(set(groups)))
     folder = CACHE / _key(chosen)
@@ -107,7 +107,7 @@ def _construct(rpc: Rpc, groups: Iterable[str]) -> tuple[dict[str, Any], Layout]
 
 def _build_into(folder: Path, groups: tuple[str, ...]) -> None:
     with ThreadPoolExecutor() as pool:
-        for job in [pool.submit(artifacts.fetch, groups), pool.submit(compiler.compile_all)]:
+        for job in [pool.submit(_provide, groups), pool.submit(compiler.compile_all)]:
             job.result()
     alloc, placed = generate(groups)
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="tmp-") as name:
@@ -118,12 +118,17 @@ def _build_into(folder: Path, groups: tuple[str, ...]) -> None:
         scratch.rename(folder)
 
 
+def _provide(groups: tuple[str, ...]) -> None:
+    artifacts.fetch(groups)
+    solidity.compile_all(groups)
+
+
 def _key(groups: tuple[str, ...]) -> str:
     """
     Return the name of everything that decides what is generated: our sources and pins, the compiler, the groups.
     """
     digest = hashlib.sha256(repr((groups, version("vyper"), version("eth-ape"))).encode())
-    for path in sorted(path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".vy", ".toml")):
+    for path in sorted(path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".vy", ".toml", ".js")):
         digest.update(str(path.relative_to(PACKAGE)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -30,6 +30,8 @@ _INTERFACES["NodeInterface"] = "NodeInterfaceInterface"
 #: Since ArbOS 60: later than the newest package of the interfaces.
 _YOUNGER = {("getCollectTips()", ("bool",))}
 _NO_LIMIT = 0
+#: Of the pool, which version 3.6 has.
+_AAVE_REVISION = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +103,17 @@ def _aave(net: Localnet, _: Mapping[str, Any]) -> Iterator[Check]:
     data = addresses.AAVE_DATA_PROVIDER
     tokens = function("getReserveTokensAddresses(address)", ["address", "address", "address"])
     enabled = function("getFlashLoanEnabled(address)", ["bool"])
+    lendable = function("getVirtualUnderlyingBalance(address)", ["uint128"])
     for symbol, (a_token, _feed) in addresses.AAVE_RESERVES.items():
         asset = universe.TOKENS[symbol].address
         yield _equal(f"aToken of {symbol}", to_checksum_address(_ask(net, data, tokens, asset)[0]), a_token)
         yield _equal(f"flash loans of {symbol}", _ask(net, data, enabled, asset), True)
+        held = _ask(net, asset, function("balanceOf(address)", ["uint256"]), a_token)
+        yield _equal(f"virtual balance of {symbol}", _ask(net, data, lendable, asset), held)
     pool = _ask(net, addresses.AAVE_PROVIDER, function("getPool()", ["address"]))
     yield _equal("Aave pool", to_checksum_address(pool), addresses.AAVE_POOL)
+    revision = _ask(net, addresses.AAVE_POOL, function("POOL_REVISION()", ["uint256"]))
+    yield _equal("Aave pool revision", revision, _AAVE_REVISION)
     premium = _ask(net, addresses.AAVE_POOL, function("FLASHLOAN_PREMIUM_TOTAL()", ["uint128"]))
     yield _equal("Aave flash loan premium in basis points", premium, 5)
 

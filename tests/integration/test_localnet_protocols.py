@@ -6,9 +6,9 @@ from eth_abi.abi import encode
 from vyper.compiler import compile_code
 
 import localnet
-from localnet import Localnet, accounts, artifacts, swaps
+from localnet import Localnet, accounts, artifacts, pins, swaps
 from localnet.abi import Function, function
-from localnet.addresses import AAVE_POOL, BALANCER_QUERIES, BALANCER_VAULT, UNISWAP_V4_QUOTER, V3_QUOTER, ZERO
+from localnet.addresses import BALANCER_QUERIES, BALANCER_VAULT, UNISWAP_V4_QUOTER, V3_QUOTER, ZERO
 from localnet.compiler import compiled
 from localnet.layout import Pool
 from localnet.swaps import Swap
@@ -33,12 +33,6 @@ def receiveFlashLoan(
 ):
     self._note(tokens[0], amounts[0], fees[0])
     extcall IERC20(tokens[0]).transfer(msg.sender, amounts[0] + fees[0])
-
-@external
-def executeOperation(asset: address, amount: uint256, premium: uint256, initiator: address, params: Bytes[32]) -> bool:
-    self._note(asset, amount, premium)
-    extcall IERC20(asset).approve(msg.sender, amount + premium)
-    return True
 
 @external
 def uniswapV3FlashCallback(fee0: uint256, fee1: uint256, data: Bytes[32]):
@@ -162,7 +156,7 @@ def test_curve__every_pool_and_direction__pays_what_get_dy_says(net: Localnet) -
 
 
 def test_uniswap_v4__every_pool_and_direction__pays_what_its_quoter_says() -> None:
-    if not all(package.folder.exists() for package in artifacts.pinned() if package.group == "v4"):
+    if not all(package.folder.exists() for package in pins.pinned() if package.group == "v4"):
         pytest.skip("needs python -m localnet build --with v4 (51 MB)")
     quote = Function(
         "quoteExactInputSingle",
@@ -187,20 +181,6 @@ def test_balancer__flash_loan__is_free(net: Localnet, borrower: str) -> None:
     send(net, borrower, function("borrow(address,bytes)").calldata(BALANCER_VAULT, request))
 
     assert noted(net, borrower) == (amount, 0)
-
-
-@pytest.mark.parametrize("symbol", ["WETH", "USDC", "USDC.e", "USDT", "DAI", "WBTC", "ARB", "LINK", "wstETH"])
-def test_aave__flash_loan_of_any_reserve__costs_5_basis_points(net: Localnet, borrower: str, symbol: str) -> None:
-    token = net.layout.tokens[symbol]
-    amount = 10**token.decimals
-    net.deal(symbol, borrower, amount)
-    request = function("flashLoanSimple(address,address,uint256,bytes,uint16)").calldata(
-        borrower, token.address, amount, b"", 0
-    )
-
-    send(net, borrower, function("borrow(address,bytes)").calldata(AAVE_POOL, request))
-
-    assert noted(net, borrower) == (amount, amount * 5 // 10_000)
 
 
 @pytest.mark.parametrize("name", ["uniswap_v3 WETH/USDC 500", "sushi_v3 WETH/USDC 500", "pancake_v3 WETH/USDC 500"])
