@@ -23,6 +23,7 @@ from localnet.paths import CACHE, PACKAGE
 from localnet.protocols import (
     aave_v3,
     balancer_v2,
+    balancer_v3,
     curve,
     pancake_v3,
     system,
@@ -45,7 +46,7 @@ _ACCOUNT_WEI = 10**22
 _PROTOCOLS: tuple[ModuleType, ...] = (
     system, tokens, uniswap_v3, uniswap_v2, pancake_v3, balancer_v2, curve, aave_v3,
 )  # fmt: skip
-_OPTIONAL = {"v4": uniswap_v4}
+_OPTIONAL = {"balancer-v3": balancer_v3, "v4": uniswap_v4}
 
 
 class Genesis:

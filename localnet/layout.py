@@ -17,7 +17,7 @@ class Pool:
     Attributes:
         dex: "uniswap_v3", "sushi_v2", ...
         family: Which mathematics it has: "uniswap_v2", "uniswap_v3", "uniswap_v4", "curve_stableswap",
-            "balancer_weighted" or "balancer_stable".
+            "balancer_weighted", "balancer_stable" or "balancer_v3_weighted".
         tokens: Symbols, in the pool's own order.
         depth: Dollars of each token at genesis (of all tokens for weighted pools).
         pool_id: Balancer's or Uniswap V4's identifier.

@@ -123,6 +123,14 @@ def folder_of(artifact: str) -> Path:
     return next(compilation.folder for compilation in compilations() if artifact in compilation.contracts)
 
 
+def provided(group: str) -> bool:
+    """
+    Return whether the downloads and compilations of *group* are in the cache.
+    """
+    sources: tuple[Package | Compilation, ...] = (*pinned(), *compilations())
+    return all(source.folder.exists() for source in sources if source.group == group)
+
+
 def wanted(groups: Iterable[str]) -> frozenset[str]:
     """
     Return *groups* and the core.

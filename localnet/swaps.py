@@ -26,6 +26,7 @@ _BALANCER_SWAP = Function(
     ("(bytes32,uint8,address,address,uint256,bytes)", "(address,bool,address,bool)", "uint256", "uint256"),
     ("uint256",),
 )
+_BALANCER_V3_SWAP = function("swap(address,address,address,uint256)")
 _V4_SWAP = Function(
     "swap",
     ("(address,address,uint24,int24,address)", "(bool,int256,uint160)", "(bool,bool)", "bytes"),
@@ -94,6 +95,11 @@ def _balancer_v2(swap: Swap, layout: Layout, sender: str) -> tuple[str, bytes]:
     )
 
 
+def _balancer_v3(swap: Swap, layout: Layout, sender: str) -> tuple[str, bytes]:  # noqa: ARG001 - siblings look alike
+    data = _BALANCER_V3_SWAP.calldata(swap.pool.address, *_tokens(swap, layout), swap.amount)
+    return addresses.BALANCER_V3_ROUTER, data
+
+
 def _curve(swap: Swap, layout: Layout, sender: str) -> tuple[str, bytes]:  # noqa: ARG001 - siblings look alike
     return swap.pool.address, _CURVE_SWAP.calldata(swap.sold, swap.bought, swap.amount, _NO_MINIMUM)
 
@@ -106,5 +112,6 @@ _CALLS: dict[str, Callable[[Swap, Layout, str], tuple[str, bytes]]] = {
     "pancake_v3": _other_v3,
     "uniswap_v4": _uniswap_v4,
     "balancer_v2": _balancer_v2,
+    "balancer_v3": _balancer_v3,
     "curve": _curve,
 }

@@ -211,6 +211,7 @@ BALANCER_WEIGHTED = (
     WeightedSpec(("WBTC", "WETH", "USDC"), (33, 34, 33), 2500, 6 * M),
     WeightedSpec(("ARB", "WETH"), (60, 40), 3000, 3 * M),
 )
+BALANCER_V3 = (WeightedSpec(("WETH", "USDC"), (50, 50), 3000, 4 * M),)
 #: The second pool prices wstETH through a rate provider.
 BALANCER_STABLE = (
     StableSpec(("USDC", "USDT", "DAI"), 2000, 100, 3 * M),

@@ -125,6 +125,27 @@ def _balancer(net: Localnet, _: Mapping[str, Any]) -> Iterator[Check]:
     yield _equal("Balancer flash loan fee", fee, 0)
 
 
+def _balancer_v3(net: Localnet, _: Mapping[str, Any]) -> Iterator[Check]:
+    pools, vault = net.layout.on("balancer_v3"), addresses.BALANCER_V3_VAULT
+    if not pools:
+        return
+    for name, expected in (
+        ("getVaultExtension()", addresses.BALANCER_V3_VAULT_EXTENSION),
+        ("getVaultAdmin()", addresses.BALANCER_V3_VAULT_ADMIN),
+        ("getProtocolFeeController()", addresses.BALANCER_V3_FEE_CONTROLLER),
+    ):
+        found = _ask(net, vault, function(name, ["address"]))
+        yield _equal(f"{name} of Balancer V3", to_checksum_address(found), expected)
+    for pool in pools:
+        initialised = _ask(net, vault, function("isPoolInitialized(address)", ["bool"]), pool.address)
+        yield _equal(f"{pool.name} is initialised", initialised, True)
+    for symbol in sorted({symbol for pool in pools for symbol in pool.tokens}):
+        token = universe.TOKENS[symbol].address
+        held = _ask(net, token, function("balanceOf(address)", ["uint256"]), vault)
+        lendable = _ask(net, vault, function("getReservesOf(address)", ["uint256"]), token)
+        yield _equal(f"Balancer V3's reserve of {symbol}", lendable, held)
+
+
 def _links(net: Localnet, _: Mapping[str, Any]) -> Iterator[Check]:
     factory, weth = function("factory()", ["address"]), function("WETH9()", ["address"])
     for user, its_factory in (
@@ -183,11 +204,11 @@ def _code(net: Localnet, facts: Mapping[str, Any]) -> Iterator[Check]:
 
 
 def _optional(name: str) -> bool:
-    return name.startswith(("uniswap_v4", "v4_"))
+    return name.startswith(("uniswap_v4", "v4_", "balancer_v3", "morpho"))
 
 
 _PARTS: tuple[Callable[[Localnet, Mapping[str, Any]], Iterator[Check]], ...] = (
-    _chain, _init_code, _pools, _aave, _balancer, _links, _tokens, _quoters, _precompiles, _code,
+    _chain, _init_code, _pools, _aave, _balancer, _balancer_v3, _links, _tokens, _quoters, _precompiles, _code,
 )  # fmt: skip
 
 
