@@ -3,7 +3,7 @@ Where contracts stand on Arbitrum One, and where the localnet's own stand.
 
 Sources: @uniswap/sdk-core, @uniswap/v3-periphery's deploys.md and Uniswap's documentation; @sushiswap/core and
 @sushiswap/v3-sdk; @pancakeswap/v3-sdk; @balancer-labs/v2-deployments, and Balancer's repository of deployments for V3;
-@bgd-labs/aave-address-book; @curvefi/api; @arbitrum/sdk and Arbitrum's documentation.
+@bgd-labs/aave-address-book; Morpho's list of deployments; @curvefi/api; @arbitrum/sdk and Arbitrum's documentation.
 """
 
 from eth_utils.address import to_checksum_address
@@ -89,6 +89,8 @@ AAVE_RESERVES = {
     "USDC": ("0x724dc807b04555b71ed48a6896b6F41593b8C637", "0x50834F3163758fcC1Df9973b6e91f0F0F0434aD3"),
     "ARB": ("0x6533afac2E7BCCB20dca161449A13A32D391fb00", "0xb2A824043730FE05F3DA2efaFa1CBbe83fa548D6"),
 }
+
+MORPHO = "0x6c247b1F6182318877311737BaC0844bAa518F5e"
 
 
 def own(number: int) -> str:

@@ -25,6 +25,7 @@ from localnet.protocols import (
     balancer_v2,
     balancer_v3,
     curve,
+    morpho,
     pancake_v3,
     system,
     tokens,
@@ -46,7 +47,7 @@ _ACCOUNT_WEI = 10**22
 _PROTOCOLS: tuple[ModuleType, ...] = (
     system, tokens, uniswap_v3, uniswap_v2, pancake_v3, balancer_v2, curve, aave_v3,
 )  # fmt: skip
-_OPTIONAL = {"balancer-v3": balancer_v3, "v4": uniswap_v4}
+_OPTIONAL = {"balancer-v3": balancer_v3, "morpho": morpho, "v4": uniswap_v4}
 
 
 class Genesis:

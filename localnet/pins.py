@@ -61,6 +61,7 @@ class Compilation:
     Attributes:
         solc: Version of the compiler, which is a pinned package too.
         runs: How often the optimizer expects each instruction to run.
+        bytecode_hash: Whether the code ends with a digest of its sources: "ipfs" or "none".
         packages: Names of the packages that have the sources.
         contracts: Our name of an artifact -> its source, as ``package/path/Contract.sol``.
         remappings: Prefixes of imports -> what they mean.
@@ -71,6 +72,7 @@ class Compilation:
     evm: str
     runs: int
     via_ir: bool
+    bytecode_hash: str
     packages: tuple[str, ...]
     contracts: Mapping[str, str]
     remappings: Mapping[str, str]

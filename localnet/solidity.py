@@ -99,6 +99,7 @@ def _input(compilation: Compilation) -> dict[str, Any]:
             "optimizer": {"enabled": True, "runs": compilation.runs},
             "evmVersion": compilation.evm,
             "viaIR": compilation.via_ir,
+            "metadata": {"bytecodeHash": compilation.bytecode_hash},
             "remappings": [f"{prefix}={target}" for prefix, target in compilation.remappings.items()],
             "outputSelection": selection,
         },

@@ -26,6 +26,7 @@ COMPILATION = Compilation(
     evm="shanghai",
     runs=200,
     via_ir=False,
+    bytecode_hash="ipfs",
     packages=("@dex/core", "tokens"),
     contracts={"DexPool": "@dex/core/src/Pool.sol"},
     remappings={"lib/": "tokens/contracts/"},
