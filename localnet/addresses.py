@@ -9,6 +9,8 @@ Sources: @uniswap/sdk-core, @uniswap/v3-periphery's deploys.md and Uniswap's doc
 from eth_utils.address import to_checksum_address
 
 ZERO = "0x" + "00" * 20
+#: How Curve calls ether among its coins; Uniswap V4 has ZERO for it.
+ETHER = "0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE"
 
 # Arbitrum's precompiles.
 ARB_SYS = "0x0000000000000000000000000000000000000064"
@@ -68,6 +70,7 @@ BALANCER_V3_FEE_CONTROLLER = "0xa731C23D7c95436Baaae9D52782f966E1ed07cc8"
 BALANCER_V3_WEIGHTED_FACTORY = "0xD961E30156C2E0D0d925A0De45f931CB7815e970"
 
 CURVE_2POOL = "0x7f90122BF0700F9E7e1F688fe926940E8839F353"
+CURVE_WSTETH = "0x6eB2dc694eB516B16Dc9FBc678C60052BbdD7d80"
 
 AAVE_PROVIDER = "0xa97684ead0e402dC232d5A977953DF7ECBaB3CDb"
 AAVE_POOL = "0x794a61358D6845594F94dc1DB02A252b5b4814aD"
@@ -108,6 +111,7 @@ CURVE_3POOL = own(5)
 V4_LIQUIDITY = own(6)
 V4_SWAPPER = own(7)
 BALANCER_V3_ROUTER = own(8)
+CURVE_CRYPTO = own(9)
 
 
 def hidden(precompile: str) -> str:

@@ -184,4 +184,4 @@ def _layout(site: Site, accounts: dict[str, tuple[str, ...]]) -> Layout:
         name.lower(): value for name, value in vars(addresses).items() if name.isupper() and isinstance(value, str)
     }
     placed = {token.symbol: PlacedToken(token.address, token.decimals, token.price_cents) for token in TOKENS.values()}
-    return Layout(placed, tuple(site.pools), constants, accounts)
+    return Layout(placed, tuple(site.pools), constants, accounts, tuple(site.untraded))

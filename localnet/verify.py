@@ -125,6 +125,13 @@ def _balancer(net: Localnet, _: Mapping[str, Any]) -> Iterator[Check]:
     yield _equal("Balancer flash loan fee", fee, 0)
 
 
+def _curve(net: Localnet, _: Mapping[str, Any]) -> Iterator[Check]:
+    coin = function("coins(uint256)", ["address"])
+    for k, expected in enumerate((addresses.ETHER, universe.TOKENS["wstETH"].address)):
+        found = to_checksum_address(_ask(net, addresses.CURVE_WSTETH, coin, k))
+        yield _equal(f"coin {k} of Curve's wstETH pool", found, expected)
+
+
 def _balancer_v3(net: Localnet, _: Mapping[str, Any]) -> Iterator[Check]:
     pools, vault = net.layout.on("balancer_v3"), addresses.BALANCER_V3_VAULT
     if not pools:
@@ -144,6 +151,15 @@ def _balancer_v3(net: Localnet, _: Mapping[str, Any]) -> Iterator[Check]:
         held = _ask(net, token, function("balanceOf(address)", ["uint256"]), vault)
         lendable = _ask(net, vault, function("getReservesOf(address)", ["uint256"]), token)
         yield _equal(f"Balancer V3's reserve of {symbol}", lendable, held)
+
+
+def _uniswap_v4(net: Localnet, _: Mapping[str, Any]) -> Iterator[Check]:
+    liquidity = function("getLiquidity(bytes32)", ["uint128"])
+    for pool in (*net.layout.pools, *net.layout.untraded):
+        if pool.family == "uniswap_v4":
+            pool_id = bytes.fromhex((pool.pool_id or "")[2:])
+            found = _ask(net, addresses.UNISWAP_V4_STATE_VIEW, liquidity, pool_id)
+            yield _equal(f"{pool.name} has liquidity", found > 0, True)
 
 
 def _links(net: Localnet, _: Mapping[str, Any]) -> Iterator[Check]:
@@ -208,7 +224,8 @@ def _optional(name: str) -> bool:
 
 
 _PARTS: tuple[Callable[[Localnet, Mapping[str, Any]], Iterator[Check]], ...] = (
-    _chain, _init_code, _pools, _aave, _balancer, _balancer_v3, _links, _tokens, _quoters, _precompiles, _code,
+    _chain, _init_code, _pools, _aave, _balancer, _balancer_v3, _curve, _uniswap_v4, _links, _tokens, _quoters,
+    _precompiles, _code,
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from localnet import artifacts, pins
 from localnet.abi import Abi
 from localnet.artifacts import Artifact
 from localnet.errors import ArtifactError
+from localnet.paths import ROOT
 from localnet.pins import Package
 
 
@@ -50,6 +51,14 @@ def test_pins__all_packages__name_a_digest_a_licence_and_what_is_kept() -> None:
         assert package.licence
         assert package.members or package.files
         assert package.group in ("", *pins.GROUPS)
+
+
+def test_pins__all_packages__are_told_of_with_their_licence() -> None:
+    told = (ROOT / "docs/dependencies.md").read_text()
+
+    for package in pins.pinned():
+        group = package.group or "always"
+        assert f"| {package.name} {package.version} | {package.licence} | {group} |" in told
 
 
 def test_pins__all_compilations__have_their_compiler_and_sources_in_their_group() -> None:
