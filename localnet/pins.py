@@ -4,6 +4,7 @@ What pins.toml says: which packages are fetched, and which contracts are compile
 
 import functools
 import hashlib
+import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ PACKAGES = CACHE / "artifacts"
 COMPILATIONS = CACHE / "solidity"
 #: What runs the compiler.
 DRIVER = PACKAGE / "solc.js"
+
+_OUTPUTS = ["abi", "evm.bytecode.object", "evm.bytecode.linkReferences", "evm.deployedBytecode.object"]
 
 #: Downloads and compilations that are only made when they are asked for.
 GROUPS = ("v4", "balancer-v3", "morpho")
@@ -89,6 +92,18 @@ class Compilation:
         return {package.name: package for package in pinned() if package.name in self.packages}
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """What the compiler is told besides the sources, as its standard JSON has it."""
+        return {
+            "optimizer": {"enabled": True, "runs": self.runs},
+            "evmVersion": self.evm,
+            "viaIR": self.via_ir,
+            "metadata": {"bytecodeHash": self.bytecode_hash},
+            "remappings": [f"{prefix}={target}" for prefix, target in self.remappings.items()],
+            "outputSelection": {path: {contract_in(path): _OUTPUTS} for path in self.contracts.values()},
+        }
+
+    @property
     def folder(self) -> Path:
         """
         Where the artifacts are kept; it exists only when it is complete.
@@ -96,7 +111,8 @@ class Compilation:
         Its name has the hash of everything that decides what the compiler gives; packages are known by their digests.
         """
         packages = sorted(package.sha512 for package in (self.compiler, *self.sources.values()))
-        digest = hashlib.sha256(repr((self, packages)).encode() + DRIVER.read_bytes())
+        inputs = json.dumps([packages, self.settings, list(self.contracts)])
+        digest = hashlib.sha256(inputs.encode() + DRIVER.read_bytes())
         return COMPILATIONS / f"{self.name}-{digest.hexdigest()[:20]}"
 
 
@@ -123,6 +139,13 @@ def folder_of(artifact: str) -> Path:
         if artifact in package.members:
             return package.folder
     return next(compilation.folder for compilation in compilations() if artifact in compilation.contracts)
+
+
+def contract_in(path: str) -> str:
+    """
+    Return the name of the contract that the source at *path* is named after.
+    """
+    return path.rpartition("/")[2].removesuffix(".sol")
 
 
 def provided(group: str) -> bool:

@@ -16,9 +16,8 @@ from typing import Any
 from localnet.artifacts import normal
 from localnet.errors import ArtifactError
 from localnet.paths import program
-from localnet.pins import COMPILATIONS, DRIVER, Compilation, compilations, wanted
+from localnet.pins import COMPILATIONS, DRIVER, Compilation, compilations, contract_in, wanted
 
-_OUTPUTS = ["abi", "evm.bytecode.object", "evm.bytecode.linkReferences", "evm.deployedBytecode.object"]
 #: At the beginning of a line only: comments speak of imports too.
 _IMPORT = re.compile(r"""^import\b[^;"']*["']([^"']+)["'][^;]*;""", re.MULTILINE)
 
@@ -70,7 +69,7 @@ def _compile(compilation: Compilation) -> None:
         scratch = Path(name) / compilation.name
         scratch.mkdir()
         for artifact, path in compilation.contracts.items():
-            compiled = output["contracts"][path][_contract(path)]
+            compiled = output["contracts"][path][contract_in(path)]
             (scratch / f"{artifact}.json").write_text(json.dumps(normal(compiled)))
         scratch.replace(compilation.folder)
 
@@ -89,22 +88,9 @@ def _run(compilation: Compilation) -> dict[str, Any]:
 
 
 def _input(compilation: Compilation) -> dict[str, Any]:
-    selection: dict[str, dict[str, list[str]]] = {}
-    for path in compilation.contracts.values():
-        selection.setdefault(path, {})[_contract(path)] = _OUTPUTS
+    found = sorted(sources(compilation).items())
     return {
         "language": "Solidity",
-        "sources": {path: {"content": source} for path, source in sorted(sources(compilation).items())},
-        "settings": {
-            "optimizer": {"enabled": True, "runs": compilation.runs},
-            "evmVersion": compilation.evm,
-            "viaIR": compilation.via_ir,
-            "metadata": {"bytecodeHash": compilation.bytecode_hash},
-            "remappings": [f"{prefix}={target}" for prefix, target in compilation.remappings.items()],
-            "outputSelection": selection,
-        },
+        "sources": {path: {"content": source} for path, source in found},
+        "settings": compilation.settings,
     }
-
-
-def _contract(path: str) -> str:
-    return posixpath.basename(path).removesuffix(".sol")
