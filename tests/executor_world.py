@@ -5,6 +5,7 @@ The pools' code is placed where the real ones would stand, for the executor deri
 tested on the localnet.
 """
 
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,11 +17,14 @@ from typing import Any
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import boa
+    from vyper.compiler.settings import OptimizationLevel
 
 from keeper.plan import DEXES, SELECTORS, Funding, Guard, Hop, Plan, Route, encode, pool_address
 from keeper.types import Address
 
-CONTRACTS = Path(__file__).parent.parent / "contracts"
+#: The sources under test and the optimizer's level; those who test the tests say otherwise.
+CONTRACTS = Path(os.environ.get("EXECUTOR_CONTRACTS", Path(__file__).parent.parent / "contracts"))
+OPTIMIZE = os.environ.get("EXECUTOR_OPTIMIZE")
 VAULT = "0xBA12222222228d8Ba445958a75a0704d566BF2C8"
 ONE = 10**18
 FOREVER = 2**40 - 1
@@ -35,7 +39,8 @@ def deployer(name: str) -> Any:
     """
     Return what deploys a contract; compiled once.
     """
-    return boa.load_partial(str(CONTRACTS / f"{name}.vy"))
+    arguments = {"optimize": OptimizationLevel.from_string(OPTIMIZE)} if OPTIMIZE else {}
+    return boa.load_partial(str(CONTRACTS / f"{name}.vy"), compiler_args=arguments)
 
 
 def place(name: str, address: str) -> Any:
