@@ -120,7 +120,7 @@ def compile_executor(root: Path = ROOT) -> Artifact:
     return Artifact(
         bytes.fromhex(output["bytecode"][2:]),
         bytes.fromhex(output["bytecode_runtime"][2:]),
-        {name: (entry["offset"], entry["length"]) for name, entry in layouts["code_layout"].items()},
+        dict(_immutables(layouts["code_layout"])),
         {name: f"0x{int(selector, 16):08x}" for name, selector in output["method_identifiers"].items()},
         {kind: dict(_variables(layouts.get(f"{kind}_layout", {}))) for kind in ("storage", "transient_storage")},
         frozenset(output["asm"].split()),
@@ -170,6 +170,15 @@ def _compile(source: Path, formats: list[str]) -> Mapping[str, Any]:
     settings = Settings(optimize=OptimizationLevel.GAS, experimental_codegen=False)
     (output,) = compile_files([source], formats, paths=[str(source.parent.parent)], settings=settings).values()
     return dict(output)
+
+
+def _immutables(layout: Mapping[str, Any]) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Each immutable with its offset and length; those of a module are grouped under its name."""
+    for name, entry in layout.items():
+        if "offset" in entry:
+            yield name, (entry["offset"], entry["length"])
+        else:
+            yield from _immutables(entry)
 
 
 def _variables(layout: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
