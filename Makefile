@@ -11,7 +11,7 @@ BLOCKS ?=
 REPORT ?=
 ARGS ?=
 
-.PHONY: help setup keeper localnet test check-long lint clean
+.PHONY: help setup keeper localnet test check-long mutants lint clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ test: lint ## Everything that CI runs in under 15 minutes
 
 check-long: setup ## Campaigns
 	$(BIN)/pytest -p no:ape_test -q tests/long
+
+mutants: setup ## Break each check of the executor, one at a time; every such mutant must fail a test
+	$(BIN)/python -m mutants $(ARGS)
 
 clean: ## Remove everything that was installed, built or recorded
 	rm -rf .venv .cache .build node_modules var

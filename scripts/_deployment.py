@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from eth_abi.abi import encode
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
@@ -21,13 +20,7 @@ from keeper.errors import KeeperError
 from localnet.abi import function
 from localnet.errors import LocalnetError
 from localnet.rpc import Rpc
-
-ROOT = Path(__file__).resolve().parent.parent
-COMPILER = "0.4.3"
-EVM_VERSION = "cancun"
-MAX_PROFIT_TOKENS = 8
-PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
-SALT = bytes(32)
+from scripts._build import COMPILER, EVM_VERSION, PROXY, ROOT, SALT, Artifact, BuildError, compile_executor
 
 _BASE_FEE_FLOOR_WEI = 20_000_000
 _RECEIPT_SECONDS = 60
@@ -79,71 +72,6 @@ def rehearsal_roles(payer: str, treasury: str, profit_tokens: tuple[str, ...]) -
     return Roles(payer, payer, treasury, profit_tokens, (payer,))
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    """
-    What the compiler made of the executor.
-
-    Attributes:
-        immutables: Where each immutable stands behind the runtime code: name to (offset, length).
-    """
-
-    init_code: bytes
-    runtime: bytes
-    immutables: Mapping[str, tuple[int, int]]
-
-    def deployment_code(self, roles: Roles) -> bytes:
-        """
-        Return the init code with its arguments.
-        """
-        types = ["address", "address", "address", "address[]", "address[]"]
-        return self.init_code + encode(types, list(asdict(roles).values()))
-
-    def deployed_code(self, roles: Roles) -> bytes:
-        """
-        Return the code that then stands on the chain: the runtime code with the immutables filled in.
-        """
-        values = {
-            "TREASURY": encode(["address"], [roles.treasury]),
-            "_PROFIT_TOKENS": encode(["address"] * len(roles.profit_tokens), roles.profit_tokens).ljust(
-                32 * MAX_PROFIT_TOKENS, b"\0"
-            ),
-        }
-        data = bytearray(sum(length for _, length in self.immutables.values()))
-        for name, (offset, length) in self.immutables.items():
-            data[offset : offset + length] = values[name]
-        return self.runtime + bytes(data)
-
-    def address(self, roles: Roles) -> str:
-        """
-        Return where the proxy deploys it.
-        """
-        code = self.deployment_code(roles)
-        return _checksum(keccak(b"\xff" + bytes.fromhex(PROXY[2:]) + SALT + keccak(code))[12:])
-
-
-def compile_executor() -> Artifact:
-    """
-    Compile the executor from its sources; no cache is read.
-
-    Raises:
-        DeploymentError: The compiler is another version than the one that was tested.
-    """
-    import vyper  # a slow import, and Ape imports every script at every run
-    from vyper.cli.vyper_compile import compile_files
-
-    if vyper.__version__.split("+")[0] != COMPILER:
-        raise DeploymentError(
-            f"Vyper {vyper.__version__} is installed, the executor is compiled with {COMPILER}: make setup"
-        )
-    source = ROOT / "contracts" / "Executor.vy"
-    (output,) = compile_files([source], ["bytecode", "bytecode_runtime", "layout"], paths=[str(ROOT)]).values()
-    layout = {name: (entry["offset"], entry["length"]) for name, entry in output["layout"]["code_layout"].items()}
-    return Artifact(
-        bytes.fromhex(output["bytecode"][2:]), bytes.fromhex(output["bytecode_runtime"][2:]), immutables=layout
-    )
-
-
 def deploy(url: str, account: LocalAccount, roles: Roles, network: str, record: Path | None = None) -> Path:
     """
     Deploy the executor unless it stands there already, verify it, and write the deployment record.
@@ -161,7 +89,10 @@ def deploy(url: str, account: LocalAccount, roles: Roles, network: str, record: 
         DeploymentError: Something is not as it should be; the message says what was found.
     """
     roles = roles.checksummed()
-    artifact = compile_executor()
+    try:
+        artifact = compile_executor()
+    except BuildError as error:
+        raise DeploymentError(str(error)) from None
     executor = artifact.address(roles)
     rpc = Rpc(url)
     try:
