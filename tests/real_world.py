@@ -71,6 +71,9 @@ _BALANCER_V2_QUOTE = Function(
 _BALANCER_V3_QUOTE = function("query(address,address,address,uint256)", ["uint256"])
 _SLOT0 = function("slot0()", ["uint256"])
 _RESERVES = function("getReserves()", ["uint256", "uint256"])
+_V4_SLOT0 = function("getSlot0(bytes32)", ["uint160", "int24", "uint24", "uint24"])
+_POOL_TOKEN = function("getPoolTokenInfo(bytes32,address)", ["uint256", "uint256", "uint256", "address"])
+_LIVE = function("getCurrentLiveBalances(address)", ["uint256[]"])
 _BALANCES = function("balances(uint256)", ["uint256"])
 _ETHER_OF = function("getEthBalance(address)", ["uint256"])
 _TOGETHER = Function("aggregate3", ("(address,bool,bytes)[]",), ("(bool,bytes)[]",))
@@ -213,15 +216,22 @@ class World:
 
     def state(self, step: Step) -> int:
         """
-        Return what a guard of the hop would bind, of pools that tell it by a view.
+        Return what a guard of the hop binds.
         """
         name, sold, _ = step
         pool = self.net.layout.pool(name)
+        pool_id = bytes.fromhex((pool.pool_id or "")[2:])
         match pool.dex:
             case "uniswap_v2" | "sushi_v2":
                 return int(self.ask(pool.address, _RESERVES)[0])
+            case "uniswap_v4":
+                return int(self.ask(addresses.UNISWAP_V4_STATE_VIEW, _V4_SLOT0, pool_id)[0])
             case "curve":
                 return int(self.ask(pool.address, _BALANCES, _place(pool, sold)))
+            case "balancer_v2":
+                return int(self.ask(addresses.BALANCER_VAULT, _POOL_TOKEN, pool_id, FACTS.token(sold))[0])
+            case "balancer_v3":
+                return int(self.ask(addresses.BALANCER_V3_VAULT, _LIVE, pool.address)[_place(pool, sold)])
         return int(self.ask(pool.address, _SLOT0))
 
     def execute(self, plan: Plan | Program, sender: str = OPERATOR) -> dict[str, Any]:

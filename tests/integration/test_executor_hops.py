@@ -4,9 +4,9 @@ Every kind of hop on real bytecode: in whatever place, the treasury gains what t
 
 import pytest
 
-from keeper.plan import Funding
+from keeper.plan import Funding, Guard, Plan, encode
 from localnet.universe import token
-from tests.real_world import TREASURY, Step, World, gained, need, plan, route
+from tests.real_world import OPERATOR, TREASURY, Step, World, gained, need, plan, route
 
 V4 = "uniswap_v4 WETH/USDC 500"
 V4_ETHER = "uniswap_v4 ETH/USDC 500"
@@ -115,6 +115,19 @@ AMID += [
 ]
 
 
+#: Whose guards read what only their own module knows.
+GUARDED: list[tuple[Step, str]] = [
+    ((V4, "WETH", "USDC"), V3_USDC),
+    ((V4_ETHER, "USDC", "WETH"), V3_USDC),
+    ((CURVE_3, "USDC", "USDT"), "uniswap_v3 USDC/USDT 100"),
+    ((CURVE_CRYPTO, "USDT", "WETH"), "pancake_v3 WETH/USDT 100"),
+    ((WEIGHTED, "USDC", "WETH"), V3_USDC),
+    ((STABLE, "USDC", "USDT"), "uniswap_v3 USDC/USDT 100"),
+    ((BALANCER_V3, "WETH", "USDC"), V3_USDC),
+    ((BALANCER_V3, "USDC", "WETH"), V3_USDC),
+]
+
+
 def _name(value: Step | str) -> str:
     return value if isinstance(value, str) else " ".join(value)
 
@@ -132,6 +145,26 @@ def test_held_hop__last__gains_what_its_quoter_says(world: World, step: Step, ba
 @pytest.mark.parametrize("steps", AMID, ids=lambda steps: " > ".join(step[0] for step in steps))
 def test_held_hop__amid_a_route__gains_what_its_quoter_says(world: World, steps: list[Step]) -> None:
     _check(world, steps)
+
+
+@pytest.mark.parametrize(("step", "back"), GUARDED, ids=_name)
+@pytest.mark.parametrize("place", [0, 1])
+def test_guard__of_a_hop__binds_the_pools_own_state(world: World, step: Step, back: str, place: int) -> None:
+    need([step])
+    steps = [step, (back, step[2], step[1])] if place == 0 else [(back, step[2], step[1]), step]
+    amount = token(steps[0][1]).units(300)
+    world.enrich(steps, amount)
+    # Of a price the low bits do not count.
+    state, unit = world.state(step), 1 << 32 if step[0].startswith("uniswap_v4") else 1
+    state -= state % unit
+
+    def guarded(lower: int, upper: int) -> Plan:
+        guards = [*[None] * place, Guard(lower, upper)]
+        return plan(route(world, steps, amount, Funding.AAVE_V3, guards=guards))
+
+    for missed in (guarded(state + unit, state + 2 * unit), guarded(0, state - 1)):
+        assert "route: state out of bounds" in world.refusal(world.executor, encode(missed), OPERATOR)
+    world.execute(guarded(state, state))
 
 
 def _check(world: World, steps: list[Step], funding: Funding = Funding.NONE) -> None:
