@@ -164,9 +164,9 @@ def _load_route(header: uint256, start: uint256, place: uint256) -> (uint256, bo
             last = hop.LAST
         resolved: uint256 = last | route._resolve_any(word, extra, token_in, token_out)
         if holds and i < guards:
-            holds = route._holds_any(resolved, extra, token_in, token_out, self._word(unsafe_add(start, i)))
+            holds = route._holds(resolved, extra, token_in, token_out, self._word(unsafe_add(start, i)))
         if holds:
-            route._set(unsafe_add(place, i), resolved, token_in, extra)
+            route._set(unsafe_add(place, i), resolved | header >> 200 << 40, token_in, extra)
         token_in = token_out
     if holds:
         route._set(unsafe_add(place, hops), 0, token, 0)

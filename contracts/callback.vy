@@ -29,7 +29,9 @@ UNISWAP_V3_LAST_FIRST: constant(uint256) = 251
 # This and a place: to pay the hop there, which is its route's last, so that nobody asks what it sent.
 UNISWAP_V3_LAST: constant(uint256) = 32
 
-_RUNNING: constant(uint256) = 1
+# Nobody runs; nobody may call back.
+IDLE: constant(uint256) = 0
+RUNNING: constant(uint256) = 1
 _PURPOSE_MASK: constant(uint256) = 2**8 - 1
 _AMOUNT_MASK: constant(uint256) = 2**88 - 1
 
@@ -43,7 +45,7 @@ def _leave():
     @dev Throws if a permission was not used: a venue returned without calling back.
     """
     self._check_delivered()
-    self._permission = 0
+    self._permission = IDLE
 
 
 @internal
@@ -52,7 +54,7 @@ def _check_delivered():
     """
     @dev Throws if a permission was not used: a venue returned without calling back.
     """
-    assert self._permission == _RUNNING, "callback: not delivered"
+    assert self._permission == RUNNING, "callback: not delivered"
 
 
 @internal
@@ -74,7 +76,7 @@ def _consume(amount: uint256) -> uint256:
     permission: uint256 = self._permission
     assert permission >> 96 == convert(msg.sender, uint256), "callback: unexpected caller"
     assert permission & _AMOUNT_MASK == amount & _AMOUNT_MASK, "callback: unexpected amount"
-    self._permission = _RUNNING
+    self._permission = RUNNING
     return permission >> 88 & _PURPOSE_MASK
 
 
