@@ -22,6 +22,7 @@ from pools import uniswap_v4
 from interfaces import IUniswapV2Pair
 
 uses: balancer_v3
+uses: callback
 uses: curve
 uses: uniswap_v2
 uses: uniswap_v3
@@ -184,6 +185,8 @@ def _walk(start: uint256, amount_in: uint256, held: bool):
             amount = self._swap_held(i, current, amount, recipient)
         else:
             uniswap_v3._swap(current, i, amount, recipient)
+            # Else the next hop's permission would hide that no pool stood there.
+            callback._check_delivered()
             amount = self._delivered
         if current & hop.LAST != 0:
             break
