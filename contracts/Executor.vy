@@ -123,7 +123,7 @@ def execute_two(header: uint256, guard: uint256, second_guard: uint256, first: u
     @notice Runs a route of two hops.
     """
     token: uint256 = self._begin(header, second, 164)
-    middle: uint256 = first & hop.ADDRESS_MASK
+    middle: uint256 = hop._token(first)
     hop0: uint256 = route._guarded(first, token, middle, guard)
     hop1: uint256 = hop.LAST | route._guarded(second, middle, token, second_guard)
     route._hops[1] = hop1
@@ -139,15 +139,25 @@ def execute_three(
     @notice Runs a route of three hops.
     """
     token: uint256 = self._begin(header, third, 196)
-    token1: uint256 = first & hop.ADDRESS_MASK
+    token1: uint256 = hop._token(first)
     hop0: uint256 = route._guarded(first, token, token1, guard)
-    token2: uint256 = second & hop.ADDRESS_MASK
+    token2: uint256 = hop._token(second)
     hop1: uint256 = route._guarded(second, token1, token2, second_guard)
     route._hops[1] = hop1
     route._tokens[1] = token1
     route._hops[2] = hop.LAST | derivation._resolve(third, token2, token)
     route._tokens[2] = token2
     self._run(header, token, hop0, hop1)
+
+
+@external
+def swap_held(place: uint256, amount: uint256, recipient: address) -> uint256:
+    """
+    @notice Swaps at a hop whose pool takes its input from the executor; the executor alone may ask for it.
+    @return What the recipient was sent.
+    """
+    assert msg.sender == self, "executor: only for itself"
+    return route._swap_held(place, amount, recipient)
 
 
 @external
@@ -295,9 +305,8 @@ def _begin(header: uint256, last: uint256, length: uint256) -> uint256:
     """
     assert len(msg.data) == length, "executor: calldata is not the program alone"
     bundle._check_header(header)
-    assert last & hop.ADDRESS_MASK == 0, "executor: last hop names a token"
-    # Where none is listed stands zero: of that token there is neither a balance nor a pool.
-    return profit._PROFIT_TOKENS[header >> 176 & _BYTE_MASK]
+    assert last << 96 == 0, "executor: last hop names a token"
+    return profit._token(header >> 176 & _BYTE_MASK)
 
 
 @internal
@@ -306,7 +315,6 @@ def _run(header: uint256, token: uint256, first: uint256, second: uint256):
     @dev The guards have held; whatever follows is paid for only by those who may.
     """
     roles._check_operator()
-    callback._enter()
     route._tokens[0] = token
     amount: uint256 = header & bundle.AMOUNT_MASK
     balance: uint256 = erc20._balance(token)
@@ -316,7 +324,7 @@ def _run(header: uint256, token: uint256, first: uint256, second: uint256):
     else:
         assert funding == balancer_v2.KIND, "executor: unknown funding"
         route._hops[0] = first
-        balancer_v2._borrow(callback.LOAN_OF_ONE_ROUTE, [convert(token, address)], [amount])
+        balancer_v2._borrow_one(callback.LOAN_OF_ONE_ROUTE, token, amount)
     profit._take(token, balance, header >> 88 & bundle.AMOUNT_MASK)
     callback._leave()
 
@@ -327,24 +335,25 @@ def _pay_uniswap_v3(delta0: int256, delta1: int256):
     @dev What is owed and received has opposite signs, seen from the pool.
     """
     owed: uint256 = convert(max(delta0, delta1), uint256)
-    index: uint256 = callback._consume(owed)
-    received: uint256 = convert(-min(delta0, delta1), uint256)
-    if index == callback.UNISWAP_V3_FLASH_SWAP:
+    purpose: uint256 = callback._consume(owed)
+    if purpose == callback.UNISWAP_V3_FLASH_SWAP:
+        received: uint256 = convert(unsafe_sub(0, min(delta0, delta1)), uint256)
         second: uint256 = route._hops[1]
         if second & (hop.LAST | hop.HELD) != hop.LAST:
             route._walk(1, received, False)
-        elif second >= hop.PREPAID:
+        elif second & hop.PREPAID != 0:
             uniswap_v2._swap(second, route._tokens[1], received, self)
         else:
-            uniswap_v3._swap(second, 1, received, self)
+            uniswap_v3._swap(second, callback.UNISWAP_V3_LAST + 1, received, self)
         erc20._pay(route._tokens[0], msg.sender, owed)
-    elif index == callback.UNISWAP_V3_LAST_FIRST:
+    elif purpose == callback.UNISWAP_V3_LAST_FIRST:
         first: uint256 = route._hops[0]
-        erc20._pay(route._tokens[0], convert(first & hop.ADDRESS_MASK, address), route._amount_in)
+        erc20._pay(route._tokens[0], hop._pool(first), route._amount_in)
         uniswap_v2._take(first, owed, msg.sender)
     else:
-        route._delivered = received
-        erc20._pay(route._tokens[index], msg.sender, owed)
+        if purpose < callback.UNISWAP_V3_LAST:
+            route._delivered = convert(unsafe_sub(0, min(delta0, delta1)), uint256)
+        erc20._pay(route._tokens[purpose & 31], msg.sender, owed)
 
 
 @internal

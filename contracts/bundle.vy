@@ -74,7 +74,6 @@ def _run(length: uint256):
         if not ran:
             # The guards have held; whatever follows is paid for only by those who may.
             roles._check_operator()
-            callback._enter()
             ran = True
         if group >> 208 == loan.NOBODY:
             route._open(route._hops[0], route._hops[1], route._tokens[0], route._routes[0] >> 8)
@@ -86,7 +85,7 @@ def _run(length: uint256):
     assert at == length
     for i: uint256 in range(profit.MAX_PROFIT_TOKENS):
         if self._touched >> i & 1 != 0:
-            profit._take(profit._PROFIT_TOKENS[i], self._before[i], self._minima[i])
+            profit._take(profit._token(i), self._before[i], self._minima[i])
     self._touched = 0
     callback._leave()
 
@@ -146,7 +145,7 @@ def _load_route(header: uint256, start: uint256, place: uint256) -> (uint256, bo
     guards: uint256 = header >> 184 & _BYTE_MASK
     assert hops > 1 and guards <= hops
     assert header >> 176 & _BYTE_MASK < 2
-    token: uint256 = self._profit_token(header >> 200)
+    token: uint256 = profit._token(header >> 200)
     token_in: uint256 = token
     at: uint256 = unsafe_add(start, guards)
     holds: bool = True
@@ -157,7 +156,7 @@ def _load_route(header: uint256, start: uint256, place: uint256) -> (uint256, bo
         if word >> 184 >= uniswap_v4.KIND:
             extra = self._word(at)
             at = unsafe_add(at, 1)
-        token_out: uint256 = word & hop.ADDRESS_MASK
+        token_out: uint256 = hop._token(word)
         last: uint256 = 0
         if unsafe_add(i, 1) == hops:
             assert token_out == 0
@@ -165,7 +164,7 @@ def _load_route(header: uint256, start: uint256, place: uint256) -> (uint256, bo
             last = hop.LAST
         resolved: uint256 = last | route._resolve_any(word, extra, token_in, token_out)
         if holds and i < guards:
-            holds = route._holds(resolved, extra, token_in, token_out, self._word(unsafe_add(start, i)))
+            holds = route._holds_any(resolved, extra, token_in, token_out, self._word(unsafe_add(start, i)))
         if holds:
             route._set(unsafe_add(place, i), resolved, token_in, extra)
         token_in = token_out
@@ -183,24 +182,13 @@ def _touch(place: uint256, minimum: uint256) -> uint256:
     @param minimum What it has to grow by, besides what it had to already.
     @return The token.
     """
-    token: uint256 = self._profit_token(place)
+    token: uint256 = profit._token(place)
     if self._touched >> place & 1 == 0:
         self._touched |= 1 << place
         self._before[place] = erc20._balance(token)
         self._minima[place] = minimum
     else:
         self._minima[place] += minimum
-    return token
-
-
-@internal
-@view
-def _profit_token(place: uint256) -> uint256:
-    """
-    @dev Throws unless a token stands there.
-    """
-    token: uint256 = profit._PROFIT_TOKENS[place]
-    assert token != 0, "profit: token is not listed"
     return token
 
 

@@ -8,12 +8,13 @@
 
          0                                   idle: nobody runs
          1                                   running: nobody may call back
-         amount (88 bits) | purpose (8) | caller (160)
+         caller (160 bits) | purpose (8) | amount (88)
                                              running: `caller` may call back once, for this purpose and amount
 
      The word is set immediately before each call that is answered by a callback and spent by that callback before it
      does anything else, so that calls may nest but a permission is never valid twice. Transient storage outlives
-     `execute` (it lasts for the transaction), therefore `_leave` clears it.
+     `execute` (it lasts for the transaction), therefore `_leave` clears it. If a program runs within a program, the
+     inner one clears it, too, so that the outer one finds neither its permission nor that it is running, and reverts.
 
      The amount is bound by its low 88 bits. The callers are authentic pools and lenders; the binding is the second line
      of defence.
@@ -25,22 +26,15 @@ LOAN_OF_ONE_ROUTE: constant(uint256) = 254
 UNISWAP_V2_FLASH_SWAP: constant(uint256) = 253
 UNISWAP_V3_FLASH_SWAP: constant(uint256) = 252
 UNISWAP_V3_LAST_FIRST: constant(uint256) = 251
+# This and a place: to pay the hop there, which is its route's last, so that nobody asks what it sent.
+UNISWAP_V3_LAST: constant(uint256) = 32
 
 _RUNNING: constant(uint256) = 1
-_ADDRESS_MASK: constant(uint256) = 2**160 - 1
 _PURPOSE_MASK: constant(uint256) = 2**8 - 1
 _AMOUNT_MASK: constant(uint256) = 2**88 - 1
 
 # The permission, as above.
 _permission: transient(uint256)
-
-
-@internal
-def _enter():
-    """
-    @dev Throws while the executor is running. The lock is the first permission, before which only views are called.
-    """
-    assert self._permission == 0, "callback: executor is running"
 
 
 @internal
@@ -68,7 +62,7 @@ def _expect(caller: uint256, purpose: uint256, amount: uint256):
     @param purpose The hop that is to be paid, or one of the constants above.
     @param amount What the callback must name.
     """
-    self._permission = amount << 168 | purpose << 160 | caller
+    self._permission = caller << 96 | purpose << 88 | amount
 
 
 @internal
@@ -78,10 +72,10 @@ def _consume(amount: uint256) -> uint256:
     @return The purpose that `_expect` was told.
     """
     permission: uint256 = self._permission
-    assert permission & _ADDRESS_MASK == convert(msg.sender, uint256), "callback: unexpected caller"
-    assert permission >> 168 == amount & _AMOUNT_MASK, "callback: unexpected amount"
+    assert permission >> 96 == convert(msg.sender, uint256), "callback: unexpected caller"
+    assert permission & _AMOUNT_MASK == amount & _AMOUNT_MASK, "callback: unexpected amount"
     self._permission = _RUNNING
-    return permission >> 160 & _PURPOSE_MASK
+    return permission >> 88 & _PURPOSE_MASK
 
 
 @internal

@@ -10,6 +10,8 @@
 
 import hop
 
+_FEE_MASK: constant(uint256) = 2**24 - 1
+
 UNISWAP_V3: constant(uint256) = 16
 SUSHI_V3: constant(uint256) = 17
 PANCAKE_V3: constant(uint256) = 18
@@ -54,7 +56,7 @@ def _resolve(word: uint256, token_in: uint256, token_out: uint256) -> uint256:
         token1 = token_in
 
     kind: uint256 = word >> 184
-    fee: uint256 = word >> 160 & hop.PARAMETER_MASK
+    fee: uint256 = word >> 160 & _FEE_MASK
     origin: bytes21 = _UNISWAP_V3_ORIGIN
     init_hash: bytes32 = _UNISWAP_V3_INIT_HASH
     salt: bytes32 = empty(bytes32)
@@ -73,7 +75,7 @@ def _resolve(word: uint256, token_in: uint256, token_out: uint256) -> uint256:
             assert kind == SUSHI_V3, "derivation: unknown fork"
             origin = _SUSHI_V3_ORIGIN
     else:
-        resolved |= hop.PREPAID | fee << 160
+        resolved |= hop.PREPAID | fee << 8
         # Twice 20 bytes.
         salt = keccak256(concat(convert(convert(token0, address), bytes20), convert(convert(token1, address), bytes20)))
         if kind == SUSHI_V2:
@@ -87,4 +89,4 @@ def _resolve(word: uint256, token_in: uint256, token_out: uint256) -> uint256:
             resolved |= hop.QUOTES
             origin = _CAMELOT_V2_ORIGIN
             init_hash = _CAMELOT_V2_INIT_HASH
-    return resolved | convert(keccak256(concat(origin, salt, init_hash)), uint256) & hop.ADDRESS_MASK
+    return resolved | convert(keccak256(concat(origin, salt, init_hash)), uint256) << 96

@@ -61,7 +61,7 @@ def _borrow(lender: uint256, word: uint256):
         for i: uint256 in range(self._count, bound=MAX_LOANS):
             tokens.append(convert(self._tokens[i], address))
             amounts.append(self._amounts[i])
-        balancer_v2._borrow(callback.LOAN, tokens, amounts)
+        balancer_v2._borrow(tokens, amounts)
     elif lender == BALANCER_V3:
         balancer_v3._unlock(callback.LOAN)
     else:

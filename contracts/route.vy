@@ -28,6 +28,10 @@ uses: uniswap_v2
 uses: uniswap_v3
 uses: uniswap_v4
 
+interface ISelf:
+    def swap_held(place: uint256, amount: uint256, recipient: address) -> uint256: nonpayable
+
+
 MAX_HOPS: constant(uint256) = 8
 MAX_ROUTES: constant(uint256) = 8
 # A route takes one place more than it has hops.
@@ -75,7 +79,7 @@ def _guarded(word: uint256, token_in: uint256, token_out: uint256, guard: uint25
     """
     resolved: uint256 = derivation._resolve(word, token_in, token_out)
     if guard != 0:
-        assert self._holds(resolved, 0, 0, 0, guard), "route: state out of bounds"
+        assert self._holds(resolved, guard), "route: state out of bounds"
     return resolved
 
 
@@ -102,21 +106,35 @@ def _resolve_any(word: uint256, extra: uint256, token_in: uint256, token_out: ui
 
 @internal
 @view
-def _holds(resolved: uint256, extra: uint256, token_in: uint256, token_out: uint256, guard: uint256) -> bool:
+def _holds(resolved: uint256, guard: uint256) -> bool:
     """
-    @param guard Lower bound (128 bits) | upper bound (128) of the square root of the price, in units of 2**-64, of a
-                 Uniswap pool; of a V2 pair's reserve of its first token; else of what the pool has of the token that goes in.
+    @param guard Lower bound (128 bits) | upper bound (128) of the square root of the price, in units of 2**-64; of a V2
+                 pair's reserve of its first token.
+    @return Whether the state of a V2 or V3 pool is within the bounds.
+    """
+    state: uint256 = 0
+    if resolved & hop.PREPAID != 0:
+        state = (staticcall IUniswapV2Pair(convert(resolved >> 96, address)).getReserves())[0]
+    else:
+        state = uniswap_v3._price(resolved) >> 32
+    return guard >> 128 <= state and state <= guard & (2**128 - 1)
+
+
+@internal
+@view
+def _holds_any(resolved: uint256, extra: uint256, token_in: uint256, token_out: uint256, guard: uint256) -> bool:
+    """
+    @dev As `_holds`, for pools of every kind; of those that take from the executor, but for Uniswap V4's, it is bound what
+         they have of the token that goes in.
     @return Whether the pool's state is within the bounds, or there are none.
     """
     if guard == 0:
         return True
+    if resolved & hop.HELD == 0:
+        return self._holds(resolved, guard)
     state: uint256 = 0
-    kind: uint256 = resolved >> 184 & hop.KIND_MASK
-    if resolved >= hop.PREPAID:
-        state = (staticcall IUniswapV2Pair(convert(resolved & hop.ADDRESS_MASK, address)).getReserves())[0]
-    elif resolved & hop.HELD == 0:
-        state = uniswap_v3._price(resolved) >> 32
-    elif kind == uniswap_v4.KIND:
+    kind: uint256 = hop._kind(resolved)
+    if kind == uniswap_v4.KIND:
         state = uniswap_v4._price(resolved, extra, token_in, token_out) >> 32
     elif kind == curve.KIND:
         state = curve._state(resolved)
@@ -135,8 +153,8 @@ def _open(first: uint256, second: uint256, token: uint256, amount: uint256):
     """
     if first & (hop.PREPAID | hop.HELD) == 0:
         recipient: address = self
-        if second >= hop.PREPAID:
-            recipient = convert(second & hop.ADDRESS_MASK, address)
+        if second & hop.PREPAID != 0:
+            recipient = hop._pool(second)
         uniswap_v3._swap(first, callback.UNISWAP_V3_FLASH_SWAP, amount, recipient)
         return
     assert first & hop.HELD == 0, "route: its first pool does not send first"
@@ -174,15 +192,16 @@ def _walk(start: uint256, amount_in: uint256, held: bool):
         recipient: address = self
         if current & hop.LAST == 0:
             following = self._hops[unsafe_add(i, 1)]
-            if following >= hop.PREPAID:
-                recipient = convert(following & hop.ADDRESS_MASK, address)
+            if following & hop.PREPAID != 0:
+                recipient = hop._pool(following)
 
-        if current >= hop.PREPAID:
+        if current & hop.PREPAID != 0:
             if not paid:
-                erc20._pay(self._tokens[i], convert(current & hop.ADDRESS_MASK, address), amount)
+                erc20._pay(self._tokens[i], hop._pool(current), amount)
             amount = uniswap_v2._swap(current, self._tokens[i], amount, recipient)
         elif current & hop.HELD != 0:
-            amount = self._swap_held(i, current, amount, recipient)
+            # A call, because all callers' memory lies behind that of the functions they may call, and this one takes much.
+            amount = extcall ISelf(self).swap_held(i, amount, recipient, skip_contract_check=True)
         else:
             uniswap_v3._swap(current, i, amount, recipient)
             # Else the next hop's permission would hide that no pool stood there.
@@ -190,20 +209,21 @@ def _walk(start: uint256, amount_in: uint256, held: bool):
             amount = self._delivered
         if current & hop.LAST != 0:
             break
-        paid = following >= hop.PREPAID
+        paid = following & hop.PREPAID != 0
         current = following
         i = unsafe_add(i, 1)
 
 
 @internal
-def _swap_held(i: uint256, resolved: uint256, amount: uint256, recipient: address) -> uint256:
+def _swap_held(i: uint256, amount: uint256, recipient: address) -> uint256:
     """
     @dev Swaps on a pool that takes from the executor.
     @return What the recipient was sent.
     """
+    resolved: uint256 = self._hops[i]
     token_in: uint256 = self._tokens[i]
     token_out: uint256 = self._tokens[unsafe_add(i, 1)]
-    kind: uint256 = resolved >> 184 & hop.KIND_MASK
+    kind: uint256 = hop._kind(resolved)
     if kind == curve.KIND:
         received: uint256 = curve._swap(resolved, token_in, token_out, amount)
         if recipient != self:
@@ -233,7 +253,7 @@ def _swap_unlocked(i: uint256):
     resolved: uint256 = self._hops[i]
     token_in: uint256 = self._tokens[i]
     token_out: uint256 = self._tokens[unsafe_add(i, 1)]
-    if resolved >> 184 & hop.KIND_MASK == uniswap_v4.KIND:
+    if hop._kind(resolved) == uniswap_v4.KIND:
         self._delivered = uniswap_v4._swap(
             resolved, self._extras[i], token_in, token_out, self._amount, self._recipient
         )

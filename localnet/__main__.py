@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from localnet import artifacts, background, genesis, instance, precompiles, verify
+from localnet import background, genesis, instance, pins, precompiles, verify
 from localnet.background import State
 from localnet.errors import LocalnetError, NodeError
 from localnet.node import CHAIN_ID
@@ -24,7 +24,7 @@ from localnet.traders import TraderSettings
 _DEFAULTS = TraderSettings()
 
 _with = click.option(
-    "--with", "groups", multiple=True, type=click.Choice(artifacts.GROUPS), help="An optional group of protocols."
+    "--with", "groups", multiple=True, type=click.Choice(pins.GROUPS), help="An optional group of protocols."
 )
 _state_file = click.option(
     "--state-file", type=click.Path(path_type=Path, dir_okay=False), help="Where others find this localnet."

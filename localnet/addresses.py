@@ -2,13 +2,15 @@
 Where contracts stand on Arbitrum One, and where the localnet's own stand.
 
 Sources: @uniswap/sdk-core, @uniswap/v3-periphery's deploys.md and Uniswap's documentation; @sushiswap/core and
-@sushiswap/v3-sdk; @pancakeswap/v3-sdk; @balancer-labs/v2-deployments; @bgd-labs/aave-address-book; @curvefi/api;
-@arbitrum/sdk and Arbitrum's documentation.
+@sushiswap/v3-sdk; @pancakeswap/v3-sdk; @balancer-labs/v2-deployments, and Balancer's repository of deployments for V3;
+@bgd-labs/aave-address-book; Morpho's list of deployments; @curvefi/api; @arbitrum/sdk and Arbitrum's documentation.
 """
 
 from eth_utils.address import to_checksum_address
 
 ZERO = "0x" + "00" * 20
+#: How Curve calls ether among its coins; Uniswap V4 has ZERO for it.
+ETHER = "0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE"
 
 # Arbitrum's precompiles.
 ARB_SYS = "0x0000000000000000000000000000000000000064"
@@ -61,7 +63,14 @@ BALANCER_FEE_PERCENTAGES = "0x5ef4c5352882b10893b70DbcaA0C000965bd23c5"
 BALANCER_WEIGHTED_FACTORY = "0xf1665E19bc105BE4EDD3739F88315cC699cc5b65"
 BALANCER_STABLE_FACTORY = "0x1c99324EDC771c82A0DCCB780CC7DDA0045E50e7"
 
+BALANCER_V3_VAULT = "0xbA1333333333a1BA1108E8412f11850A5C319bA9"
+BALANCER_V3_VAULT_EXTENSION = "0x0E8B07657D719B86e06bF0806D6729e3D528C9A9"
+BALANCER_V3_VAULT_ADMIN = "0x35fFB749B273bEb20F40f35EdeB805012C539864"
+BALANCER_V3_FEE_CONTROLLER = "0xa731C23D7c95436Baaae9D52782f966E1ed07cc8"
+BALANCER_V3_WEIGHTED_FACTORY = "0xD961E30156C2E0D0d925A0De45f931CB7815e970"
+
 CURVE_2POOL = "0x7f90122BF0700F9E7e1F688fe926940E8839F353"
+CURVE_WSTETH = "0x6eB2dc694eB516B16Dc9FBc678C60052BbdD7d80"
 
 AAVE_PROVIDER = "0xa97684ead0e402dC232d5A977953DF7ECBaB3CDb"
 AAVE_POOL = "0x794a61358D6845594F94dc1DB02A252b5b4814aD"
@@ -84,6 +93,8 @@ AAVE_RESERVES = {
     "ARB": ("0x6533afac2E7BCCB20dca161449A13A32D391fb00", "0xb2A824043730FE05F3DA2efaFa1CBbe83fa548D6"),
 }
 
+MORPHO = "0x6c247b1F6182318877311737BaC0844bAa518F5e"
+
 
 def own(number: int) -> str:
     """
@@ -99,6 +110,8 @@ RATE_PROVIDER = own(4)
 CURVE_3POOL = own(5)
 V4_LIQUIDITY = own(6)
 V4_SWAPPER = own(7)
+BALANCER_V3_ROUTER = own(8)
+CURVE_CRYPTO = own(9)
 
 
 def hidden(precompile: str) -> str:

@@ -1,8 +1,9 @@
 """
 Compiled contracts out of pinned npm packages.
 
-Only the members that pins.toml names are kept, in one normal form, whatever tool compiled them. Nothing is installed:
-the packages' own dependencies would be 661 MB, and none of them is needed to read a JSON file.
+Only the members that pins.toml names are kept, in one normal form, whatever tool compiled them, and the sources of
+what is compiled here (solidity.py). Nothing is installed: the packages' own dependencies would be 661 MB, and none of
+them is needed to read a JSON file.
 """
 
 import base64
@@ -13,50 +14,16 @@ import re
 import subprocess
 import tarfile
 import tempfile
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from localnet.abi import Abi
 from localnet.errors import ArtifactError
-from localnet.paths import CACHE, PACKAGE, program
-
-PINS = PACKAGE / "pins.toml"
-FOLDER = CACHE / "artifacts"
-
-#: Downloads that a group needs beyond the core.
-GROUPS = ("v4",)
-
-
-@dataclass(frozen=True, slots=True)
-class Package:
-    """
-    A pinned npm package.
-
-    Attributes:
-        sha512: Of the tarball, in base64, as npm's integrity field has it.
-        group: Empty for what every localnet needs.
-        members: Our name of an artifact -> its path in the tarball.
-    """
-
-    name: str
-    version: str
-    sha512: str
-    licence: str
-    members: Mapping[str, str]
-    group: str = ""
-
-    @property
-    def slug(self) -> str:
-        """The name that npm gives the tarball, without its suffix."""
-        return f"{self.name.removeprefix('@').replace('/', '-')}-{self.version}"
-
-    @property
-    def folder(self) -> Path:
-        """Where the members are kept; it exists only when it is complete."""
-        return FOLDER / self.slug
+from localnet.paths import program
+from localnet.pins import PACKAGES, Package, folder_of, pinned, wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +51,15 @@ class Artifact:
         return bytes(code)
 
 
-@functools.cache
-def pinned() -> tuple[Package, ...]:
-    """Return every package in pins.toml."""
-    return tuple(Package(**entry) for entry in tomllib.loads(PINS.read_text())["package"])
-
-
 def fetch(groups: Iterable[str] = ()) -> None:
     """
     Download, check and unpack what is missing of the core and of *groups*.
     """
-    wanted = {"", *groups}
-    missing = [package for package in pinned() if package.group in wanted and not package.folder.exists()]
+    missing = [package for package in pinned() if package.group in wanted(groups) and not package.folder.exists()]
     if not missing:
         return
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=FOLDER, prefix="tmp-") as name:
+    PACKAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=PACKAGES, prefix="tmp-") as name:
         scratch = Path(name)
         _download(missing, scratch)
         for package in missing:
@@ -114,8 +74,7 @@ def load(name: str) -> Artifact:
     """
     Return the artifact that pins.toml calls *name*.
     """
-    package = next(package for package in pinned() if name in package.members)
-    content = json.loads((package.folder / f"{name}.json").read_text())
+    content = json.loads((folder_of(name) / f"{name}.json").read_text())
     return Artifact(
         Abi(content["abi"]),
         _code(content["creation"]),
@@ -149,6 +108,7 @@ def _download(packages: Iterable[Package], folder: Path) -> None:
 def _unpack(package: Package, tarball: Path, folder: Path) -> None:
     folder.mkdir()
     with tarfile.open(tarball) as archive:
+        _keep_files(package, archive, folder)
         for name, member in package.members.items():
             try:
                 file = archive.extractfile(f"package/{member}")
@@ -157,11 +117,23 @@ def _unpack(package: Package, tarball: Path, folder: Path) -> None:
             if file is None:
                 raise ArtifactError(f"{package.name}@{package.version} has no file {member}")
             text = file.read().decode()
-            content = _normal_from_typescript(text) if member.endswith(".ts") else _normal(json.loads(text))
+            content = _normal_from_typescript(text) if member.endswith(".ts") else normal(json.loads(text))
             (folder / f"{name}.json").write_text(json.dumps(content))
 
 
-def _normal(raw: Mapping[str, Any]) -> dict[str, Any]:
+def _keep_files(package: Package, archive: tarfile.TarFile, folder: Path) -> None:
+    for member in archive.getmembers():
+        path = member.name.removeprefix("package/")
+        file = archive.extractfile(member) if any(fnmatch(path, pattern) for pattern in package.files) else None
+        if file is not None:
+            kept = folder / path
+            if not kept.resolve().is_relative_to(folder.resolve()):
+                raise ArtifactError(f"{package.name}@{package.version} has a file outside of itself: {path}")
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_bytes(file.read())
+
+
+def normal(raw: Mapping[str, Any]) -> dict[str, Any]:
     """
     Return what is used of an artifact of Hardhat, hardhat-deploy, Foundry, Truffle or Waffle, in one form.
     """

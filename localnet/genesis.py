@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from localnet import addresses, artifacts, compiler, layout, node
+from localnet import addresses, artifacts, compiler, layout, node, solidity
 from localnet.accounts import OWNER
 from localnet.chain import Chain
 from localnet.layout import Layout, PlacedToken
@@ -23,7 +23,9 @@ from localnet.paths import CACHE, PACKAGE
 from localnet.protocols import (
     aave_v3,
     balancer_v2,
+    balancer_v3,
     curve,
+    morpho,
     pancake_v3,
     system,
     tokens,
@@ -45,7 +47,7 @@ _ACCOUNT_WEI = 10**22
 _PROTOCOLS: tuple[ModuleType, ...] = (
     system, tokens, uniswap_v3, uniswap_v2, pancake_v3, balancer_v2, curve, aave_v3,
 )  # fmt: skip
-_OPTIONAL = {"v4": uniswap_v4}
+_OPTIONAL = {"balancer-v3": balancer_v3, "morpho": morpho, "v4": uniswap_v4}
 
 
 class Genesis:
@@ -67,7 +69,7 @@ def build(groups: Iterable[str] = ()) -> Genesis:
     Return the chain for the present inputs, out of the cache or generated now.
 
     Args:
-        groups: Optional downloads, see artifacts.GROUPS.
+        groups: Optional protocols, see pins.GROUPS.
     """
     chosen = tuple(sorted(set(groups)))
     folder = CACHE / _key(chosen)
@@ -107,7 +109,7 @@ def _construct(rpc: Rpc, groups: Iterable[str]) -> tuple[dict[str, Any], Layout]
 
 def _build_into(folder: Path, groups: tuple[str, ...]) -> None:
     with ThreadPoolExecutor() as pool:
-        for job in [pool.submit(artifacts.fetch, groups), pool.submit(compiler.compile_all)]:
+        for job in [pool.submit(_provide, groups), pool.submit(compiler.compile_all)]:
             job.result()
     alloc, placed = generate(groups)
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="tmp-") as name:
@@ -118,12 +120,17 @@ def _build_into(folder: Path, groups: tuple[str, ...]) -> None:
         scratch.rename(folder)
 
 
+def _provide(groups: tuple[str, ...]) -> None:
+    artifacts.fetch(groups)
+    solidity.compile_all(groups)
+
+
 def _key(groups: tuple[str, ...]) -> str:
     """
     Return the name of everything that decides what is generated: our sources and pins, the compiler, the groups.
     """
     digest = hashlib.sha256(repr((groups, version("vyper"), version("eth-ape"))).encode())
-    for path in sorted(path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".vy", ".toml")):
+    for path in sorted(path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".vy", ".toml", ".js")):
         digest.update(str(path.relative_to(PACKAGE)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -177,4 +184,4 @@ def _layout(site: Site, accounts: dict[str, tuple[str, ...]]) -> Layout:
         name.lower(): value for name, value in vars(addresses).items() if name.isupper() and isinstance(value, str)
     }
     placed = {token.symbol: PlacedToken(token.address, token.decimals, token.price_cents) for token in TOKENS.values()}
-    return Layout(placed, tuple(site.pools), constants, accounts)
+    return Layout(placed, tuple(site.pools), constants, accounts, tuple(site.untraded))

@@ -134,7 +134,7 @@ def start(
         order: Of the transactions in a block. "fees" is by maxFeePerGas, which is how anvil bids, and lets
             ArbOwnerPublic say that tips are collected.
         like_production: Put the face of a Nitro node in front, see production.py.
-        groups: Optional protocols, see artifacts.GROUPS.
+        groups: Optional protocols, see pins.GROUPS.
     """
     built = genesis.build(groups)
     scratch = Path(tempfile.mkdtemp(prefix="localnet-"))

@@ -26,12 +26,14 @@ class Site:
 
     Attributes:
         pools: What the layout file will list; each module adds its own.
+        untraded: The same, of those that noise traders leave alone.
         spenders: DEX -> the contracts that its traders must approve.
     """
 
     chain: Chain
     tokens: dict[str, Contract] = field(default_factory=dict)
     pools: list[Pool] = field(default_factory=list)
+    untraded: list[Pool] = field(default_factory=list)
     spenders: dict[str, list[str]] = field(default_factory=dict)
 
     def place(
@@ -65,8 +67,18 @@ class Site:
                 self.tokens[symbol].send("approve", spender, UNLIMITED)
 
     def add_pool(
-        self, dex: str, family: str, address: str, tokens: list[Token], fee_pips: int, depth: int, **extra: Any
+        self,
+        dex: str,
+        family: str,
+        address: str,
+        tokens: list[Token],
+        fee_pips: int,
+        depth: int,
+        *,
+        traded: bool = True,
+        **extra: Any,
     ) -> None:
         """Record a pool for the layout file."""
         symbols = tuple(token.symbol for token in tokens)
-        self.pools.append(Pool(dex, family, to_checksum_address(address), symbols, fee_pips, depth, **extra))
+        pool = Pool(dex, family, to_checksum_address(address), symbols, fee_pips, depth, **extra)
+        (self.pools if traded else self.untraded).append(pool)

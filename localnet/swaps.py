@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from localnet import addresses
 from localnet.abi import Function, function
 from localnet.layout import Layout, Pool
+from localnet.universe import ETHER
 
 #: Prices at the ends of V3's range: a swap that stops nowhere.
 _LOWEST_PRICE, _HIGHEST_PRICE = 4_295_128_740, 1_461_446_703_485_210_103_287_273_052_203_988_822_378_723_970_341
@@ -21,11 +22,13 @@ _V3_SWAP = Function(
 )
 _OWN_SWAP = function("swap(address,bool,int256,uint160)")
 _CURVE_SWAP = function("exchange(int128,int128,uint256,uint256)")
+_CRYPTO_SWAP = function("exchange(uint256,uint256,uint256,uint256)")
 _BALANCER_SWAP = Function(
     "swap",
     ("(bytes32,uint8,address,address,uint256,bytes)", "(address,bool,address,bool)", "uint256", "uint256"),
     ("uint256",),
 )
+_BALANCER_V3_SWAP = function("swap(address,address,address,uint256)")
 _V4_SWAP = Function(
     "swap",
     ("(address,address,uint24,int24,address)", "(bool,int256,uint160)", "(bool,bool)", "bytes"),
@@ -56,6 +59,13 @@ def call(swap: Swap, layout: Layout, sender: str) -> tuple[str, bytes]:
     return _CALLS[swap.pool.dex](swap, layout, sender)
 
 
+def value(swap: Swap) -> int:
+    """
+    Return how much ether must come with the call.
+    """
+    return swap.amount if swap.pool.tokens[swap.sold] == ETHER.symbol else 0
+
+
 def _tokens(swap: Swap, layout: Layout) -> tuple[str, str]:
     symbols = swap.pool.tokens
     return layout.tokens[symbols[swap.sold]].address, layout.tokens[symbols[swap.bought]].address
@@ -80,7 +90,9 @@ def _other_v3(swap: Swap, layout: Layout, sender: str) -> tuple[str, bytes]:  # 
 
 
 def _uniswap_v4(swap: Swap, layout: Layout, sender: str) -> tuple[str, bytes]:  # noqa: ARG001 - siblings look alike
-    token0, token1 = (layout.tokens[symbol].address for symbol in swap.pool.tokens)
+    token0, token1 = (
+        addresses.ZERO if symbol == ETHER.symbol else layout.tokens[symbol].address for symbol in swap.pool.tokens
+    )
     key = (token0, token1, swap.pool.fee_pips, swap.pool.tick_spacing, addresses.ZERO)
     order = (swap.sold == 0, -swap.amount, _limit(swap))
     return addresses.V4_SWAPPER, _V4_SWAP.calldata(key, order, (False, False), b"")
@@ -94,8 +106,14 @@ def _balancer_v2(swap: Swap, layout: Layout, sender: str) -> tuple[str, bytes]:
     )
 
 
+def _balancer_v3(swap: Swap, layout: Layout, sender: str) -> tuple[str, bytes]:  # noqa: ARG001 - siblings look alike
+    data = _BALANCER_V3_SWAP.calldata(swap.pool.address, *_tokens(swap, layout), swap.amount)
+    return addresses.BALANCER_V3_ROUTER, data
+
+
 def _curve(swap: Swap, layout: Layout, sender: str) -> tuple[str, bytes]:  # noqa: ARG001 - siblings look alike
-    return swap.pool.address, _CURVE_SWAP.calldata(swap.sold, swap.bought, swap.amount, _NO_MINIMUM)
+    exchange = _CRYPTO_SWAP if swap.pool.family == "crypto_stand_in" else _CURVE_SWAP
+    return swap.pool.address, exchange.calldata(swap.sold, swap.bought, swap.amount, _NO_MINIMUM)
 
 
 _CALLS: dict[str, Callable[[Swap, Layout, str], tuple[str, bytes]]] = {
@@ -106,5 +124,6 @@ _CALLS: dict[str, Callable[[Swap, Layout, str], tuple[str, bytes]]] = {
     "pancake_v3": _other_v3,
     "uniswap_v4": _uniswap_v4,
     "balancer_v2": _balancer_v2,
+    "balancer_v3": _balancer_v3,
     "curve": _curve,
 }

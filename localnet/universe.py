@@ -107,6 +107,8 @@ _TOKENS = (
     ),
 )
 TOKENS = {token.symbol: token for token in _TOKENS}
+#: Not a token: only some pools take it.
+ETHER = Token("ETH", addresses.ETHER, "Ether", decimals=18, price_cents=3_000_00, on_l1=addresses.ETHER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,15 @@ class StableSpec:
 
     tokens: tuple[str, ...]
     amplification: int
+    fee_pips: int
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class CryptoSpec:
+    """A pool under Curve's ABI for volatile coins, with *depth* dollars of each token."""
+
+    tokens: tuple[str, ...]
     fee_pips: int
     depth: int
 
@@ -211,6 +222,7 @@ BALANCER_WEIGHTED = (
     WeightedSpec(("WBTC", "WETH", "USDC"), (33, 34, 33), 2500, 6 * M),
     WeightedSpec(("ARB", "WETH"), (60, 40), 3000, 3 * M),
 )
+BALANCER_V3 = (WeightedSpec(("WETH", "USDC"), (50, 50), 3000, 4 * M),)
 #: The second pool prices wstETH through a rate provider.
 BALANCER_STABLE = (
     StableSpec(("USDC", "USDT", "DAI"), 2000, 100, 3 * M),
@@ -220,10 +232,22 @@ CURVE = {
     addresses.CURVE_2POOL: StableSpec(("USDC.e", "USDT"), 2000, 100, 5 * M),
     addresses.CURVE_3POOL: StableSpec(("DAI", "USDC", "USDT"), 1000, 400, 4 * M),
 }
+#: Its wstETH counts as what it is worth in ether.
+CURVE_WSTETH = StableSpec(("ETH", "wstETH"), 500, 400, 3 * M)
+CURVE_CRYPTO = CryptoSpec(("USDT", "WBTC", "WETH"), 1000, 2 * M)
 UNISWAP_V4 = (
     V3Spec(("WETH", "USDC"), 500, 3 * M, -2),
     V3Spec(("WETH", "USDC"), 3000, 2 * M, 1),
 )
+UNISWAP_V4_NATIVE = (
+    V3Spec(("ETH", "USDC"), 500, 3 * M, 3),
+    V3Spec(("ETH", "wstETH"), 100, 2 * M),
+)
+
+
+def token(symbol: str) -> Token:
+    """Return the token that is called *symbol*, or ether."""
+    return ETHER if symbol == ETHER.symbol else TOKENS[symbol]
 
 
 def sorted_by_address(*symbols: str) -> list[Token]:

@@ -30,6 +30,8 @@ _INTERFACES["NodeInterface"] = "NodeInterfaceInterface"
 #: Since ArbOS 60: later than the newest package of the interfaces.
 _YOUNGER = {("getCollectTips()", ("bool",))}
 _NO_LIMIT = 0
+#: Of the pool, which version 3.6 has.
+_AAVE_REVISION = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +103,17 @@ def _aave(net: Localnet, _: Mapping[str, Any]) -> Iterator[Check]:
     data = addresses.AAVE_DATA_PROVIDER
     tokens = function("getReserveTokensAddresses(address)", ["address", "address", "address"])
     enabled = function("getFlashLoanEnabled(address)", ["bool"])
+    lendable = function("getVirtualUnderlyingBalance(address)", ["uint128"])
     for symbol, (a_token, _feed) in addresses.AAVE_RESERVES.items():
         asset = universe.TOKENS[symbol].address
         yield _equal(f"aToken of {symbol}", to_checksum_address(_ask(net, data, tokens, asset)[0]), a_token)
         yield _equal(f"flash loans of {symbol}", _ask(net, data, enabled, asset), True)
+        held = _ask(net, asset, function("balanceOf(address)", ["uint256"]), a_token)
+        yield _equal(f"virtual balance of {symbol}", _ask(net, data, lendable, asset), held)
     pool = _ask(net, addresses.AAVE_PROVIDER, function("getPool()", ["address"]))
     yield _equal("Aave pool", to_checksum_address(pool), addresses.AAVE_POOL)
+    revision = _ask(net, addresses.AAVE_POOL, function("POOL_REVISION()", ["uint256"]))
+    yield _equal("Aave pool revision", revision, _AAVE_REVISION)
     premium = _ask(net, addresses.AAVE_POOL, function("FLASHLOAN_PREMIUM_TOTAL()", ["uint128"]))
     yield _equal("Aave flash loan premium in basis points", premium, 5)
 
@@ -116,6 +123,43 @@ def _balancer(net: Localnet, _: Mapping[str, Any]) -> Iterator[Check]:
     yield _equal("Balancer fees collector", to_checksum_address(collector), addresses.BALANCER_FEES_COLLECTOR)
     fee = _ask(net, collector, function("getFlashLoanFeePercentage()", ["uint256"]))
     yield _equal("Balancer flash loan fee", fee, 0)
+
+
+def _curve(net: Localnet, _: Mapping[str, Any]) -> Iterator[Check]:
+    coin = function("coins(uint256)", ["address"])
+    for k, expected in enumerate((addresses.ETHER, universe.TOKENS["wstETH"].address)):
+        found = to_checksum_address(_ask(net, addresses.CURVE_WSTETH, coin, k))
+        yield _equal(f"coin {k} of Curve's wstETH pool", found, expected)
+
+
+def _balancer_v3(net: Localnet, _: Mapping[str, Any]) -> Iterator[Check]:
+    pools, vault = net.layout.on("balancer_v3"), addresses.BALANCER_V3_VAULT
+    if not pools:
+        return
+    for name, expected in (
+        ("getVaultExtension()", addresses.BALANCER_V3_VAULT_EXTENSION),
+        ("getVaultAdmin()", addresses.BALANCER_V3_VAULT_ADMIN),
+        ("getProtocolFeeController()", addresses.BALANCER_V3_FEE_CONTROLLER),
+    ):
+        found = _ask(net, vault, function(name, ["address"]))
+        yield _equal(f"{name} of Balancer V3", to_checksum_address(found), expected)
+    for pool in pools:
+        initialised = _ask(net, vault, function("isPoolInitialized(address)", ["bool"]), pool.address)
+        yield _equal(f"{pool.name} is initialised", initialised, True)
+    for symbol in sorted({symbol for pool in pools for symbol in pool.tokens}):
+        token = universe.TOKENS[symbol].address
+        held = _ask(net, token, function("balanceOf(address)", ["uint256"]), vault)
+        lendable = _ask(net, vault, function("getReservesOf(address)", ["uint256"]), token)
+        yield _equal(f"Balancer V3's reserve of {symbol}", lendable, held)
+
+
+def _uniswap_v4(net: Localnet, _: Mapping[str, Any]) -> Iterator[Check]:
+    liquidity = function("getLiquidity(bytes32)", ["uint128"])
+    for pool in (*net.layout.pools, *net.layout.untraded):
+        if pool.family == "uniswap_v4":
+            pool_id = bytes.fromhex((pool.pool_id or "")[2:])
+            found = _ask(net, addresses.UNISWAP_V4_STATE_VIEW, liquidity, pool_id)
+            yield _equal(f"{pool.name} has liquidity", found > 0, True)
 
 
 def _links(net: Localnet, _: Mapping[str, Any]) -> Iterator[Check]:
@@ -176,11 +220,12 @@ def _code(net: Localnet, facts: Mapping[str, Any]) -> Iterator[Check]:
 
 
 def _optional(name: str) -> bool:
-    return name.startswith(("uniswap_v4", "v4_"))
+    return name.startswith(("uniswap_v4", "v4_", "balancer_v3", "morpho"))
 
 
 _PARTS: tuple[Callable[[Localnet, Mapping[str, Any]], Iterator[Check]], ...] = (
-    _chain, _init_code, _pools, _aave, _balancer, _links, _tokens, _quoters, _precompiles, _code,
+    _chain, _init_code, _pools, _aave, _balancer, _balancer_v3, _curve, _uniswap_v4, _links, _tokens, _quoters,
+    _precompiles, _code,
 )  # fmt: skip
 
 

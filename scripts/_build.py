@@ -27,6 +27,7 @@ COMPILER = "0.4.3"
 EVM_VERSION = "cancun"
 PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
 SALT = bytes(32)
+MAX_PROFIT_TOKENS = 8
 
 _COMMAND = "python -m scripts._build"
 
@@ -68,16 +69,15 @@ class Artifact:
         Raises:
             BuildError: There is an immutable whose value is not known here.
         """
+        tokens = [encode(["address"], [token]) for token in roles.profit_tokens]
+        tokens += [bytes(32)] * (MAX_PROFIT_TOKENS - len(tokens))
+        values = {f"_TOKEN{place}": token for place, token in enumerate(tokens)}
+        values["TREASURY"] = encode(["address"], [roles.treasury])
+        if unknown := set(self.immutables) - set(values):
+            raise BuildError(f"the deployment does not know the value of the executor's immutable {min(unknown)}")
         data = bytearray(sum(length for _, length in self.immutables.values()))
         for name, (offset, length) in self.immutables.items():
-            match name:
-                case "TREASURY":
-                    value = encode(["address"], [roles.treasury])
-                case "_PROFIT_TOKENS":
-                    value = encode(["address"] * len(roles.profit_tokens), roles.profit_tokens)
-                case _:
-                    raise BuildError(f"the deployment does not know the value of the executor's immutable {name}")
-            data[offset : offset + length] = value.ljust(length, b"\0")
+            data[offset : offset + length] = values[name]
         return self.runtime + bytes(data)
 
     def address(self, roles: "Roles") -> str:

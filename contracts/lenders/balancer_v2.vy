@@ -18,12 +18,38 @@ VAULT: constant(address) = 0xBA12222222228d8Ba445958a75a0704d566BF2C8
 
 
 @internal
-def _borrow(purpose: uint256, tokens: DynArray[address, 4], amounts: DynArray[uint256, 4]):
+def _borrow_one(purpose: uint256, token: uint256, amount: uint256):
     """
-    @dev The Vault sends `amounts`, calls back, and throws unless it is then paid that and its fees.
-    @param purpose Of the callback, which is bound to the first amount.
+    @dev As `_borrow`, for one token.
+    @param purpose Of the callback, which is bound to the amount.
+    """
+    callback._expect(convert(VAULT, uint256), purpose, amount)
+    # Where tokens, amounts and data begin; one token, one amount, no data.
+    one: uint256 = 1
+    raw_call(
+        VAULT,
+        abi_encode(
+            self,
+            convert(128, uint256),
+            convert(192, uint256),
+            convert(256, uint256),
+            one,
+            token,
+            one,
+            amount,
+            empty(uint256),
+            method_id=method_id("flashLoan(address,address[],uint256[],bytes)"),
+        ),
+    )
+
+
+@internal
+def _borrow(tokens: DynArray[address, 4], amounts: DynArray[uint256, 4]):
+    """
+    @dev The Vault sends `amounts`, calls back, and throws unless it is then paid that and its fees. The callback is bound
+         to the first amount.
     @param tokens In ascending order, as the Vault wants them.
     """
-    callback._expect(convert(VAULT, uint256), purpose, amounts[0])
+    callback._expect(convert(VAULT, uint256), callback.LOAN, amounts[0])
     extcall IBalancerV2Vault(VAULT).flashLoan(self, tokens, amounts, b"")
 

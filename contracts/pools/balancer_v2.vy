@@ -22,8 +22,8 @@ def _resolve(word: uint256) -> uint256:
     """
     @dev The program's second word is the pool's id.
     """
-    assert word >> 160 & hop.PARAMETER_MASK == 0
-    return hop.HELD | KIND << 184
+    assert word >> 160 == KIND << 24
+    return hop._held(word, 0)
 
 
 @internal

@@ -24,7 +24,7 @@ KIND: constant(uint256) = 81
 VAULT: constant(address) = 0xbA1333333333a1BA1108E8412f11850A5C319bA9
 
 # The parameter: the place of the token that goes in, for the guard (8 bits) | zeros (16).
-_ZEROS: constant(uint256) = 2**16 - 1 << 160
+_ZEROS: constant(uint256) = 2**16 - 1
 
 # Whether the Vault is unlocked, for a loan.
 _unlocked: transient(bool)
@@ -36,8 +36,8 @@ def _resolve(word: uint256, pool: uint256) -> uint256:
     """
     @param pool The program's second word.
     """
-    assert pool & ~hop.ADDRESS_MASK == 0 and word & _ZEROS == 0
-    return hop.HELD | (word & ~hop.ADDRESS_MASK) | pool
+    assert pool >> 160 == 0 and word >> 160 & _ZEROS == 0
+    return hop._held(word, pool)
 
 
 @internal
@@ -53,7 +53,7 @@ def _state(resolved: uint256) -> uint256:
         max_outsize=320,
         is_static_call=True,
     )
-    return extract32(answer, 64 + 32 * (resolved >> 176 & 255), output_type=uint256)
+    return extract32(answer, 64 + 32 * (resolved >> 24 & 255), output_type=uint256)
 
 
 @internal
@@ -81,7 +81,7 @@ def _swap(resolved: uint256, token_in: uint256, token_out: uint256, amount: uint
             abi_encode(
                 convert(32, uint256),
                 nothing,
-                resolved & hop.ADDRESS_MASK,
+                resolved >> 96,
                 token_in,
                 token_out,
                 amount,

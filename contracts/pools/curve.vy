@@ -21,10 +21,10 @@ interface ICurvePool:
 KIND: constant(uint256) = 64
 
 # The parameter: i (8 bits) | j (8) | zeros (5) | ether out (1) | ether in (1) | indices are uint256 (1).
-_UNSIGNED: constant(uint256) = 1 << 160
-_ETHER_IN: constant(uint256) = 2 << 160
-_ETHER_OUT: constant(uint256) = 4 << 160
-_ZEROS: constant(uint256) = 248 << 160
+_UNSIGNED: constant(uint256) = 1 << 8
+_ETHER_IN: constant(uint256) = 2 << 8
+_ETHER_OUT: constant(uint256) = 4 << 8
+_ZEROS: constant(uint256) = 248
 
 # Pools of stable tokens have signed indices, those of other tokens have not.
 
@@ -35,8 +35,8 @@ def _resolve(word: uint256, pool: uint256) -> uint256:
     """
     @param pool The program's second word.
     """
-    assert pool & ~hop.ADDRESS_MASK == 0 and word & _ZEROS == 0
-    return hop.HELD | (word & ~hop.ADDRESS_MASK) | pool
+    assert pool >> 160 == 0 and word >> 160 & _ZEROS == 0
+    return hop._held(word, pool)
 
 
 @internal
@@ -45,7 +45,7 @@ def _state(resolved: uint256) -> uint256:
     """
     @return What the pool has of the coin that goes in.
     """
-    return staticcall ICurvePool(hop._pool(resolved)).balances(resolved >> 176 & 255)
+    return staticcall ICurvePool(hop._pool(resolved)).balances(resolved >> 24 & 255)
 
 
 @internal
@@ -72,7 +72,7 @@ def _swap(resolved: uint256, token_in: uint256, token_out: uint256, amount: uint
         method = method_id("exchange(uint256,uint256,uint256,uint256)", output_type=bytes4)
     raw_call(
         pool,
-        concat(method, abi_encode(resolved >> 176 & 255, resolved >> 168 & 255, amount, empty(uint256))),
+        concat(method, abi_encode(resolved >> 24 & 255, resolved >> 16 & 255, amount, empty(uint256))),
         value=value,
     )
     if resolved & _ETHER_IN == 0:

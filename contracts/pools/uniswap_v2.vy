@@ -18,6 +18,7 @@ interface ICamelotPair:
     def getAmountOut(amount_in: uint256, token_in: address) -> uint256: view
 
 
+_FEE_MASK: constant(uint256) = 2**24 - 1
 _PIPS: constant(uint256) = 1_000_000
 
 
@@ -37,12 +38,12 @@ def _quote(resolved: uint256, token_in: uint256, amount: uint256) -> uint256:
         )
     reserve0: uint256 = 0
     reserve1: uint256 = 0
-    reserve0, reserve1 = staticcall IUniswapV2Pair(convert(resolved & hop.ADDRESS_MASK, address)).getReserves()
+    reserve0, reserve1 = staticcall IUniswapV2Pair(convert(resolved >> 96, address)).getReserves()
     if resolved & hop.ZERO_FOR_ONE == 0:
         reserve_out: uint256 = reserve0
         reserve0 = reserve1
         reserve1 = reserve_out
-    after_fee: uint256 = unsafe_mul(amount, unsafe_sub(_PIPS, resolved >> 160 & hop.PARAMETER_MASK))
+    after_fee: uint256 = unsafe_mul(amount, unsafe_sub(_PIPS, resolved >> 8 & _FEE_MASK))
     return unsafe_mul(after_fee, reserve1) // unsafe_add(unsafe_mul(reserve0, _PIPS), after_fee)
 
 
@@ -54,7 +55,7 @@ def _take(resolved: uint256, amount_out: uint256, recipient: address):
     amount0: uint256 = amount_out
     if resolved & hop.ZERO_FOR_ONE != 0:
         amount0 = 0
-    extcall IUniswapV2Pair(convert(resolved & hop.ADDRESS_MASK, address)).swap(
+    extcall IUniswapV2Pair(convert(resolved >> 96, address)).swap(
         amount0, unsafe_sub(amount_out, amount0), recipient, b"", skip_contract_check=True
     )
 
@@ -75,12 +76,12 @@ def _flash_swap(resolved: uint256, amount_out: uint256):
     """
     @dev The pair sends `amount_out` to the executor, calls back, and throws unless it is then paid.
     """
-    callback._expect(resolved & hop.ADDRESS_MASK, callback.UNISWAP_V2_FLASH_SWAP, amount_out)
+    callback._expect(resolved >> 96, callback.UNISWAP_V2_FLASH_SWAP, amount_out)
     amount0: uint256 = amount_out
     if resolved & hop.ZERO_FOR_ONE != 0:
         amount0 = 0
     # Any data asks for the callback.
-    extcall IUniswapV2Pair(convert(resolved & hop.ADDRESS_MASK, address)).swap(
+    extcall IUniswapV2Pair(convert(resolved >> 96, address)).swap(
         amount0, unsafe_sub(amount_out, amount0), self, b"\x01", skip_contract_check=True
     )
 

@@ -30,13 +30,12 @@ def _swap(resolved: uint256, purpose: uint256, amount: uint256, recipient: addre
     @dev The callback is told what is owed, all of `amount`, and what the recipient was sent.
     @param purpose The hop's place in the route, or that it opens the route.
     """
-    pool: uint256 = resolved & hop.ADDRESS_MASK
-    callback._permission = amount << 168 | purpose << 160 | pool
+    callback._permission = resolved >> 96 << 96 | purpose << 88 | amount
     # Where no code is, the callback stays due, and the route reverts in the end.
     limit: uint160 = _MAX_PRICE_LIMIT
     if resolved & hop.ZERO_FOR_ONE != 0:
         limit = _MIN_PRICE_LIMIT
-    extcall IUniswapV3Pool(convert(pool, address)).swap(
+    extcall IUniswapV3Pool(convert(resolved >> 96, address)).swap(
         recipient, resolved & hop.ZERO_FOR_ONE != 0, convert(amount, int256), limit, b"", skip_contract_check=True
     )
 
@@ -49,4 +48,4 @@ def _price(resolved: uint256) -> uint256:
     """
     if resolved & hop.QUOTES != 0:
         return staticcall IAlgebraPool(hop._pool(resolved)).globalState()
-    return staticcall IUniswapV3Pool(convert(resolved & hop.ADDRESS_MASK, address)).slot0()
+    return staticcall IUniswapV3Pool(convert(resolved >> 96, address)).slot0()

@@ -52,7 +52,7 @@ def _resolve(word: uint256, extra: uint256) -> uint256:
     @param extra The program's second word.
     """
     assert extra < 2 * NATIVE
-    return hop.HELD | (word & ~hop.ADDRESS_MASK)
+    return hop._held(word, 0)
 
 
 @internal
@@ -66,7 +66,7 @@ def _key(resolved: uint256, extra: uint256, token_in: uint256, token_out: uint25
     return abi_encode(
         min(currency_in, currency_out),
         max(currency_in, currency_out),
-        resolved >> 160 & hop.PARAMETER_MASK,
+        hop._parameter(resolved),
         extra & _SPACING_MASK,
         empty(uint256),
     )
@@ -87,7 +87,7 @@ def _price(resolved: uint256, extra: uint256, token_in: uint256, token_out: uint
     @return The square root of the price in units of 2**-96.
     """
     pool_id: bytes32 = keccak256(self._key(resolved, extra, token_in, token_out))
-    return staticcall IManager(MANAGER).extsload(keccak256(abi_encode(pool_id, _POOLS_SLOT))) & hop.ADDRESS_MASK
+    return (staticcall IManager(MANAGER).extsload(keccak256(abi_encode(pool_id, _POOLS_SLOT)))) << 96 >> 96
 
 
 @internal

@@ -3,7 +3,8 @@
 @title StableSwap pool
 @notice An independent implementation under the ABI of Curve's plain pools, whose own code may not be redistributed. The
         pool is its own LP token.
-@dev N_COINS is set by the build, since the number of coins is part of the types in Curve's ABI.
+@dev N_COINS is set by the build, since the number of coins is part of the types in Curve's ABI. A coin may be ether
+     itself: it comes with the call, exactly, and is sent to whoever receives it.
 """
 
 
@@ -87,6 +88,9 @@ owner: public(address)
 _rates: uint256[N_COINS]
 
 
+# Curve's name for ether.
+_ETHER: constant(address) = 0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE
+
 _PRECISION: constant(uint256) = 10**18
 _FEE_DENOMINATOR: constant(uint256) = 10**10
 
@@ -102,7 +106,7 @@ def __init__(
     admin_fee_: uint256,
 ):
     """
-    @param rates 10**(36 - decimals) of each coin.
+    @param rates 10**(36 - decimals) of each coin, times what it is worth in the pool's unit.
     @param A_ The amplification, without decimals.
     """
     amplification.__init__(A_)
@@ -115,6 +119,7 @@ def __init__(
 
 
 @external
+@payable
 @nonreentrant
 def exchange(i: int128, j: int128, dx: uint256, min_dy: uint256, receiver: address = msg.sender) -> uint256:
     """
@@ -123,6 +128,7 @@ def exchange(i: int128, j: int128, dx: uint256, min_dy: uint256, receiver: addre
     """
     sold: uint256 = self._index(i)
     bought: uint256 = self._index(j)
+    assert msg.value == self._ether_in(sold, dx), "stableswap: wrong amount of ether"
     dy: uint256 = 0
     dy_fee: uint256 = 0
     dy, dy_fee = self._quote(sold, bought, dx)
@@ -138,6 +144,7 @@ def exchange(i: int128, j: int128, dx: uint256, min_dy: uint256, receiver: addre
 
 
 @external
+@payable
 @nonreentrant
 def add_liquidity(amounts: uint256[N_COINS], min_mint_amount: uint256, receiver: address = msg.sender) -> uint256:
     """
@@ -148,10 +155,13 @@ def add_liquidity(amounts: uint256[N_COINS], min_mint_amount: uint256, receiver:
     supply: uint256 = lp_token.totalSupply
     old: uint256[N_COINS] = self.balances
     new: uint256[N_COINS] = old
+    ether_in: uint256 = 0
     for k: uint256 in range(N_COINS):
         assert supply > 0 or amounts[k] > 0, "stableswap: first deposit needs all coins"
+        ether_in += self._ether_in(k, amounts[k])
         self._pull(k, amounts[k])
         new[k] += amounts[k]
+    assert msg.value == ether_in, "stableswap: wrong amount of ether"
 
     d0: uint256 = math._invariant(self._scaled(old), amp)
     d1: uint256 = math._invariant(self._scaled(new), amp)
@@ -418,7 +428,9 @@ def _scaled(amounts: uint256[N_COINS]) -> DynArray[uint256, math.MAX_COINS]:
 @internal
 @view
 def _admin_balance(k: uint256) -> uint256:
-    return staticcall IERC20(self.coins[k]).balanceOf(self) - self.balances[k]
+    coin: address = self.coins[k]
+    held: uint256 = self.balance if coin == _ETHER else staticcall IERC20(coin).balanceOf(self)
+    return held - self.balances[k]
 
 
 @internal
@@ -435,12 +447,25 @@ def _only_owner():
 
 
 @internal
+@view
+def _ether_in(k: uint256, amount: uint256) -> uint256:
+    """
+    @notice Returns what must come with a call that pays this amount of coin k.
+    """
+    return amount if self.coins[k] == _ETHER else 0
+
+
+@internal
 def _pull(k: uint256, amount: uint256):
-    if amount > 0:
-        assert extcall IERC20(self.coins[k]).transferFrom(msg.sender, self, amount, default_return_value=True)
+    coin: address = self.coins[k]
+    if amount > 0 and coin != _ETHER:
+        assert extcall IERC20(coin).transferFrom(msg.sender, self, amount, default_return_value=True)
 
 
 @internal
 def _push(k: uint256, amount: uint256, receiver: address):
-    if amount > 0:
-        assert extcall IERC20(self.coins[k]).transfer(receiver, amount, default_return_value=True)
+    coin: address = self.coins[k]
+    if amount > 0 and coin == _ETHER:
+        raw_call(receiver, b"", value=amount)
+    elif amount > 0:
+        assert extcall IERC20(coin).transfer(receiver, amount, default_return_value=True)

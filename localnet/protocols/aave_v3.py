@@ -1,5 +1,5 @@
 """
-Aave V3 (3.0.2), with flash loans enabled on every reserve.
+Aave V3 (3.6), with flash loans enabled on every reserve.
 """
 
 import rlp
@@ -20,8 +20,6 @@ _LIBRARIES = (
     "SupplyLogic",
     "BorrowLogic",
     "LiquidationLogic",
-    "EModeLogic",
-    "BridgeLogic",
     "ConfiguratorLogic",
     "PoolLogic",
     "FlashLoanLogic",
@@ -29,8 +27,9 @@ _LIBRARIES = (
 _DEPTH_USD = 20_000_000
 _FEED_DECIMALS = 8
 _LTV_BPS, _THRESHOLD_BPS, _BONUS_BPS = 7_500, 8_000, 10_500
-_FLASH_LOAN_BPS, _FLASH_LOAN_TO_PROTOCOL_BPS = 5, 4
-_OPTIMAL_USAGE, _SLOPE_1, _SLOPE_2 = 8 * 10**26, 4 * 10**25, 75 * 10**25
+_FLASH_LOAN_BPS = 5
+_OPTIMAL_USAGE_BPS, _BASE_RATE_BPS, _SLOPE_1_BPS, _SLOPE_2_BPS = 8_000, 0, 400, 7_500
+_RATES = encode(["uint256"] * 4, [_OPTIMAL_USAGE_BPS, _BASE_RATE_BPS, _SLOPE_1_BPS, _SLOPE_2_BPS])
 _ANY_PARAMETER = b"\x10"
 
 
@@ -38,7 +37,7 @@ def place(site: Site) -> None:
     """
     Put up the market and list its reserves; aTokens come out at their real addresses.
     """
-    provider, libraries = _place_core(site)
+    provider = _place_core(site)
     feeds = _place_feeds(site)
     _place_oracle(site, provider, feeds)
     data = site.place(addresses.AAVE_DATA_PROVIDER, "AaveProtocolDataProvider", _address(provider.address))
@@ -46,33 +45,34 @@ def place(site: Site) -> None:
 
     configurator = site.at(addresses.AAVE_CONFIGURATOR, "PoolConfigurator")
     pool = site.at(addresses.AAVE_POOL, "L2Pool")
-    implementations = [
-        site.create(name, _address(pool.address)) for name in ("AToken", "StableDebtToken", "VariableDebtToken")
+    of_pool = [pool.address, addresses.ZERO]
+    tokens = [
+        site.create("AToken", encode(["address"] * 3, [*of_pool, addresses.AAVE_TREASURY])),
+        site.create("VariableDebtToken", encode(["address"] * 2, of_pool)),
     ]
-    rates = [provider.address, _OPTIMAL_USAGE, 0, _SLOPE_1, _SLOPE_2, 0, 0, 0, 0, 0]
-    strategy = site.create("InterestRateStrategy", encode(["address"] + ["uint256"] * 9, rates), libraries)
     for symbol in AAVE_RESERVES:
-        _list(site, configurator, implementations, strategy, symbol)
+        _list(site, configurator, tokens, symbol)
         _supply(site, pool, symbol)
-    configurator.send("updateFlashloanPremiumTotal", _FLASH_LOAN_BPS)
-    configurator.send("updateFlashloanPremiumToProtocol", _FLASH_LOAN_TO_PROTOCOL_BPS)
+    configurator.send("updateFlashloanPremium", _FLASH_LOAN_BPS)
 
 
-def _place_core(site: Site) -> tuple[Contract, dict[str, str]]:
+def _place_core(site: Site) -> Contract:
     libraries: dict[str, str] = {}
     for name in _LIBRARIES:
         libraries[name] = site.create(name, libraries=libraries)
     market = encode(["string", "address"], ["Aave Arbitrum Market", OWNER])
     provider = site.place(addresses.AAVE_PROVIDER, "PoolAddressesProvider", market)
+    rates = site.create("InterestRateStrategy", _address(provider.address))
+    of_pool = encode(["address"] * 2, [provider.address, rates])
     # The provider creates both proxies; in this order they get their real addresses.
-    provider.send("setPoolImpl", site.create("L2Pool", _address(provider.address), libraries))
+    provider.send("setPoolImpl", site.create("L2Pool", of_pool, libraries))
     provider.send("setPoolConfiguratorImpl", site.create("PoolConfigurator", b"", libraries))
     provider.send("setACLAdmin", OWNER)
     acl = site.place(addresses.AAVE_ACL_MANAGER, "ACLManager", _address(provider.address))
     provider.send("setACLManager", acl.address)
     acl.send("addPoolAdmin", OWNER)
     acl.send("addAssetListingAdmin", OWNER)
-    return provider, libraries
+    return provider
 
 
 def _place_feeds(site: Site) -> dict[str, str]:
@@ -100,7 +100,7 @@ def _place_oracle(site: Site, provider: Contract, feeds: dict[str, str]) -> None
     provider.send("setPriceOracle", oracle.address)
 
 
-def _list(site: Site, configurator: Contract, implementations: list[str], strategy: str, symbol: str) -> None:
+def _list(site: Site, configurator: Contract, implementations: list[str], symbol: str) -> None:
     a_token, _ = AAVE_RESERVES[symbol]
     asset = TOKENS[symbol]
     site.chain.rpc("anvil_setNonce", configurator.address, hex(_nonce_that_creates(configurator.address, a_token)))
@@ -109,12 +109,8 @@ def _list(site: Site, configurator: Contract, implementations: list[str], strate
         f"aArb{symbol}",
         f"Aave Arbitrum Variable Debt {symbol}",
         f"variableDebtArb{symbol}",
-        f"Aave Arbitrum Stable Debt {symbol}",
-        f"stableDebtArb{symbol}",
     ]
-    no_incentives = addresses.ZERO
-    reserve = (*implementations, asset.decimals, strategy, asset.address, addresses.AAVE_TREASURY, no_incentives)
-    configurator.send("initReserves", [(*reserve, *names, _ANY_PARAMETER)])
+    configurator.send("initReserves", [(*implementations, asset.address, *names, _ANY_PARAMETER, _RATES)])
     configurator.send("configureReserveAsCollateral", asset.address, _LTV_BPS, _THRESHOLD_BPS, _BONUS_BPS)
     configurator.send("setReserveBorrowing", asset.address, True)
     configurator.send("setReserveFlashLoaning", asset.address, True)

@@ -6,11 +6,12 @@ from eth_abi.abi import encode
 from vyper.compiler import compile_code
 
 import localnet
-from localnet import Localnet, accounts, artifacts, swaps
+from localnet import Localnet, accounts, artifacts, pins, swaps, universe
 from localnet.abi import Function, function
-from localnet.addresses import AAVE_POOL, BALANCER_QUERIES, BALANCER_VAULT, UNISWAP_V4_QUOTER, V3_QUOTER, ZERO
+from localnet.addresses import BALANCER_QUERIES, BALANCER_VAULT, CURVE_WSTETH, UNISWAP_V4_QUOTER, V3_QUOTER, ZERO
 from localnet.compiler import compiled
 from localnet.layout import Pool
+from localnet.node import BASE_FEE_WEI
 from localnet.swaps import Swap
 
 BALANCE_OF = function("balanceOf(address)", ["uint256"])
@@ -33,12 +34,6 @@ def receiveFlashLoan(
 ):
     self._note(tokens[0], amounts[0], fees[0])
     extcall IERC20(tokens[0]).transfer(msg.sender, amounts[0] + fees[0])
-
-@external
-def executeOperation(asset: address, amount: uint256, premium: uint256, initiator: address, params: Bytes[32]) -> bool:
-    self._note(asset, amount, premium)
-    extcall IERC20(asset).approve(msg.sender, amount + premium)
-    return True
 
 @external
 def uniswapV3FlashCallback(fee0: uint256, fee1: uint256, data: Bytes[32]):
@@ -74,8 +69,9 @@ def borrower(net: Localnet) -> str:
     return str(send(net, None, bytes.fromhex(code[2:]))["contractAddress"])
 
 
-def send(net: Localnet, to: str | None, data: bytes, sender: str | None = None) -> dict[str, str]:
+def send(net: Localnet, to: str | None, data: bytes, sender: str | None = None, value: int = 0) -> dict[str, str]:
     transaction = {"from": sender or accounts.public(0).address, "data": "0x" + data.hex(), "gas": hex(5_000_000)}
+    transaction |= {"value": hex(value), "gasPrice": hex(BASE_FEE_WEI)}
     sent = net.rpc("eth_sendTransaction", transaction | ({"to": to} if to else {}))
     net.mine()
     receipt: dict[str, str] = net.rpc("eth_getTransactionReceipt", sent)
@@ -88,6 +84,8 @@ def ask(net: Localnet, to: str, data: bytes) -> bytes:
 
 
 def balance(net: Localnet, symbol: str, owner: str) -> int:
+    if symbol == "ETH":
+        return int(net.rpc("eth_getBalance", owner, "latest"), 16)
     answer: int = BALANCE_OF.decode(ask(net, net.layout.tokens[symbol].address, BALANCE_OF.calldata(owner)))
     return answer
 
@@ -99,16 +97,16 @@ def swap(net: Localnet, order: Swap) -> int:
     bought = order.pool.tokens[order.bought]
     before = balance(net, bought, trader)
     to, data = swaps.call(order, net.layout, trader)
-    send(net, to, data, trader)
-    return balance(net, bought, trader) - before
+    receipt = send(net, to, data, trader, swaps.value(order))
+    gas_wei = int(receipt["gasUsed"], 16) * BASE_FEE_WEI if bought == "ETH" else 0
+    return balance(net, bought, trader) - before + gas_wei
 
 
 def orders(net: Localnet, pools: tuple[Pool, ...], usd: int) -> Iterator[Swap]:
     for pool in pools:
         for sold, bought in product(range(len(pool.tokens)), repeat=2):
             if sold != bought:
-                token = net.layout.tokens[pool.tokens[sold]]
-                yield Swap(pool, sold, bought, usd * 100 * 10**token.decimals // token.price_cents)
+                yield Swap(pool, sold, bought, universe.token(pool.tokens[sold]).units(usd))
 
 
 @pytest.mark.parametrize("dex", ["uniswap_v3", "sushi_v3", "pancake_v3"])
@@ -161,8 +159,29 @@ def test_curve__every_pool_and_direction__pays_what_get_dy_says(net: Localnet) -
         assert swap(net, order) == expected, order
 
 
+def test_curve__ether_and_wsteth__swap_as_get_dy_says(net: Localnet) -> None:
+    get_dy = function("get_dy(int128,int128,uint256)", ["uint256"])
+    pool = net.layout.pool("curve ETH/wstETH 400")
+    assert pool.address == CURVE_WSTETH
+
+    for order in orders(net, (pool,), usd=30_000):
+        expected = get_dy.decode(ask(net, pool.address, get_dy.calldata(order.sold, order.bought, order.amount)))
+
+        assert swap(net, order) == expected, order
+        assert 29_900 < expected * universe.token(pool.tokens[order.bought]).price_cents // 100 // 10**18 < 30_000
+
+
+def test_curve__unsigned_indices__swap_as_get_dy_says(net: Localnet) -> None:
+    get_dy = function("get_dy(uint256,uint256,uint256)", ["uint256"])
+    for order in orders(net, (net.layout.pool("curve USDT/WBTC/WETH 1000"),), usd=10_000):
+        data = get_dy.calldata(order.sold, order.bought, order.amount)
+        expected = get_dy.decode(ask(net, order.pool.address, data))
+
+        assert swap(net, order) == expected, order
+
+
 def test_uniswap_v4__every_pool_and_direction__pays_what_its_quoter_says() -> None:
-    if not all(package.folder.exists() for package in artifacts.pinned() if package.group == "v4"):
+    if not pins.provided("v4"):
         pytest.skip("needs python -m localnet build --with v4 (51 MB)")
     quote = Function(
         "quoteExactInputSingle",
@@ -170,9 +189,10 @@ def test_uniswap_v4__every_pool_and_direction__pays_what_its_quoter_says() -> No
         ("uint256", "uint256"),
     )
     with localnet.start(sequencer=False, groups=["v4"]) as net:
-        for order in orders(net, net.layout.on("uniswap_v4"), usd=20_000):
+        native = (net.layout.pool("uniswap_v4 ETH/USDC 500"), net.layout.pool("uniswap_v4 ETH/wstETH 100"))
+        for order in orders(net, (*net.layout.on("uniswap_v4"), *native), usd=20_000):
             pool = order.pool
-            token0, token1 = (net.layout.tokens[symbol].address for symbol in pool.tokens)
+            token0, token1 = (ZERO if symbol == "ETH" else net.layout.tokens[symbol].address for symbol in pool.tokens)
             key = (token0, token1, pool.fee_pips, pool.tick_spacing, ZERO)
             data = quote.calldata((key, order.sold == 0, order.amount, b""))
             expected, _gas = quote.decode(ask(net, UNISWAP_V4_QUOTER, data))
@@ -187,20 +207,6 @@ def test_balancer__flash_loan__is_free(net: Localnet, borrower: str) -> None:
     send(net, borrower, function("borrow(address,bytes)").calldata(BALANCER_VAULT, request))
 
     assert noted(net, borrower) == (amount, 0)
-
-
-@pytest.mark.parametrize("symbol", ["WETH", "USDC", "USDC.e", "USDT", "DAI", "WBTC", "ARB", "LINK", "wstETH"])
-def test_aave__flash_loan_of_any_reserve__costs_5_basis_points(net: Localnet, borrower: str, symbol: str) -> None:
-    token = net.layout.tokens[symbol]
-    amount = 10**token.decimals
-    net.deal(symbol, borrower, amount)
-    request = function("flashLoanSimple(address,address,uint256,bytes,uint16)").calldata(
-        borrower, token.address, amount, b"", 0
-    )
-
-    send(net, borrower, function("borrow(address,bytes)").calldata(AAVE_POOL, request))
-
-    assert noted(net, borrower) == (amount, amount * 5 // 10_000)
 
 
 @pytest.mark.parametrize("name", ["uniswap_v3 WETH/USDC 500", "sushi_v3 WETH/USDC 500", "pancake_v3 WETH/USDC 500"])

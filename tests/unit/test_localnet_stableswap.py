@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyrevm import EVM, AccountInfo, BlockEnv
 
+from localnet.addresses import ETHER
 from localnet.compiler import compiled
 
 OWNER = "0x" + "0a" * 20
@@ -53,9 +54,10 @@ class Deployed:
     coins: Sequence[str]
     n: int
 
-    def __call__(self, name: str, *arguments: Any) -> Any:
+    def __call__(self, name: str, *arguments: Any, value: int = 0) -> Any:
         function = compiled("StableSwap", N_COINS=self.n).abi.find(name, len(arguments))
-        return function.decode(self.evm.message_call(OWNER, self.address, calldata=function.calldata(*arguments)))
+        calldata = function.calldata(*arguments)
+        return function.decode(self.evm.message_call(OWNER, self.address, calldata=calldata, value=value))
 
     def balances(self) -> list[int]:
         return [self("balances", k) for k in range(self.n)]
@@ -63,7 +65,9 @@ class Deployed:
     def held(self) -> list[int]:
         slot_of = "0x70a08231" + self.address[2:].rjust(64, "0")
         return [
-            int.from_bytes(self.evm.message_call(OWNER, coin, calldata=bytes.fromhex(slot_of[2:])))
+            self.evm.get_balance(self.address)
+            if coin == ETHER
+            else int.from_bytes(self.evm.message_call(OWNER, coin, calldata=bytes.fromhex(slot_of[2:])))
             for coin in self.coins
         ]
 
@@ -75,11 +79,13 @@ class Deployed:
         self.evm.set_block_env(BlockEnv(timestamp=timestamp))
 
 
-def deploy(token_code: bytes, n: int, amplification: int = 200) -> Deployed:
+def deploy(token_code: bytes, n: int, amplification: int = 200, ether: bool = False) -> Deployed:
     evm = EVM(spec_id="CANCUN")
     evm.set_block_env(BlockEnv(timestamp=NOW))
-    evm.insert_account_info(OWNER, AccountInfo(nonce=0, balance=10**20))
+    evm.insert_account_info(OWNER, AccountInfo(nonce=0, balance=10**30))
     coins = [evm.deploy(OWNER, token_code) for _ in range(n)]
+    if ether:
+        coins[0] = ETHER
     types = ["string", "string", f"address[{n}]", f"uint256[{n}]", "uint256", "uint256", "uint256"]
     rates = [10 ** (36 - decimals) for decimals in DECIMALS[:n]]
     arguments = encode(types, ["Pool", "LP", coins, rates, amplification, FEE, ADMIN_FEE])
@@ -161,6 +167,57 @@ def test_exchange__there_and_back__never_gains(token_code: bytes, amount: int, s
     back = pool("exchange(int128,int128,uint256,uint256)", 1, 0, there, 0)
 
     assert back <= amount
+
+
+@pytest.fixture
+def ether_pool(token_code: bytes) -> Deployed:
+    deployed = deploy(token_code, 2, ether=True)
+    deployed("add_liquidity", whole(1_000, 2), 0, value=1_000 * 10**18)
+    return deployed
+
+
+def test_exchange__ether_sold__comes_with_the_call(ether_pool: Deployed) -> None:
+    quote = ether_pool("get_dy", 0, 1, 10**18)
+
+    paid = ether_pool("exchange(int128,int128,uint256,uint256)", 0, 1, 10**18, quote, value=10**18)
+
+    assert paid == quote
+    assert ether_pool.held() == [1_001 * 10**18, 1_000 * 10**6 - paid]
+    assert ether_pool.balances()[0] == 1_001 * 10**18
+
+
+def test_exchange__ether_bought__is_sent(ether_pool: Deployed) -> None:
+    had = ether_pool.evm.get_balance(OWNER)
+
+    paid = ether_pool("exchange(int128,int128,uint256,uint256)", 1, 0, 10**6, 0)
+
+    assert 99 * 10**16 < paid < 10**18
+    assert ether_pool.evm.get_balance(OWNER) - had == paid
+    assert ether_pool.held()[0] == 1_000 * 10**18 - paid
+    assert ether_pool("admin_balances", 0) == ether_pool.held()[0] - ether_pool.balances()[0] > 0
+
+
+def test_remove_liquidity__with_ether__pays_all_balances(ether_pool: Deployed) -> None:
+    had = ether_pool.evm.get_balance(OWNER)
+
+    ether_pool("remove_liquidity", ether_pool("totalSupply"), [0, 0])
+
+    assert ether_pool.evm.get_balance(OWNER) - had == 1_000 * 10**18
+    assert ether_pool.held() == [0, 0]
+
+
+@pytest.mark.parametrize(("sold", "value"), [(0, 0), (0, 10**6 - 1), (0, 10**6 + 1), (1, 1), (1, 10**6)])
+def test_exchange__wrong_amount_of_ether__reverts(ether_pool: Deployed, sold: int, value: int) -> None:
+    with pytest.raises(RuntimeError, match=_hex("wrong amount of ether")):
+        ether_pool("exchange(int128,int128,uint256,uint256)", sold, 1 - sold, 10**6, 0, value=value)
+
+
+@pytest.mark.parametrize("call", [("add_liquidity", [1, 1, 1], 0), ("exchange", 0, 1, 10**6, 0)])
+def test_pool__ether_sent_to_coins_that_are_tokens__reverts(pool: Deployed, call: tuple[Any, ...]) -> None:
+    name = {"add_liquidity": "(uint256[3],uint256)", "exchange": "(int128,int128,uint256,uint256)"}[call[0]]
+
+    with pytest.raises(RuntimeError, match=_hex("wrong amount of ether")):
+        pool(call[0] + name, *call[1:], value=1)
 
 
 @settings(max_examples=40, deadline=None)
