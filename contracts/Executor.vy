@@ -63,6 +63,7 @@ initializes: loan[
 ]
 initializes: route[
     balancer_v3 := balancer_v3,
+    callback := callback,
     curve := curve,
     uniswap_v2 := uniswap_v2,
     uniswap_v3 := uniswap_v3,
