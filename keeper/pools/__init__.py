@@ -4,7 +4,9 @@ Exact models of pools: one module per DEX family. They do no I/O and do not know
 
 from keeper.pools.balancer_stable import BalancerStablePool
 from keeper.pools.balancer_weighted import BalancerWeightedPool
+from keeper.pools.curve_cryptoswap import CurveCryptoSwapPool
 from keeper.pools.curve_stableswap import CurveStableSwapPool
+from keeper.pools.curve_stableswap_ng import CurveStableSwapNGPool
 from keeper.pools.pool import Pool
 from keeper.pools.uniswap_v2 import UniswapV2Pool
 from keeper.pools.uniswap_v3 import UniswapV3Pool
@@ -16,6 +18,8 @@ FAMILIES: dict[str, type[Pool]] = {
     "uniswap_v3": UniswapV3Pool,
     "uniswap_v4": UniswapV4Pool,
     "curve_stableswap": CurveStableSwapPool,
+    "curve_stableswap_ng": CurveStableSwapNGPool,
+    "curve_cryptoswap": CurveCryptoSwapPool,
     "balancer_weighted": BalancerWeightedPool,
     "balancer_stable": BalancerStablePool,
 }
