@@ -10,13 +10,14 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from keeper.errors import MalformedLog
-from keeper.events import balancer_v2, curve, uniswap_v2, uniswap_v3, uniswap_v4
+from keeper.events import balancer_v2, camelot, curve, uniswap_v2, uniswap_v3, uniswap_v4
 from keeper.events.balancer_v2 import (
     BalancerBalancesChanged,
     BalancerPausedChanged,
     BalancerSwap,
     BalancerSwapFeeChanged,
 )
+from keeper.events.camelot import CamelotFeePercentUpdated, CamelotSetStableSwap
 from keeper.events.curve import CurveChanged, CurveExchange
 from keeper.events.log import Log
 from keeper.events.uniswap_v2 import PairCreated, Sync, V2Swap
@@ -30,6 +31,8 @@ __all__ = [
     "BalancerPausedChanged",
     "BalancerSwap",
     "BalancerSwapFeeChanged",
+    "CamelotFeePercentUpdated",
+    "CamelotSetStableSwap",
     "CurveChanged",
     "CurveExchange",
     "Event",
@@ -50,13 +53,16 @@ __all__ = [
     "decode",
 ]
 
-Event: TypeAlias = uniswap_v2.Event | uniswap_v3.Event | uniswap_v4.Event | curve.Event | balancer_v2.Event
+Event: TypeAlias = (
+    uniswap_v2.Event | uniswap_v3.Event | uniswap_v4.Event | camelot.Event | curve.Event | balancer_v2.Event
+)
 
 #: The events that are understood, by the hash of their signature.
 TOPICS: dict[Hash, Callable[[Log], Event]] = {
     **uniswap_v2.TOPICS,
     **uniswap_v3.TOPICS,
     **uniswap_v4.TOPICS,
+    **camelot.TOPICS,
     **curve.TOPICS,
     **balancer_v2.TOPICS,
 }

@@ -4,6 +4,7 @@ Exact models of pools: one module per DEX family. They do no I/O and do not know
 
 from keeper.pools.balancer_stable import BalancerStablePool
 from keeper.pools.balancer_weighted import BalancerWeightedPool
+from keeper.pools.camelot_v2 import CamelotV2Pool
 from keeper.pools.curve_cryptoswap import CurveCryptoSwapPool
 from keeper.pools.curve_stableswap import CurveStableSwapPool
 from keeper.pools.curve_stableswap_ng import CurveStableSwapNGPool
@@ -17,6 +18,7 @@ FAMILIES: dict[str, type[Pool]] = {
     "uniswap_v2": UniswapV2Pool,
     "uniswap_v3": UniswapV3Pool,
     "uniswap_v4": UniswapV4Pool,
+    "camelot_v2": CamelotV2Pool,
     "curve_stableswap": CurveStableSwapPool,
     "curve_stableswap_ng": CurveStableSwapNGPool,
     "curve_cryptoswap": CurveCryptoSwapPool,

@@ -60,6 +60,8 @@ CURVE_CRYPTO = (
     "ClaimAdminFee(address,uint256)",
     "ClaimAdminFee(address,uint256[2])",
 )
+CAMELOT_FEE_PERCENT = "FeePercentUpdated(uint16,uint16)"
+CAMELOT_STABLE_SWAP = "SetStableSwap(bool,bool)"
 BALANCER_SWAP = "Swap(bytes32,address,address,uint256,uint256)"
 BALANCER_JOIN_OR_EXIT = "PoolBalanceChanged(bytes32,address,address[],int256[],uint256[])"
 BALANCER_SWAP_FEE = "SwapFeePercentageChanged(uint256)"
@@ -93,7 +95,7 @@ def test_topics__every_hash__is_its_signature() -> None:
     signatures = (
         PAIR_CREATED, SYNC, V2_SWAP, POOL_CREATED, INITIALIZE, V3_SWAP, PANCAKE_SWAP, MINT, BURN,
         SET_FEE_PROTOCOL, PANCAKE_SET_FEE_PROTOCOL, CURVE_EXCHANGE, *CURVE_CHANGES,
-        *CURVE_NG_CHANGES, *CURVE_CRYPTO,
+        *CURVE_NG_CHANGES, *CURVE_CRYPTO, CAMELOT_FEE_PERCENT, CAMELOT_STABLE_SWAP,
         BALANCER_SWAP, BALANCER_JOIN_OR_EXIT, BALANCER_SWAP_FEE, BALANCER_PAUSED,
         V4_INITIALIZE, V4_SWAP, V4_MODIFY_LIQUIDITY, V4_PROTOCOL_FEE,
     )  # fmt: skip
