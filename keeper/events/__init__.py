@@ -10,13 +10,14 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from keeper.errors import MalformedLog
-from keeper.events import balancer_v2, camelot, curve, uniswap_v2, uniswap_v3, uniswap_v4
+from keeper.events import balancer_v2, balancer_v3, camelot, curve, uniswap_v2, uniswap_v3, uniswap_v4
 from keeper.events.balancer_v2 import (
     BalancerBalancesChanged,
     BalancerPausedChanged,
     BalancerSwap,
     BalancerSwapFeeChanged,
 )
+from keeper.events.balancer_v3 import BalancerV3Changed, BalancerV3Swap, BalancerV3SwapFeeChanged
 from keeper.events.camelot import CamelotFeePercentUpdated, CamelotSetStableSwap
 from keeper.events.curve import CurveChanged, CurveExchange
 from keeper.events.log import Log
@@ -31,6 +32,9 @@ __all__ = [
     "BalancerPausedChanged",
     "BalancerSwap",
     "BalancerSwapFeeChanged",
+    "BalancerV3Changed",
+    "BalancerV3Swap",
+    "BalancerV3SwapFeeChanged",
     "CamelotFeePercentUpdated",
     "CamelotSetStableSwap",
     "CurveChanged",
@@ -54,7 +58,13 @@ __all__ = [
 ]
 
 Event: TypeAlias = (
-    uniswap_v2.Event | uniswap_v3.Event | uniswap_v4.Event | camelot.Event | curve.Event | balancer_v2.Event
+    uniswap_v2.Event
+    | uniswap_v3.Event
+    | uniswap_v4.Event
+    | camelot.Event
+    | curve.Event
+    | balancer_v2.Event
+    | balancer_v3.Event
 )
 
 #: The events that are understood, by the hash of their signature.
@@ -65,6 +75,7 @@ TOPICS: dict[Hash, Callable[[Log], Event]] = {
     **camelot.TOPICS,
     **curve.TOPICS,
     **balancer_v2.TOPICS,
+    **balancer_v3.TOPICS,
 }
 
 

@@ -3,6 +3,8 @@ Exact models of pools: one module per DEX family. They do no I/O and do not know
 """
 
 from keeper.pools.balancer_stable import BalancerStablePool
+from keeper.pools.balancer_v3_stable import BalancerV3StablePool
+from keeper.pools.balancer_v3_weighted import BalancerV3WeightedPool
 from keeper.pools.balancer_weighted import BalancerWeightedPool
 from keeper.pools.camelot_v2 import CamelotV2Pool
 from keeper.pools.curve_cryptoswap import CurveCryptoSwapPool
@@ -24,4 +26,6 @@ FAMILIES: dict[str, type[Pool]] = {
     "curve_cryptoswap": CurveCryptoSwapPool,
     "balancer_weighted": BalancerWeightedPool,
     "balancer_stable": BalancerStablePool,
+    "balancer_v3_weighted": BalancerV3WeightedPool,
+    "balancer_v3_stable": BalancerV3StablePool,
 }

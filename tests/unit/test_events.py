@@ -66,6 +66,17 @@ BALANCER_SWAP = "Swap(bytes32,address,address,uint256,uint256)"
 BALANCER_JOIN_OR_EXIT = "PoolBalanceChanged(bytes32,address,address[],int256[],uint256[])"
 BALANCER_SWAP_FEE = "SwapFeePercentageChanged(uint256)"
 BALANCER_PAUSED = "PausedStateChanged(bool)"
+BALANCER_V3 = (
+    "Swap(address,address,address,uint256,uint256,uint256,uint256)",
+    "SwapFeePercentageChanged(address,uint256)",
+    "LiquidityAdded(address,address,uint8,uint256,uint256[],uint256[])",
+    "LiquidityRemoved(address,address,uint8,uint256,uint256[],uint256[])",
+    "AggregateSwapFeePercentageChanged(address,uint256)",
+    "PoolPausedStateChanged(address,bool)",
+    "PoolRecoveryModeStateChanged(address,bool)",
+    "AmpUpdateStarted(uint256,uint256,uint256,uint256)",
+    "AmpUpdateStopped(uint256)",
+)
 V4_INITIALIZE = "Initialize(bytes32,address,address,uint24,int24,address,uint160,int24)"
 V4_SWAP = "Swap(bytes32,address,int128,int128,uint160,uint128,int24,uint24)"
 V4_MODIFY_LIQUIDITY = "ModifyLiquidity(bytes32,address,int24,int24,int256,bytes32)"
@@ -96,7 +107,7 @@ def test_topics__every_hash__is_its_signature() -> None:
         PAIR_CREATED, SYNC, V2_SWAP, POOL_CREATED, INITIALIZE, V3_SWAP, PANCAKE_SWAP, MINT, BURN,
         SET_FEE_PROTOCOL, PANCAKE_SET_FEE_PROTOCOL, CURVE_EXCHANGE, *CURVE_CHANGES,
         *CURVE_NG_CHANGES, *CURVE_CRYPTO, CAMELOT_FEE_PERCENT, CAMELOT_STABLE_SWAP,
-        BALANCER_SWAP, BALANCER_JOIN_OR_EXIT, BALANCER_SWAP_FEE, BALANCER_PAUSED,
+        BALANCER_SWAP, BALANCER_JOIN_OR_EXIT, BALANCER_SWAP_FEE, BALANCER_PAUSED, *BALANCER_V3,
         V4_INITIALIZE, V4_SWAP, V4_MODIFY_LIQUIDITY, V4_PROTOCOL_FEE,
     )  # fmt: skip
 
