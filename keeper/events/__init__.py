@@ -18,7 +18,7 @@ from keeper.events.balancer_v2 import (
     BalancerSwapFeeChanged,
 )
 from keeper.events.balancer_v3 import BalancerV3Changed, BalancerV3Swap, BalancerV3SwapFeeChanged
-from keeper.events.camelot import CamelotFeePercentUpdated, CamelotSetStableSwap
+from keeper.events.camelot import CamelotFeePercentUpdated, CamelotSetStableSwap, CamelotV3Fee
 from keeper.events.curve import CurveChanged, CurveExchange
 from keeper.events.log import Log
 from keeper.events.uniswap_v2 import PairCreated, Sync, V2Swap
@@ -37,6 +37,7 @@ __all__ = [
     "BalancerV3SwapFeeChanged",
     "CamelotFeePercentUpdated",
     "CamelotSetStableSwap",
+    "CamelotV3Fee",
     "CurveChanged",
     "CurveExchange",
     "Event",

@@ -7,6 +7,7 @@ from keeper.pools.balancer_v3_stable import BalancerV3StablePool
 from keeper.pools.balancer_v3_weighted import BalancerV3WeightedPool
 from keeper.pools.balancer_weighted import BalancerWeightedPool
 from keeper.pools.camelot_v2 import CamelotV2Pool
+from keeper.pools.camelot_v3 import CamelotV3Pool
 from keeper.pools.curve_cryptoswap import CurveCryptoSwapPool
 from keeper.pools.curve_stableswap import CurveStableSwapPool
 from keeper.pools.curve_stableswap_ng import CurveStableSwapNGPool
@@ -21,6 +22,7 @@ FAMILIES: dict[str, type[Pool]] = {
     "uniswap_v3": UniswapV3Pool,
     "uniswap_v4": UniswapV4Pool,
     "camelot_v2": CamelotV2Pool,
+    "camelot_v3": CamelotV3Pool,
     "curve_stableswap": CurveStableSwapPool,
     "curve_stableswap_ng": CurveStableSwapNGPool,
     "curve_cryptoswap": CurveCryptoSwapPool,
