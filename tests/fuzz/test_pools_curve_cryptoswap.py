@@ -2,7 +2,7 @@
 The models of Curve's cryptoswap pools against curvesim, on random states, to the wei.
 
 Of two coins curvesim has only what preceded NG: Newton's method, where NG has the cubic formula. There the answers
-agree to the precision of the two.
+agree to the precision of the two, and the formula equals what the contract's own mathematics answered to the wei.
 """
 
 import json
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from keeper.errors import SwapReverts
+from keeper.math import twocrypto_ng
 from keeper.pools.curve_cryptoswap import CurveCryptoSwapPool
 from keeper.pools.pool import PoolInfo
 from keeper.types import Address
@@ -68,6 +69,22 @@ def test_twocrypto_ng__any_amount_on_any_state__agrees_with_curvesim() -> None:
         compared += 1
 
     assert compared > 1_500
+
+
+def test_twocrypto_ng__any_balance_on_any_state__equals_the_contract_s_own_mathematics() -> None:
+    seen: Counter[str] = Counter()
+    for case, (D, *_), y in zip(cryptoswaps(2), _answers("twocrypto"), _answers("twocrypto_ng"), strict=True):
+        arguments = (case.ANN, case.gamma, case.xp_after(), D, case.j)
+        if y is None:
+            with pytest.raises(SwapReverts):
+                twocrypto_ng.get_y(*arguments)
+            seen["reverts"] += 1
+            continue
+        assert twocrypto_ng.get_y(*arguments) == y
+        seen["balances"] += 1
+
+    assert seen["balances"] + seen["reverts"] == COUNT
+    assert seen["balances"] > 2_000
 
 
 @pytest.mark.parametrize(

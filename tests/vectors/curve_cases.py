@@ -40,6 +40,13 @@ class CryptoSwap(NamedTuple):
     j: int
     dx: int
 
+    def xp_after(self) -> list[int]:
+        """Return the balances once the input is there, in units of the invariant."""
+        balances = list(self.balances)
+        balances[self.i] += self.dx
+        first, *others = (balance * unit for balance, unit in zip(balances, self.precisions, strict=True))
+        return [first, *(x * price // 10**18 for x, price in zip(others, self.price_scale, strict=True))]
+
 
 def stableswaps() -> Iterator[StableSwap]:
     rng = random.Random(11)
