@@ -1,7 +1,7 @@
 """
 The pairs of Camelot V2: a fee of its own for each direction, and for pegged tokens the stable invariant.
 
-There is no bytecode of them to test against: they are proved against an independent implementation, and off by default
+No package ships their bytecode: they are proved against an independent implementation, and off by default
 in production until a run on a fork has proved them.
 """
 

@@ -1,7 +1,7 @@
 """
 The concentrated-liquidity pools of Camelot V3, which are Algebra's with a fee for each direction.
 
-There is no bytecode of them to test against: a swap is one in a Uniswap V3 pool of spacing one and the direction's fee,
+No package ships their bytecode: a swap is one in a Uniswap V3 pool of spacing one and the direction's fee,
 and against that bytecode they are proved; off by default in production until a run on a fork has proved the rest.
 """
 

@@ -1,8 +1,8 @@
 """
 Curve's cryptoswap pools, of coins that are not pegged: tricrypto of 2021, tricrypto NG and twocrypto NG.
 
-There is no bytecode of them to test against: they are proved against an independent implementation and against answers
-recorded on chain, and off by default in production until a run on a fork has proved them.
+No package ships their bytecode: they are proved against an independent implementation and against answers recorded on
+chain or from the contract's own mathematics, and off by default in production until a run on a fork has proved them.
 """
 
 from collections.abc import Callable, Sequence

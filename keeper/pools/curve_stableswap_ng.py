@@ -1,8 +1,8 @@
 """
 Curve's StableSwap NG pools: up to eight coins, each at a rate of its own, and a fee that grows with the imbalance.
 
-There is no bytecode of them to test against: they are proved against an independent implementation, and off by default
-in production until a run on a fork has proved them.
+No package ships their bytecode: they are proved against an independent implementation and against answers recorded from
+the contract's own mathematics, and off by default in production until a run on a fork has proved them.
 """
 
 from dataclasses import dataclass, field, replace

@@ -24,6 +24,10 @@ class StableSwap(NamedTuple):
     j: int
     dx: int
 
+    def xp(self) -> list[int]:
+        """Return the balances with 18 decimals."""
+        return [balance * rate // 10**18 for balance, rate in zip(self.balances, self.rates, strict=True)]
+
 
 class CryptoSwap(NamedTuple):
     """A cryptoswap pool and a swap in it; its invariant is the one that the independent implementation finds."""
