@@ -10,13 +10,15 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from keeper.errors import MalformedLog
-from keeper.events import balancer_v2, curve, uniswap_v2, uniswap_v3, uniswap_v4
+from keeper.events import balancer_v2, balancer_v3, camelot, curve, uniswap_v2, uniswap_v3, uniswap_v4
 from keeper.events.balancer_v2 import (
     BalancerBalancesChanged,
     BalancerPausedChanged,
     BalancerSwap,
     BalancerSwapFeeChanged,
 )
+from keeper.events.balancer_v3 import BalancerV3Changed, BalancerV3Swap, BalancerV3SwapFeeChanged
+from keeper.events.camelot import CamelotFeePercentUpdated, CamelotSetStableSwap, CamelotV3Fee
 from keeper.events.curve import CurveChanged, CurveExchange
 from keeper.events.log import Log
 from keeper.events.uniswap_v2 import PairCreated, Sync, V2Swap
@@ -30,6 +32,12 @@ __all__ = [
     "BalancerPausedChanged",
     "BalancerSwap",
     "BalancerSwapFeeChanged",
+    "BalancerV3Changed",
+    "BalancerV3Swap",
+    "BalancerV3SwapFeeChanged",
+    "CamelotFeePercentUpdated",
+    "CamelotSetStableSwap",
+    "CamelotV3Fee",
     "CurveChanged",
     "CurveExchange",
     "Event",
@@ -50,15 +58,25 @@ __all__ = [
     "decode",
 ]
 
-Event: TypeAlias = uniswap_v2.Event | uniswap_v3.Event | uniswap_v4.Event | curve.Event | balancer_v2.Event
+Event: TypeAlias = (
+    uniswap_v2.Event
+    | uniswap_v3.Event
+    | uniswap_v4.Event
+    | camelot.Event
+    | curve.Event
+    | balancer_v2.Event
+    | balancer_v3.Event
+)
 
 #: The events that are understood, by the hash of their signature.
 TOPICS: dict[Hash, Callable[[Log], Event]] = {
     **uniswap_v2.TOPICS,
     **uniswap_v3.TOPICS,
     **uniswap_v4.TOPICS,
+    **camelot.TOPICS,
     **curve.TOPICS,
     **balancer_v2.TOPICS,
+    **balancer_v3.TOPICS,
 }
 
 
