@@ -119,7 +119,7 @@ class Keeper:
     # ---------------------------------------------------------------- begin and end
 
     async def _begin(self) -> None:
-        warm()
+        await self._warm()
         block = await self._follower.start()
         self.market = Market(await self._discover(block), self._settings.ttl_seconds)
         await self._start_market(block)
@@ -151,6 +151,13 @@ class Keeper:
         await self._look_at_slow_things()
         self._treasury_before = await self._treasury()
         _log.info("keeper_started", pools=len(self.market), block=block.number, operator=operator)
+
+    async def _warm(self) -> None:
+        """Compile what the search runs on before anything depends on how long that takes; the event loop goes on."""
+        began = time.perf_counter()
+        _log.info("kernels_loading", hint="a new checkout compiles them first, which takes up to half a minute")
+        await asyncio.to_thread(warm)
+        _log.info("kernels_loaded", seconds=round(time.perf_counter() - began, 1))
 
     async def _discover(self, block: Block) -> list[PoolInfo]:
         (found,) = await self._reader.read([discover(self._facts)], block.hash)
@@ -283,7 +290,7 @@ class Keeper:
             tried_all = self._transactions.in_flight or found.told == _TRIES
             opportunity = None if tried_all else next(found, None)
         self._hot = set(found.untold)
-        self.report.refused["left for the next block"] += found.told == _TRIES
+        self.report.refused["left for the next block"] += found.told == _TRIES and bool(self._hot)
         self.report.cycles_searched += found.searched
         self.report.opportunities += found.told
         if self._transactions.in_flight:

@@ -83,6 +83,11 @@ class Terms:
     funding: tuple[str, ...]
     min_profit_wei: int
 
+    @property
+    def least_profit_wei(self) -> int:
+        """The least profit that is wanted: what earns nothing is not an opportunity."""
+        return max(self.min_profit_wei, 1)
+
 
 class Scan(Iterator[Opportunity]):
     """
@@ -94,20 +99,24 @@ class Scan(Iterator[Opportunity]):
         told: How many opportunities were asked for and given.
     """
 
-    def __init__(self, found: Found, evaluate: Callable[[Cycle], Opportunity | None]) -> None:
+    def __init__(self, found: Found, least_wei: int, evaluate: Callable[[Cycle], Opportunity | None]) -> None:
+        """
+        Args:
+            least_wei: The least profit that is wanted, which cycles count among their costs.
+        """
         self._found = found
+        self._least_wei = least_wei
         self._evaluate = evaluate
-        self._looked_at = 0
         self.told = 0
-        self._sized: list[tuple[int, int, Opportunity]] = []
+        self._sized: list[tuple[int, tuple[Address, ...], tuple[Address, ...], Opportunity]] = []
 
     def __next__(self) -> Opportunity:
         cycles = self._found.cycles
-        while (bound := cycles.bound) >= 0 and not (self._sized and -self._sized[0][0] >= bound):
+        while (bound := cycles.bound) >= 0 and not (self._sized and -self._sized[0][0] - self._least_wei > bound):
             cycle = next(cycles, None)
             if cycle is not None and (opportunity := self._evaluate(cycle)) is not None:
-                heappush(self._sized, (-opportunity.profit_wei, self._looked_at, opportunity))
-            self._looked_at += 1
+                tokens = tuple(edge.token_in for edge in cycle.edges)
+                heappush(self._sized, (-opportunity.profit_wei, opportunity.pools, tokens, opportunity))
         if not self._sized:
             raise StopIteration
         self.told += 1
@@ -144,7 +153,11 @@ def scan(
     valuation = Valuation(_pools_that_tell(market, graph, terms), terms.weth)
     values = {token: price for token in terms.profit_tokens if (price := valuation.price(token)) is not None}
     found = search(graph, changed, values, terms.max_hops, costs=_costs(graph, terms, prices))
-    return Scan(found, lambda cycle: _evaluate(cycle, market, valuation, terms, lenders, prices))
+
+    def evaluate(cycle: Cycle) -> Opportunity | None:
+        return _evaluate(cycle, market, valuation, terms, lenders, prices)
+
+    return Scan(found, terms.least_profit_wei, evaluate)
 
 
 def _pools_that_tell(market: Market, graph: Graph, terms: Terms) -> Iterator[Pool]:
@@ -163,7 +176,7 @@ def _costs(graph: Graph, terms: Terms, prices: GasPrices) -> Costs:
     base_gas = min((route_gas((), lender) for lender in terms.funding), default=0)
     hop_gas = {family: route_gas((family,), NO_LENDER) - route_gas((), NO_LENDER) for family in graph.families}
     return Costs(
-        base_gas * prices.gas_price_wei + _L1_UNITS * prices.l1_wei_per_unit + max(terms.min_profit_wei, 1),
+        base_gas * prices.gas_price_wei + _L1_UNITS * prices.l1_wei_per_unit + terms.least_profit_wei,
         {family: gas * prices.gas_price_wei for family, gas in hop_gas.items()},
     )
 
@@ -188,7 +201,7 @@ def _evaluate(
         worth_wei = valuation.in_eth(cycle.token, gain) if gain > 0 else None
         gas = route_gas(families, lender)
         cost_wei = gas * prices.gas_price_wei + l1_wei
-        if worth_wei is not None and worth_wei - cost_wei >= max(terms.min_profit_wei, 1):
+        if worth_wei is not None and worth_wei - cost_wei >= terms.least_profit_wei:
             funded.append(Opportunity(route, gain, worth_wei, lender, (), gas, cost_wei, cycle.log_rate))
     return _best_funded(funded)
 

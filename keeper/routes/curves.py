@@ -13,6 +13,7 @@ from keeper.errors import PoolError
 from keeper.pools.pool import Pool
 from keeper.pools.uniswap_v2 import UniswapV2Pool
 from keeper.pools.uniswap_v3 import UniswapV3Pool
+from keeper.pools.uniswap_v4 import UniswapV4Pool
 from keeper.routes.kernels.tables import FALLING, RISING, SAMPLED, WHOLE, Array, Curves
 from keeper.routes.ranges import COLUMNS, Ranges
 from keeper.types import Address
@@ -109,8 +110,8 @@ class CurveTable:
         """
         if isinstance(pool, UniswapV2Pool):
             self._follow_v2(first, pool)
-        elif isinstance(pool, UniswapV3Pool):
-            self._follow_v3(first, pool)
+        elif isinstance(pool, UniswapV3Pool | UniswapV4Pool):
+            self._follow_ranges(first, pool)
         else:
             self._follow_any(first, pool)
             return False
@@ -141,34 +142,34 @@ class CurveTable:
         self._set(first, reserve1 / reserve0 * keep, reserve0 / keep, reserve0 / keep, inf, keep, WHOLE, -1)
         self._set(first + 1, reserve0 / reserve1 * keep, reserve1 / keep, reserve1 / keep, inf, keep, WHOLE, -1)
 
-    def _follow_v3(self, first: int, pool: UniswapV3Pool) -> None:
-        keep = 1 - pool.info.fee_pips / FEE_DENOMINATOR
-        sqrt_price = pool.sqrt_price_x96 / 2**96
-        if not sqrt_price:
+    def _follow_ranges(self, first: int, pool: UniswapV3Pool | UniswapV4Pool) -> None:
+        if not pool.sqrt_price_x96:
             self.forget(first, 2)
             return
         row = self._ranges.follow(first, pool.ticks, pool.ticks.position(pool.tick), pool.liquidity)
-        for edge, kind in ((first, FALLING), (first + 1, RISING)):
-            self._set_range(edge, kind, row, sqrt_price, float(pool.liquidity), keep)
+        price, liquidity = pool.sqrt_price_x96 / 2**96, float(pool.liquidity)
+        for edge, kind, tokens in ((first, FALLING, pool.tokens), (first + 1, RISING, pool.tokens[::-1])):
+            self._set_range(edge, kind, row, price, liquidity, pool.rate(*tokens))
 
-    def _set_range(self, edge: int, kind: int, row: int, sqrt_price: float, liquidity: float, keep: float) -> None:
+    def _set_range(self, edge: int, kind: int, row: int, sqrt_price: float, liquidity: float, rate: float) -> None:
         """The range that an edge trades in first, which is a later one where the present has no liquidity."""
         rows = self._ranges.rows
         while not liquidity:
             row += kind
             sqrt_price = float(rows[row + 1 if kind == FALLING else row, 0])
             liquidity = float(rows[row, 1])
-        if liquidity < 0:
+        if liquidity < 0 or not rate:
             self.forget(edge, 1)
             return
         if kind == FALLING:
-            rate, deep, end, most = sqrt_price**2 * keep, 1 / (sqrt_price * keep), rows[row, 0], rows[row, 2]
+            end, most, deep, price = rows[row, 0], rows[row, 2], 1 / sqrt_price, sqrt_price**2
             cap = sqrt_price / end - 1
         else:
-            rate, deep, end, most = keep / sqrt_price**2, sqrt_price / keep, rows[row + 1, 0], rows[row, 3]
+            end, most, deep, price = rows[row + 1, 0], rows[row, 3], sqrt_price, 1 / sqrt_price**2
             cap = end / sqrt_price - 1
-        depth = liquidity * deep
-        self._set(edge, rate, depth, max(most, liquidity) * deep, depth * max(cap, 0.0), keep, kind, row)
+        keep = rate / price
+        depth = liquidity * deep / keep
+        self._set(edge, rate, depth, max(most, liquidity) * deep / keep, depth * max(cap, 0.0), keep, kind, row)
 
     def _follow_any(self, first: int, pool: Pool) -> None:
         keep = 1 - pool.info.fee_pips / FEE_DENOMINATOR

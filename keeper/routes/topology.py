@@ -30,7 +30,7 @@ def build(
     order = np.lexsort((_ranks(pools)[pool], head, ~in_core, tail))
     keys = np.stack((tail[order], head[order]))
     starts = np.flatnonzero(np.r_[True, (keys[:, 1:] != keys[:, :-1]).any(axis=0)]) if order.size else order
-    arc_tail, arc_head = keys[:, starts]
+    arc_tail, arc_head = np.ascontiguousarray(keys[:, starts])
     arc_of = np.empty(order.size, np.int64)
     arc_of[order] = np.repeat(np.arange(starts.size), np.diff(np.r_[starts, order.size]))
     first = np.searchsorted(arc_tail, np.arange(len(tokens) + 1))

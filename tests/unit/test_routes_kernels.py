@@ -80,7 +80,7 @@ def test_cache_folder__place_that_cannot_be_written__is_passed_over(tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["rings", "cycles", "optimum", "stairs", "count"])
-def test_cache_folder__any_kernel_changed__is_another(name: str) -> None:
+def test_cache_folder__any_kernel_changed__is_another(name: str, tmp_path: Path) -> None:
     code = f"""
 from keeper.routes import kernels
 from pathlib import Path
@@ -88,7 +88,7 @@ before, read = kernels._cache_folder(), Path.read_bytes
 Path.read_bytes = lambda path: read(path) + (b"#" if path.name == "{name}.py" else b"")
 print(before != kernels._cache_folder())
 """
-    assert run(code).strip() == "True"
+    assert run(code, NUMBA_CACHE_DIR=str(tmp_path)).strip() == "True"
 
 
 def test_warm__search_that_follows__compiles_nothing() -> None:
