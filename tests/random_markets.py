@@ -1,24 +1,25 @@
 """
-Small random markets, far from equilibrium, and every cycle of theirs by brute force.
+Small random markets, far from equilibrium.
 """
 
 import math
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from keeper.errors import PoolError, SwapReverts
 from keeper.events import Event
 from keeper.math.tick import Ticks
 from keeper.math.tick_math import get_tick_at_sqrt_ratio
+from keeper.pools.balancer_stable import BalancerStablePool
+from keeper.pools.balancer_weighted import BalancerWeightedPool
+from keeper.pools.curve_stableswap import CurveStableSwapPool
 from keeper.pools.pool import Pool, PoolInfo
 from keeper.pools.uniswap_v2 import UniswapV2Pool
 from keeper.pools.uniswap_v3 import UniswapV3Pool
-from keeper.routes.graph import Edge
+from keeper.pools.uniswap_v4 import UniswapV4Pool
 from keeper.types import Address, Reading
-
-Hop = tuple[Edge, Pool]
 
 #: Fee in pips to tick spacing.
 SPACINGS = {100: 1, 500: 10, 3_000: 60, 10_000: 200}
@@ -122,7 +123,8 @@ def random_market(seed: int, kinds: str = "23") -> tuple[list[Address], list[Poo
     Tokens of 6, 8 and 18 decimals, and pools between them whose prices are off by a percent or so.
 
     Args:
-        kinds: Which pools there are: Uniswap V2, V3, and ``n`` of several tokens.
+        kinds: Which pools there are: Uniswap V2, V3 and V4, ``c`` Curve, ``w`` and ``s`` Balancer weighted and stable,
+            ``n`` of a family that routes do not know.
     """
     rng = random.Random(seed)
     tokens = [address(i + 1) for i in range(rng.randrange(3, 7))]
@@ -132,21 +134,57 @@ def random_market(seed: int, kinds: str = "23") -> tuple[list[Address], list[Poo
     pools: list[Pool] = []
     for n in range(rng.randrange(4, 14)):
         kind = rng.choice(kinds)
-        chosen = sorted(rng.sample(range(len(tokens)), min(rng.choice((3, 4)), len(tokens)) if kind == "n" else 2))
+        most = rng.choice((3, 4)) if kind == "n" else {"c": 3, "s": 3, "w": 4}.get(kind, 2)
+        chosen = sorted(rng.sample(range(len(tokens)), min(most, len(tokens))))
         depth = 10 ** rng.uniform(1, 6)
         amounts = [depth * units[i] * math.exp(rng.gauss(0, 0.005)) for i in chosen]
-        names = tuple(tokens[i] for i in chosen)
-        if kind == "n":
-            info = PoolInfo("equal_weights", "none", address(1_000 + n), names, 0)
-            pools.append(EqualWeights(info, tuple(int(amount) + 1 for amount in amounts)))
-        elif kind == "2":
-            pools.append(v2_pool(1_000 + n, (names[0], names[1]), int(amounts[0]) + 1, int(amounts[1]) + 1))
-        else:
-            pools.append(_random_v3(rng, 1_000 + n, (names[0], names[1]), amounts))
+        names = [tokens[i] for i in chosen]
+        pools.append(_random_pool(rng, kind, 1_000 + n, names, amounts, [units[i] for i in chosen]))
     return tokens, pools
 
 
-def _random_v3(rng: random.Random, n: int, tokens: tuple[Address, Address], amounts: Sequence[float]) -> Pool:
+def _random_pool(
+    rng: random.Random, kind: str, n: int, names: list[Address], amounts: list[float], units: list[float]
+) -> Pool:
+    """
+    Args:
+        units: Smallest units of each token that a dollar buys.
+    """
+    tokens, balances = tuple(names), tuple(int(amount) + 1 for amount in amounts)
+    scales = tuple(int(10**36 / unit) for unit in units)
+    match kind:
+        case "n":
+            return EqualWeights(PoolInfo("equal_weights", "none", address(n), tokens, 0), balances)
+        case "c":
+            info = PoolInfo("curve_stableswap", "curve", address(n), tokens, 0)
+            return CurveStableSwapPool(info, balances, scales, rng.choice((1_000, 20_000)), 4_000_000, 5 * 10**9)
+        case "s":
+            info = PoolInfo("balancer_stable", "balancer_v2", address(n), tokens, 0)
+            return BalancerStablePool(info, balances, scales, rng.choice((50_000, 500_000)), 4 * 10**14)
+        case "w":
+            info = PoolInfo("balancer_weighted", "balancer_v2", address(n), tokens, 0)
+            return _random_weighted(rng, info, balances)
+        case "2":
+            return v2_pool(n, (tokens[0], tokens[1]), *balances)
+    pool = _random_v3(rng, n, (tokens[0], tokens[1]), amounts)
+    if kind == "3":
+        return pool
+    protocol_fee = rng.choice((0, 0, 1_000 | 500 << 12))
+    info = replace(pool.info, family="uniswap_v4", dex="uniswap_v4")
+    return UniswapV4Pool(info, pool.sqrt_price_x96, pool.tick, pool.liquidity, protocol_fee, pool.ticks)
+
+
+def _random_weighted(rng: random.Random, info: PoolInfo, balances: tuple[int, ...]) -> Pool:
+    """Weights of tenths, and balances in their proportion."""
+    parts = [rng.randrange(1, 6) for _ in balances]
+    weights = [10**18 * part // sum(parts) for part in parts]
+    weights[0] += 10**18 - sum(weights)
+    held = tuple(balance * part for balance, part in zip(balances, parts, strict=True))
+    factors = tuple(10**18 if balance > 10**16 else 10**30 for balance in balances)
+    return BalancerWeightedPool(info, held, tuple(weights), factors, 3 * 10**15)
+
+
+def _random_v3(rng: random.Random, n: int, tokens: tuple[Address, Address], amounts: Sequence[float]) -> UniswapV3Pool:
     fee_pips = rng.choice(list(SPACINGS))
     spacing, price = SPACINGS[fee_pips], amounts[1] / amounts[0]
     tick = round(math.log(price) / math.log(1.0001))
@@ -158,69 +196,3 @@ def _random_v3(rng: random.Random, n: int, tokens: tuple[Address, Address], amou
         amount = amounts[0] * math.sqrt(price) * rng.uniform(0.1, 10) / (1 - math.exp(-width / 20_000))
         positions.append((lower, max(upper, lower + spacing), int(amount) + 1))
     return v3_pool(n, tokens, price, positions, fee_pips)
-
-
-def all_cycles(pools: Sequence[Pool], token: Address, max_hops: int) -> list[list[Hop]]:
-    """Every cycle from *token* over different tokens and pools."""
-    return list(_continued(pools, token, max_hops, [], {token}))
-
-
-def _continued(
-    pools: Sequence[Pool], token: Address, max_hops: int, path: list[Hop], seen: set[Address]
-) -> Iterator[list[Hop]]:
-    at = path[-1][0].token_out if path else token
-    for pool in pools:
-        if at not in pool.tokens or any(edge.pool == pool.address for edge, _ in path):
-            continue
-        for token_out in pool.tokens:
-            longer = [*path, (Edge(pool.address, at, token_out), pool)]
-            if token_out == token and len(path) >= 1 and at != token:
-                yield longer
-            elif token_out not in seen and len(longer) < max_hops:
-                yield from _continued(pools, token, max_hops, longer, seen | {token_out})
-
-
-def gain(cycle: Sequence[Hop], amount_in: int) -> int:
-    """What an input gains, or a great loss where a pool refuses it."""
-    amount = amount_in
-    try:
-        for edge, pool in cycle:
-            amount = pool.amount_out(edge.token_in, edge.token_out, amount)
-    except SwapReverts:
-        return -(1 << 200)
-    return amount - amount_in
-
-
-def best_amount(cycle: Sequence[Hop], rng: random.Random) -> tuple[int, int]:
-    """
-    The highest gain and its input, by a grid over all sizes, a zoom into its best place, and the least inputs for many
-    numbers of units of each token in between.
-    """
-    grid = sorted({int(10 ** (k / 6)) for k in range(6 * 31)})
-    best = max((gain(cycle, amount), amount) for amount in grid)
-    i = grid.index(best[1])
-    low, high = grid[max(i - 1, 0)], grid[min(i + 1, len(grid) - 1)]
-    while high - low > 40:
-        steps = [low + (high - low) * k // 12 for k in range(13)]
-        found = max((gain(cycle, amount), amount) for amount in steps)
-        best, j = max(best, found), steps.index(found[1])
-        low, high = steps[max(j - 2, 0)], steps[min(j + 2, 12)]
-    best = max(best, *((gain(cycle, amount), amount) for amount in range(max(low, 1), high + 1)))
-    return max(best, *((gain(cycle, amount), amount) for amount in _least_inputs(cycle, best[1], rng)), (0, 0))
-
-
-def _least_inputs(cycle: Sequence[Hop], near: int, rng: random.Random) -> Iterator[int]:
-    amount = near
-    for place, (edge, pool) in enumerate(cycle[:-1]):
-        try:
-            amount = pool.amount_out(edge.token_in, edge.token_out, amount)
-        except SwapReverts:
-            return
-        units = {*range(amount - 40, amount + 41), *(int(amount * (1 + rng.gauss(0, 1e-4))) for _ in range(120))}
-        for wanted in units | {int(amount * (1 + rng.gauss(0, 3e-3))) for _ in range(40)}:
-            try:
-                for before, seller in reversed(cycle[: place + 1]):
-                    wanted = seller.amount_in(before.token_in, before.token_out, wanted)
-            except PoolError:
-                continue
-            yield wanted

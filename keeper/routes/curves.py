@@ -2,35 +2,22 @@
 Pools as curves: what each edge pays, in floats, from the state of its pool.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from math import inf, log, sqrt
+from math import inf, log
 
 import numpy as np
 
-from keeper.errors import PoolError
 from keeper.pools.pool import Pool
 from keeper.pools.uniswap_v2 import UniswapV2Pool
 from keeper.pools.uniswap_v3 import UniswapV3Pool
 from keeper.pools.uniswap_v4 import UniswapV4Pool
+from keeper.routes import samples
 from keeper.routes.kernels.tables import FALLING, RISING, SAMPLED, WHOLE, Array, Curves
 from keeper.routes.ranges import COLUMNS, Ranges
+from keeper.routes.samples import Smooth
 from keeper.types import Address
 
 FEE_DENOMINATOR = 1_000_000
-
-#: Samples begin at this part of the depth and double, until the rate has fallen by the second figure or there are
-#: enough. Each step gives so many units at least that rounding does not count.
-_FIRST_SAMPLE, _LAST_FALL, _SAMPLES = 2.0**-13, 0.7, 26
-_LEAST_STEP, _MOST = 1_000, 1 << 112
-
-#: Where samples around an amount are taken, as parts of it; their steps are small parts, and so give more units.
-_LEAST_STEP_AROUND = 100_000
-_AROUND = (0.25, 0.5, 0.7, 0.85, 0.95, 1.0, 1.05, 1.15, 1.4, 2.0, 4.0)
-
-#: How much less than the curve its samples may say.
-_REACH_MARGIN = 1.25
 
 _FLOATS = ("log_rate", "rate", "depth", "reach", "cap", "keep")
 _INTEGERS = ("kind", "row", "pool", "family")
@@ -58,9 +45,6 @@ def directions(pool: Pool) -> list[tuple[Address, Address]]:
     Return the tokens in and out of each edge of a pool.
     """
     return [(one, other) for one in pool.tokens for other in pool.tokens if one != other]
-
-
-_Point = tuple[float, float]
 
 
 class CurveTable:
@@ -117,21 +101,27 @@ class CurveTable:
             return False
         return True
 
-    def sample(self, edge: int, pool: Pool, token_in: Address, token_out: Address, around: float | None = None) -> None:
+    def sample(
+        self,
+        edge: int,
+        pool: Pool,
+        token_in: Address,
+        token_out: Address,
+        around: float | None = None,
+        width: int = 0,
+    ) -> None:
         """
         Take pieces of an edge's curve from the exact model: small ones around an input, if it is given.
+
+        Args:
+            width: How small: an index of ``samples.AROUND``.
         """
-        if around is None:
-            points = _points(pool, token_in, token_out, _inputs(pool.depth(token_in, token_out)), _LEAST_STEP, 1.0)
-        else:
-            inputs = (int(around * part) for part in _AROUND)
-            points = _points(pool, token_in, token_out, inputs, _LEAST_STEP_AROUND, 0.5)
-        rows = _pieces(pool.rate(token_in, token_out), points) or [_tangent(pool, token_in, token_out)]
-        table = np.zeros((_SAMPLES + 1, COLUMNS))
+        rows = Smooth.of(pool, token_in, token_out).pieces(around, width)
+        table = np.zeros((samples.MOST + 1, COLUMNS))
         table[:, 1] = -1.0
         table[: len(rows), :3] = rows
         rate, depth, cap = rows[0]
-        self._set(edge, rate, depth, _reach(rows), cap, 1.0, SAMPLED, self._ranges.place(edge, table))
+        self._set(edge, rate, depth, samples.reach(rows), cap, 1.0, SAMPLED, self._ranges.place(edge, table))
 
     def _follow_v2(self, first: int, pool: UniswapV2Pool) -> None:
         keep = 1 - pool.info.fee_pips / FEE_DENOMINATOR
@@ -192,78 +182,3 @@ class CurveTable:
         columns["keep"][edge] = keep
         columns["kind"][edge] = kind
         columns["row"][edge] = row
-
-
-def moebius(near_in: float, near_out: float, far_in: float, far_out: float) -> tuple[float, float]:
-    """
-    Return rate and depth of the Moebius map through nothing and two points; depth is infinite where they lie straight.
-    """
-    bent = far_in / near_in * near_out - far_out
-    depth = far_in * (far_out - near_out) / bent if bent > 0 and far_out > near_out else inf
-    return near_out * (1 + near_in / depth) / near_in, depth
-
-
-def _pieces(start: float, points: Iterable[tuple[_Point, _Point, _Point]]) -> list[tuple[float, float, float]]:
-    """
-    Pieces (rate, depth, cap) through points of the curve.
-
-    A piece begins with the rate of the map through its two points and the one before, and ends at the second.
-    """
-    rate, rows = start, []
-    for (before_in, before_out), (here_in, here_out), (next_in, next_out) in points:
-        step_in, step_out = next_in - here_in, next_out - here_out
-        if here_in > before_in:
-            near, far = (here_in - before_in, here_out - before_out), (next_in - before_in, next_out - before_out)
-            rate, deep = moebius(*near, *far)
-            rate /= (1 + near[0] / deep) ** 2
-        bent = rate * step_in - step_out
-        rows.append((rate, step_in * step_out / bent if bent > 0 else inf, step_in))
-        if rate < start * (1 - _LAST_FALL) or len(rows) == _SAMPLES:
-            break
-    return rows
-
-
-def _tangent(pool: Pool, token_in: Address, token_out: Address) -> tuple[float, float, float]:
-    """The one piece of a curve whose amounts are too small to be sampled."""
-    depth = pool.depth(token_in, token_out)
-    return pool.rate(token_in, token_out), depth, depth
-
-
-def _points(
-    pool: Pool, token_in: Address, token_out: Address, inputs: Iterable[int], least_step: int, rounding: float
-) -> Iterator[tuple[_Point, _Point, _Point]]:
-    """
-    Inputs and outputs, each with the two before, while the contract takes the input and gives enough more.
-
-    Args:
-        rounding: What is added to each output: one unit is more than any that rounding took.
-    """
-    before, here = (0.0, 0.0), (0.0, 0.0)
-    for amount_in in inputs:
-        try:
-            amount_out = pool.amount_out(token_in, token_out, amount_in) + rounding
-        except PoolError:
-            if here[0]:
-                return
-            continue
-        if amount_out - here[1] >= least_step:
-            point = float(amount_in), amount_out
-            yield before, here, point
-            before, here = here, point
-
-
-def _inputs(depth: float) -> Iterator[int]:
-    amount_in = max(int(depth * _FIRST_SAMPLE), 1)
-    while amount_in < _MOST:
-        yield amount_in
-        amount_in *= 2
-
-
-def _reach(rows: Sequence[tuple[float, float, float]]) -> float:
-    """The depth at which one Moebius map is above all samples, and a little more for what is between them."""
-    reach, amount, start = 0.0, 0.0, rows[0][0]
-    for (_, _, cap), (rate, _, _) in pairwise(rows):
-        amount += cap
-        fallen = sqrt(start / rate) - 1 if rate > 0 else inf
-        reach = max(reach, amount / fallen) if fallen > 0 else inf
-    return _REACH_MARGIN * reach if reach else inf

@@ -8,21 +8,26 @@ tell: coarse amounts are small, so their fractions are exact enough; the exact m
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from math import inf, sqrt
-from statistics import linear_regression
 
 import numpy as np
 
 from keeper.errors import PoolError, SwapReverts
+from keeper.math.fixed_point import ONE
 from keeper.math.tick_bitmap import next_tick_above, next_tick_below
 from keeper.math.tick_math import MAX_TICK, MIN_TICK, get_sqrt_ratio_at_tick
+from keeper.pools.balancer_stable import BalancerStablePool
+from keeper.pools.balancer_weighted import BalancerWeightedPool
 from keeper.pools.pool import Pool
 from keeper.pools.uniswap_v2 import UniswapV2Pool
 from keeper.pools.uniswap_v3 import UniswapV3Pool
+from keeper.pools.uniswap_v4 import UniswapV4Pool
 from keeper.routes.curves import FEE_DENOMINATOR, Optimum
 from keeper.routes.graph import Edge
 from keeper.routes.kernels import stairs
 from keeper.routes.kernels.tables import Array
+from keeper.routes.samples import Smooth, moebius
 
 #: A gain is good enough this near to what no input exceeds, relative to it; or within one unit.
 TOLERANCE = 1e-6
@@ -31,16 +36,18 @@ TOLERANCE = 1e-6
 #: again where those are not all; and how many the exact models try.
 _ROUNDS, _LOOKS, _TRIES = 3, 8192, 12
 
+#: By how much of the gain an input may be more than the least.
+_SLACK = TOLERANCE / 8
+
 #: Ranges of a hop that floats know, and an input that is never used up.
 _RANGES, _PLENTY = 3, 1 << 200
 
 #: Beyond this, floats do not know units apart.
 _WHOLE_FLOATS = 1 << 52
 
-#: How often a curve without a closed form is measured to know what rounding hides, at multiples of the golden ratio,
-#: which spread evenly; and by how many units of the coarsest token, or of its own, it may contradict the fit.
-_NARROWER = 8
-_MEASUREMENTS, _GOLDEN, _MISFIT = 24, (sqrt(5) - 1) / 2, 0.5
+#: By how many units, of the coarsest token or its own, a curve without a closed form may contradict what it is taken
+#: for, and how much narrower is tried.
+_MISFIT, _NARROWER = 0.05, 8
 
 #: Where contracts refuse an amount: the parts by which less is tried.
 _LESS = (0.0, 1e-12, 1e-9, 1e-6, 1e-3)
@@ -88,7 +95,7 @@ class Trial:
         self._take(round(self._amounts[0]))
         if self._is_good:
             return
-        self._coarsest = min(range(self._buyable() + 1), key=lambda i: self._amounts[i])
+        self._coarsest = min(range(len(self._hops)), key=lambda i: self._amounts[i])
         self._try((self._middle, self._middle + 1, self._middle - 1))
         rows = self._stairs() if self._middle + self._reach() < _WHOLE_FLOATS else None
         if rows is None:
@@ -123,7 +130,7 @@ class Trial:
         stride = 1 + 2 * reach // _LOOKS
         units = self._middle + np.arange(-reach, reach + 1, stride)
         if stride > 1:
-            around = np.arange(-stride, stride + 1)[:_LOOKS]
+            around = np.arange(-min(stride, _LOOKS // 2), min(stride, _LOOKS // 2))
             units = np.unique(self._best(rows, units, max(_LOOKS // len(around), 1))[:, None] + around)
         return map(int, self._best(rows, units, _TRIES))
 
@@ -150,36 +157,57 @@ class Trial:
             self.amount_in, self.gain = amount_in, amount - amount_in
 
     def _least_in(self, units: int) -> int:
-        """What puts so many units into the hop of the coarsest token, 0 if nothing does."""
+        """What puts so many units into the hop of the coarsest token, nearly the least; 0 if nothing does."""
         amount = units
         try:
-            for edge, pool in reversed(self._hops[: self._coarsest]):
-                amount = pool.amount_in(edge.token_in, edge.token_out, amount)
+            for i in range(self._coarsest - 1, -1, -1):
+                near, following = self._amounts[i : i + 2]
+                slack = int(_SLACK * self._near.gain * near / self._amounts[0])
+                amount = _least_input(*self._hops[i], amount, round(amount * near / following), slack)
         except SwapReverts:
             return 0
         return amount
-
-    def _buyable(self) -> int:
-        """The last hop that exact amounts can be bought for, by hops which all have exact-out swaps."""
-        for i, ((edge, pool), wanted) in enumerate(zip(self._hops, self._amounts[1:], strict=False)):
-            try:
-                pool.amount_in(edge.token_in, edge.token_out, max(round(wanted), 1))
-            except PoolError:
-                return i
-        return len(self._hops) - 1
 
     def _stairs(self) -> Array | None:
         """The hops as the kernel takes them, or None if one has a curve that it does not know."""
         table = np.zeros((len(self._hops), _RANGES, 8))
         table[:, :, 2:4] = -1.0
         for i, (edge, pool) in enumerate(self._hops):
-            amount, following = self._amounts[i : i + 2]
-            width = int(self._reach() * amount / self._amounts[self._coarsest]) + 1
-            rows = _stairs(edge, pool, round(amount), width, following / self._amounts[self._coarsest])
+            amount, following = (value / self._amounts[self._coarsest] for value in self._amounts[i : i + 2])
+            rows = _stairs(edge, pool, round(self._amounts[i]), int(self._reach() * amount) + 1, following)
             if not rows:
                 return None
             table[i, : len(rows)] = rows
         return table
+
+
+def _least_input(edge: Edge, pool: Pool, amount_out: int, guess: int, slack: int) -> int:
+    """
+    Return the least input that gives so much, or up to *slack* more.
+
+    Args:
+        guess: Where to begin with pools that sell no given amount.
+    """
+    try:
+        guess = pool.amount_in(edge.token_in, edge.token_out, amount_out)
+    except SwapReverts:
+        raise
+    except PoolError:
+        guess = max(guess, 1)
+    step = max(slack, 1)
+    while pool.amount_out(edge.token_in, edge.token_out, guess) < amount_out:
+        guess, step = guess + step, 2 * step
+    enough, step = guess, max(slack, 1)
+    while step < enough and pool.amount_out(edge.token_in, edge.token_out, enough - step) >= amount_out:
+        enough, step = enough - step, 2 * step
+    too_little = max(enough - step, 0)
+    while enough - too_little > max(slack, 1):
+        middle = (enough + too_little) // 2
+        if pool.amount_out(edge.token_in, edge.token_out, middle) >= amount_out:
+            enough = middle
+        else:
+            too_little = middle
+    return enough
 
 
 def _stairs(edge: Edge, pool: Pool, amount: int, width: int, grain: float) -> list[tuple[float, ...]]:
@@ -191,32 +219,45 @@ def _stairs(edge: Edge, pool: Pool, amount: int, width: int, grain: float) -> li
             return [(0.0, 0.0, inf, rate * depth, rate, depth, keep, 0.0)]
         case UniswapV3Pool():
             return list(_v3_stairs(edge, pool, amount))
+        case UniswapV4Pool() if pool.liquidity:
+            return list(_v3_stairs(edge, _as_v3(edge, pool), amount))
+        case BalancerWeightedPool() | BalancerStablePool():
+            return list(_measured_stair(edge, pool, amount, width, grain, 1 - pool.swap_fee / ONE))
         case _:
-            return list(_measured_stair(edge, pool, amount, width, grain))
+            return list(_measured_stair(edge, pool, amount, width, grain, 1.0))
 
 
-def _measured_stair(edge: Edge, pool: Pool, amount: int, width: int, grain: float) -> Iterator[tuple[float, ...]]:
+def _measured_stair(
+    edge: Edge, pool: Pool, amount: int, width: int, grain: float, keep: float
+) -> Iterator[tuple[float, ...]]:
     """
-    A range around an input, so narrow that the curve is a Moebius map there, fitted to what the model pays: so it has
-    the fractions that rounding hides.
+    A range around an input, so narrow that the curve is a Moebius map there.
+
+    Args:
+        grain: What a unit of the coarsest token is in units of the output.
+        keep: The part of the input that a fee leaves which is taken, and rounded, first.
     """
-    width = min(width, amount // 2)
+    smooth, width = Smooth.of(pool, edge.token_in, edge.token_out), min(width, amount // 2)
     while width:
-        depth = pool.depth(edge.token_in, edge.token_out) + amount - width
-        more = [int(2 * width * (i * _GOLDEN % 1)) for i in range(_MEASUREMENTS)]
+        start = int((amount - width) * keep)
+        most = int(2 * width * keep)
         try:
-            out = [pool.amount_out(edge.token_in, edge.token_out, amount - width + m) for m in more]
+            given, near, third, far = (smooth.out((start + most * part) / keep) for part in (0.0, 0.5, 0.75, 1.0))
         except PoolError:
             return
-        bent, most = [m / (1 + m / depth) for m in more], 2 * width / (1 + 2 * width / depth)
-        rate, _ = linear_regression(bent, [float(o - out[0]) for o in out])
-        rests = [o - out[0] - rate * b for b, o in zip(bent, out, strict=True)]
-        if max(rests) - min(rests) < 1.0 + _MISFIT * max(grain, 1.0):
-            # the greatest rest is the least fraction that all measurements allow: floats must not promise too much
-            start, given = float(amount - width), out[0] + max(rests)
-            yield start, given, float(amount + width), given + rate * most, rate, depth, 1.0, 0.0
+        rate, depth = moebius(most / 2, near - given, most, far - given)
+        if abs(given + rate * 0.75 * most / (1 + 0.75 * most / depth) - third) < _MISFIT * max(grain, 1.0):
+            yield start / keep, given, (start + most) / keep, far, rate, depth, keep, 1.0
             return
         width //= _NARROWER
+
+
+def _as_v3(edge: Edge, pool: UniswapV4Pool) -> UniswapV3Pool:
+    """The pool of V3 that swaps as one of V4 does in one direction: it takes the protocol's part with its own."""
+    price = (pool.sqrt_price_x96 / 2**96) ** (2 if edge.token_in == pool.tokens[0] else -2)
+    fee_pips = round(FEE_DENOMINATOR * (1 - pool.rate(edge.token_in, edge.token_out) / price))
+    info = replace(pool.info, fee_pips=fee_pips)
+    return UniswapV3Pool(info, pool.sqrt_price_x96, pool.tick, pool.liquidity, pool.ticks)
 
 
 def _v3_stairs(edge: Edge, pool: UniswapV3Pool, amount: int) -> Iterator[tuple[float, ...]]:

@@ -3,7 +3,7 @@ The amount that maximizes a cycle's gain: floats say where it lies, exact intege
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 
 import numpy as np
@@ -15,12 +15,11 @@ from keeper.routes.graph import Edge
 from keeper.routes.kernels import compile_kernels, optimum
 from keeper.routes.kernels.tables import MAX_HOPS
 from keeper.routes.rounding import Trial, amounts_near
+from keeper.routes.samples import AROUND
 
-#: How often curves without a closed form are sampled around the optimum, and how many units a hop's samples are off.
-_RESAMPLINGS, _ROUNDINGS = 3, 2
-
-#: Relative error of a gain in floats: it is a difference of amounts that may be 10**4 times larger.
-_FLOAT_ERROR = 1e-9
+#: Relative error of a gain in floats: it is a difference of amounts that may be 10**4 times larger; samples are joined
+#: by maps that are not quite the curve.
+_FLOAT_ERROR, _SAMPLE_ERROR = 1e-9, 1e-7
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ def size(edges: tuple[Edge, ...], pools: Sequence[Pool], near: Optimum | None = 
     best = quote(edges, pools, trial.amount_in)
     if best is None or best.gain <= 0:
         return None
-    return Sized(edges, best.amounts, near.gain * (1 + _FLOAT_ERROR) + 1)
+    return Sized(edges, best.amounts, near.gain * (1 + (_FLOAT_ERROR if near.closed else _SAMPLE_ERROR)) + 1)
 
 
 def quote(edges: tuple[Edge, ...], pools: Sequence[Pool], amount_in: int) -> Sized | None:
@@ -79,12 +78,15 @@ def quote(edges: tuple[Edge, ...], pools: Sequence[Pool], amount_in: int) -> Siz
     return Sized(edges, tuple(amounts))
 
 
-def estimate(edges: tuple[Edge, ...], pools: Sequence[Pool], around: Sequence[float] = ()) -> Optimum | None:
+def estimate(
+    edges: tuple[Edge, ...], pools: Sequence[Pool], around: Sequence[float] = (), width: int = 0
+) -> Optimum | None:
     """
     Return the optimum of the pools' curves, or None if one of them cannot trade.
 
     Args:
         around: What goes into each hop, roughly: where curves without a closed form are best known.
+        width: How roughly: an index of ``samples.AROUND``.
     """
     compile_kernels()
     table, numbers, closed = CurveTable(), [0], True
@@ -94,7 +96,7 @@ def estimate(edges: tuple[Edge, ...], pools: Sequence[Pool], around: Sequence[fl
         numbers.append(first + ways.index((edge.token_in, edge.token_out)))
         if not table.follow(first, pool):
             closed = False
-            table.sample(numbers[-1], pool, edge.token_in, edge.token_out, around[i] if around else None)
+            table.sample(numbers[-1], pool, edge.token_in, edge.token_out, around[i] if around else None, width)
     if table.arrays.log_rate[numbers[1:]].min() == -inf:
         return None
     figures = np.empty((1, 3))
@@ -107,20 +109,11 @@ def estimate(edges: tuple[Edge, ...], pools: Sequence[Pool], around: Sequence[fl
 
 def _nearer(edges: tuple[Edge, ...], pools: Sequence[Pool], near: Optimum) -> Optimum:
     """
-    The optimum over curves without a closed form, sampled again around it until that does not gain more.
-
-    Samples are rounded to units, which is what the best of them may be short of.
+    The optimum over curves without a closed form, sampled again around it, each time closer.
     """
-    amounts = amounts_near(edges, pools, near.amount_in)
-    most = near.gain
-    for _ in range(_RESAMPLINGS):
-        again = estimate(edges, pools, amounts[:-1])
+    for width in range(len(AROUND)):
+        again = estimate(edges, pools, amounts_near(edges, pools, near.amount_in)[:-1], width)
         if again is None or again.gain <= 0:
             break
-        amounts_again = amounts_near(edges, pools, again.amount_in)
-        most = max(most, again.gain)
-        if amounts_again[-1] - amounts_again[0] <= amounts[-1] - amounts[0]:
-            break
-        near, amounts = again, amounts_again
-    lost = sum(amounts[-1] / max(amount, 1.0) for amount in amounts[1:])
-    return replace(near, gain=most + _ROUNDINGS * lost)
+        near = again
+    return near

@@ -9,7 +9,8 @@ from keeper.routes.graph import Graph
 from keeper.routes.search import Costs, search
 from keeper.routes.sizing import estimate
 from keeper.types import Address
-from tests.random_markets import all_cycles, random_market, v2_pool
+from tests.brute_force import all_cycles
+from tests.random_markets import random_market, v2_pool
 
 WETH, USDC, DAI, UNKNOWN = (Address("0x" + f"{n:02x}" * 20) for n in (1, 2, 3, 4))
 VALUES = {WETH: 1.0, USDC: 1.0, DAI: 1.0}

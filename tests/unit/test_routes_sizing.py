@@ -8,7 +8,8 @@ from keeper.pools.pool import Pool, PoolInfo
 from keeper.routes.graph import Edge
 from keeper.routes.sizing import Sized, estimate, quote, size
 from keeper.types import Address
-from tests.random_markets import EqualWeights, Hop, address, best_amount, gain, v2_pool, v3_pool
+from tests.brute_force import Hop, best_input, close, gain, limit
+from tests.random_markets import EqualWeights, address, v2_pool, v3_pool
 
 WETH, USDC, USDT, WBTC = (address(n) for n in range(1, 5))
 
@@ -22,6 +23,13 @@ def ring(*pools: Pool, tokens: Sequence[Address] = (WETH, USDC)) -> tuple[tuple[
 
 def hops(edges: tuple[Edge, ...], pools: tuple[Pool, ...]) -> list[Hop]:
     return list(zip(edges, pools, strict=True))
+
+
+def best_of_brute_force(edges: tuple[Edge, ...], pools: tuple[Pool, ...]) -> int:
+    cycle = hops(edges, pools)
+    best, ceiling = best_input(cycle, limit(cycle), at_least=0, patience=20_000)
+    assert close(best, ceiling)
+    return best
 
 
 def best_of_all(edges: tuple[Edge, ...], pools: tuple[Pool, ...], most: int) -> int:
@@ -89,7 +97,7 @@ def test_size__coarse_tokens_between_fine_ones__wastes_no_unit() -> None:
     sized = size(edges, pools)
 
     assert sized is not None
-    best, _ = best_amount(hops(edges, pools), random.Random(1))
+    best = best_of_brute_force(edges, pools)
     assert sized.gain >= best * (1 - 1e-6)
     for edge, pool, bought, paid in zip(edges, pools, sized.amounts[1:], sized.amounts, strict=False):
         assert pool.amount_in(edge.token_in, edge.token_out, bought) >= paid - 1 or bought > 10**12
@@ -105,7 +113,7 @@ def test_size__optimum_beyond_several_ranges__equals_brute_force() -> None:
     assert sized is not None
     _, after = dear.swap(WETH, USDC, sized.amounts[0])
     assert after.tick < 600 < dear.tick
-    best, _ = best_amount(hops(edges, pools), random.Random(1))
+    best = best_of_brute_force(edges, pools)
     assert sized.gain >= best * (1 - 1e-6)
 
 
@@ -140,7 +148,7 @@ def test_size__family_that_routes_do_not_know__comes_near_brute_force(sells_give
     sized = size(edges, pools)
 
     assert sized is not None
-    best, _ = best_amount(hops(edges, pools), random.Random(1))
+    best = best_of_brute_force(edges, pools)
     assert best * (1 - 1e-6) <= sized.gain <= sized.ceiling
 
 

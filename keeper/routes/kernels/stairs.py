@@ -19,7 +19,8 @@ def gains(stairs: Array, coarsest: int, units: Array, result: Array) -> None:
     Args:
         stairs: Of each hop, rows of ranges: input and output at the start and at the end, the output with the fraction
             that rounding hides; the rate at the start and the depth, both without the fee, and the part that the fee
-            leaves; 1 where the fee is rounded first, as Uniswap V3 does. A row whose end lies before its start is none.
+            leaves; 1 where the fee is rounded first, as by Uniswap V3 and Balancer. A row whose end lies before its
+            start is none.
         coarsest: The hop that the units go into.
     """
     for j in range(units.size):
@@ -53,5 +54,5 @@ def _least_in(ranges: Array, amount_out: float) -> float:
             kept = wanted / (ranges[i, 4] - wanted / ranges[i, 5])
             if ranges[i, 7] == 1.0:
                 kept = np.ceil(kept)
-            return float(start_in + np.ceil(kept / ranges[i, 6]))
+            return float(np.ceil(start_in + kept / ranges[i, 6]))
     return inf
