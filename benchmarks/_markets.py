@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from math import exp, log, sqrt
 from pathlib import Path
 
+from benchmarks._other_pools import TokenPrice, other_pool
 from keeper.errors import SwapReverts
 from keeper.math.tick import Ticks
 from keeper.math.tick_math import MAX_TICK, get_tick_at_sqrt_ratio
@@ -35,22 +36,11 @@ _HUBS = (
     ("LINK", 18, 15.0),
 )
 
+#: The share of draws that give a pool of Curve or Balancer; the others give two pools on average.
+_OTHERS = 0.09
+
 #: Swaps are log-normal: dollars in the middle, and the deviation of the logarithm. None takes more of a pool than this.
 _SWAP_DOLLARS, _SWAP_SPREAD, _SWAP_MOST = 100.0, 1.8, 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class TokenPrice:
-    """What a token is worth: dollars of a whole one."""
-
-    address: Address
-    symbol: str
-    decimals: int
-    dollars: float
-
-    def units(self, dollars: float) -> float:
-        """Smallest units that so many dollars buy."""
-        return dollars / self.dollars * 10**self.decimals
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +81,19 @@ class World:
 
 def generated(pools: int, tokens: int, seed: int = 1) -> World:
     """
-    Return a market of hubs and a long tail: half of the pools are Uniswap V3, many pairs have several pools.
+    Return a market of hubs and a long tail: half of the pools are Uniswap V3, many pairs have several pools, and one pool
+    in twenty holds tokens of Curve or of Balancer.
     """
     rng = random.Random(seed)
     prices = [_hub(i) for i in range(len(_HUBS))]
     prices += [
         TokenPrice(Address(f"0x{i + 1:040x}"), f"T{i}", 18, exp(rng.gauss(0, 2.5))) for i in range(len(_HUBS), tokens)
     ]
-    made = []
+    made: list[tuple[Pool, float]] = []
     while len(made) < pools:
+        if rng.random() < _OTHERS:
+            made.append(other_pool(rng, len(made), prices[: len(_HUBS)], prices[len(_HUBS) :]))
+            continue
         one, other, dollars = _pair(rng, prices)
         for fee_pips in _fees(rng):
             family = "uniswap_v3" if fee_pips else "uniswap_v2"

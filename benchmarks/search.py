@@ -8,6 +8,7 @@ import os
 import platform
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -68,9 +69,10 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
     for name, figures in results.items():
         if isinstance(figures, dict) and "pools" in figures:
             yield (
-                f"{name}: {figures['pools']:,} pools, of which {figures['uniswap_v3']:,} V3 with"
-                f" {figures['ticks']:,} ticks; {figures['tokens']:,} tokens; built in {figures['build_s']:.2f} s"
+                f"{name}: {figures['pools']:,} pools with {figures['ticks']:,} ticks, {figures['tokens']:,} tokens; built"
+                f" in {figures['build_s']:.2f} s"
             )
+            yield "  " + ", ".join(f"{n:,} {family}" for family, n in figures["families"].items())
             for hops in _HOPS:
                 yield from _lines(hops, figures[f"{hops} hops"])
 
@@ -97,7 +99,7 @@ def _measure(world: World, options: argparse.Namespace) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "pools": len(world.pools),
         "tokens": len(world.tokens),
-        "uniswap_v3": sum(pool.info.family == "uniswap_v3" for pool in world.pools),
+        "families": dict(sorted(Counter(pool.info.family for pool in world.pools).items())),
         "ticks": sum(len(getattr(pool, "ticks", ())) for pool in world.pools),
         "build_s": build_s,
     }

@@ -20,7 +20,7 @@ _RINGS, _CYCLES, _GROWTH = 16, 64, 4
 _ROOM = 4096
 
 #: By how much a gain may be more than samples say, and than closed forms do in floats.
-_SAMPLE_ERROR, _FLOAT_ERROR = 0.1, 1e-9
+_SAMPLE_ERROR, _FLOAT_ERROR = 0.2, 1e-9
 
 
 @dataclass(frozen=True, slots=True)

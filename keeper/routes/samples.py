@@ -15,10 +15,11 @@ from keeper.pools.pool import Pool
 from keeper.types import Address
 
 #: How many pieces a curve has at most.
-MOST = 26
+MOST = 48
 
-#: Samples begin at this part of the depth and double, until the rate has fallen by the second figure.
-_FIRST, _LAST_FALL = 2.0**-13, 0.7
+#: Samples begin at this part of the depth and double, until the rate has fallen by the second figure. Where it falls by
+#: the third from one step to the next, as where a stable pool runs dry, steps are smaller, down to a part of the input.
+_FIRST, _LAST_FALL, _FALL, _LEAST_GROWTH = 2.0**-12, 0.7, 0.03, 1.15
 _END = float(1 << 112)
 
 #: Where samples around an amount are taken, as parts of it: at first widely, then as it is known better.
@@ -92,23 +93,42 @@ class Smooth:
         """
         rate, depth = self.pool.rate(self.token_in, self.token_out), self.pool.depth(self.token_in, self.token_out)
         rate, depth = rate * self.scale_in / self.scale_out, depth / self.scale_in
-        inputs = _doubling(depth) if around is None else (around * part for part in AROUND[width])
-        return _pieces(rate, self._points(inputs)) or [(rate, depth, depth)]
+        points = self._points(depth) if around is None else self._points_at([around * part for part in AROUND[width]])
+        return _pieces(rate, points) or [(rate, depth, depth)]
 
-    def _points(self, inputs: Iterable[float]) -> Iterator[tuple[_Point, _Point, _Point]]:
-        """Inputs and outputs, each with the two before, while the pool takes the input and gives enough more."""
-        before, here = (0.0, 0.0), (0.0, 0.0)
+    def _points(self, depth: float) -> Iterator[_Point]:
+        """Inputs and outputs, closer where the curve bends, while the pool takes the input."""
+        here, slope, growth, amount_in = (0.0, 0.0), 0.0, 2.0, depth * _FIRST
+        while amount_in < _END:
+            try:
+                point = amount_in, self.out(amount_in)
+            except PoolError:
+                point = amount_in, 0.0
+            falls = here[0] > 0 and (point[1] - here[1]) / (amount_in - here[0]) < (1 - _FALL) * slope
+            if falls and growth > _LEAST_GROWTH:
+                growth = max(sqrt(growth), _LEAST_GROWTH)
+            elif self._tells(here, point):
+                yield point
+                slope, here = (point[1] - here[1]) / (amount_in - here[0]), point
+            elif here[0]:
+                return
+            amount_in = max(here[0], amount_in if not here[0] else 0.0) * growth
+
+    def _points_at(self, inputs: Iterable[float]) -> Iterator[_Point]:
+        """These inputs and their outputs, while the pool takes them."""
+        here = (0.0, 0.0)
         for amount_in in inputs:
             try:
-                amount_out = self.out(amount_in)
+                point = amount_in, self.out(amount_in)
             except PoolError:
-                if here[0]:
-                    return
                 continue
-            if (amount_out - here[1]) * self.scale_out >= _LEAST_STEP:
-                point = amount_in, amount_out
-                yield before, here, point
-                before, here = here, point
+            if self._tells(here, point):
+                yield point
+                here = point
+
+    def _tells(self, here: _Point, point: _Point) -> bool:
+        """Whether a step gives so much that rounding does not count."""
+        return (point[1] - here[1]) * self.scale_out >= _LEAST_STEP
 
 
 def reach(pieces: Sequence[Piece]) -> float:
@@ -132,31 +152,27 @@ def moebius(near_in: float, near_out: float, far_in: float, far_out: float) -> t
     return near_out * (1 + near_in / depth) / near_in, depth
 
 
-def _pieces(start: float, points: Iterable[tuple[_Point, _Point, _Point]]) -> list[Piece]:
+def _pieces(start: float, points: Iterable[_Point]) -> list[Piece]:
     """
     Pieces through points of the curve.
 
     A piece begins with the rate of the map through its two points and the one before, and ends at the second.
     """
-    rate, rows = start, []
-    for (before_in, before_out), (here_in, here_out), (next_in, next_out) in points:
-        step_in, step_out = next_in - here_in, next_out - here_out
-        if here_in > before_in:
-            near, far = (here_in - before_in, here_out - before_out), (next_in - before_in, next_out - before_out)
+    rate = start
+    rows: list[Piece] = []
+    before, here = (0.0, 0.0), (0.0, 0.0)
+    for point in points:
+        step_in, step_out = point[0] - here[0], point[1] - here[1]
+        if rows:
+            near, far = (here[0] - before[0], here[1] - before[1]), (point[0] - before[0], point[1] - before[1])
             rate, deep = moebius(*near, *far)
             rate /= (1 + near[0] / deep) ** 2
         bent = rate * step_in - step_out
         rows.append((rate, step_in * step_out / bent if bent > 0 else inf, step_in))
         if rate < start * (1 - _LAST_FALL) or len(rows) == MOST:
             break
+        before, here = here, point
     return rows
-
-
-def _doubling(depth: float) -> Iterator[float]:
-    amount_in = depth * _FIRST
-    while amount_in < _END:
-        yield amount_in
-        amount_in *= 2
 
 
 def _scale(factor: int) -> int:
