@@ -140,7 +140,7 @@ class Settings(BaseSettings):
     state_dir: Path = Path("var/keeper")
     blocks: int = Field(default=0, ge=0)
     dry_run: bool = False
-    max_hops: int = Field(default=3, ge=2, le=3)
+    max_hops: int = Field(default=4, ge=2, le=4)
     profit_tokens: tuple[str, ...] = ()
     deny_pools: tuple[AddressText, ...] = ()
     funding: tuple[Literal["none", "balancer_v2"], ...] = ("none", "balancer_v2")

@@ -35,6 +35,7 @@ from keeper.pools.pool import PoolInfo
 from keeper.preflight import Deployment
 from keeper.registry import discover, read_pools
 from keeper.routes.graph import Graph
+from keeper.routes.warm import warm
 from keeper.types import Address, Block, Hash
 from keeper.valuation import Valuation
 
@@ -42,6 +43,9 @@ _log = structlog.get_logger("keeper")
 
 #: Blocks between two looks at what no event announces: ArbOS parameters and the lenders' liquidity.
 _SLOW_BLOCKS = 20
+
+#: Opportunities of a block that are planned and simulated at most; what they leave over stays to be searched.
+_TRIES = 16
 
 #: How long a stopping keeper waits for what it has in flight; after that the journal remembers it.
 _DRAIN_SECONDS = 15.0
@@ -115,6 +119,7 @@ class Keeper:
     # ---------------------------------------------------------------- begin and end
 
     async def _begin(self) -> None:
+        await self._warm()
         block = await self._follower.start()
         self.market = Market(await self._discover(block), self._settings.ttl_seconds)
         await self._start_market(block)
@@ -146,6 +151,13 @@ class Keeper:
         await self._look_at_slow_things()
         self._treasury_before = await self._treasury()
         _log.info("keeper_started", pools=len(self.market), block=block.number, operator=operator)
+
+    async def _warm(self) -> None:
+        """Compile what the search runs on before anything depends on how long that takes; the event loop goes on."""
+        began = time.perf_counter()
+        _log.info("kernels_loading", hint="a new checkout compiles them first, which takes up to half a minute")
+        await asyncio.to_thread(warm)
+        _log.info("kernels_loaded", seconds=round(time.perf_counter() - began, 1))
 
     async def _discover(self, block: Block) -> list[PoolInfo]:
         (found,) = await self._reader.read([discover(self._facts)], block.hash)
@@ -271,15 +283,16 @@ class Keeper:
         prices = self._prices(block)
         with self._stage("search"):
             found = scan(self.market, self._graph, self._hot, self._terms, self._lenders, prices)
-        self.report.cycles_searched += found.searched
-        self.report.opportunities += len(found.opportunities)
-        untried = list(found.opportunities)
-        self._hot.clear()
-        while untried and not self._transactions.in_flight:
-            opportunity = untried.pop(0)
+            opportunity = next(found, None)
+        while opportunity is not None:
             outcome = await self._trader.trade(opportunity, self.market, prices, self._stage)
             self._record(opportunity, block, outcome)
-        self._hot = {address for opportunity in untried for address in opportunity.pools}
+            tried_all = self._transactions.in_flight or found.told == _TRIES
+            opportunity = None if tried_all else next(found, None)
+        self._hot = set(found.untold)
+        self.report.refused["left for the next block"] += found.told == _TRIES and bool(self._hot)
+        self.report.cycles_searched += found.searched
+        self.report.opportunities += found.told
         if self._transactions.in_flight:
             self.report.latency.add("block_to_sent", time.perf_counter() - began)
 

@@ -159,9 +159,9 @@ class Replay:
 
     def _decide(self, block: Block, changed: Iterable[Address]) -> None:
         found = scan(self._market, self._graph, changed, self._terms, (), self._prices)
-        self.opportunities += len(found.opportunities)
-        for opportunity in found.opportunities:
+        for opportunity in found:
             self._plans.update(self._planned(opportunity, block))
+        self.opportunities += found.told
 
     def _planned(self, opportunity: Opportunity, block: Block) -> bytes:
         """The calldata; where the executor knows no such plan, what it would have to do."""
