@@ -1,5 +1,9 @@
 """
 Follows the head of a chain without a gap: every block once, in order, with its logs, or the news that blocks left.
+
+A block's logs are believed when its header bears them out: none that the header's bloom filter does not hold, and where
+it may hold some of a topic that was asked for and none came, all logs of the block are fetched and must give exactly
+that filter. Now and then that is done without any suspicion.
 """
 
 import asyncio
@@ -8,6 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from keeper.chain.bloom import Log, unaccounted
+from keeper.chain.logs import in_order, require_complete, require_held
+from keeper.chain.ranges import AdaptiveRange
 from keeper.chain.rpc import Rpc
 from keeper.errors import ChainError, ReorgError
 from keeper.types import Block, Hash
@@ -18,7 +25,11 @@ RING = 256
 #: Blocks that are fetched side by side when the keeper is behind.
 CATCH_UP = 16
 
-Log = Mapping[str, Any]
+#: A gap of so many blocks has its logs fetched by range.
+GAP = 4
+
+#: Every so many blocks all logs of one are fetched and compared with its header.
+FULL_CHECK_BLOCKS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +58,18 @@ class Follower:
         head: The last block that was told.
     """
 
-    def __init__(self, rpc: Rpc, topics: Sequence[Hash]) -> None:
+    def __init__(self, rpc: Rpc, topics: Sequence[Hash], proved: Sequence[Hash] = (), proves: bool = True) -> None:
+        """
+        Args:
+            topics: What is asked for.
+            proved: Those of them whose absence is doubted where the header's bloom filter may hold them; empty for all.
+            proves: Whether headers' bloom filters are looked at; not where a node has none.
+        """
         self._rpc = rpc
         self._topics = list(topics)
+        self._proved = list(proved) or self._topics
+        self._proves = proves
+        self._range = AdaptiveRange(largest=RING)
         self._ring: OrderedDict[Hash, Block] = OrderedDict()
 
     @property
@@ -100,7 +120,7 @@ class Follower:
         branch = await self._branch(latest)
         ancestor = self._ring.get(branch[0].parent_hash)
         assert ancestor is not None
-        logs = [await self._logs(block) for block in branch] if len(branch) == 1 else await self._many_logs(branch)
+        logs = await self._many_logs(branch)
         news: list[ChainNews] = []
         if ancestor.hash != self.head.hash:
             self._forget_above(ancestor)
@@ -131,9 +151,19 @@ class Follower:
         return blocks
 
     async def _many_logs(self, blocks: Sequence[Block]) -> list[list[Log]]:
-        logs: list[list[Log]] = []
-        for start in range(0, len(blocks), CATCH_UP):
-            logs += await asyncio.gather(*(self._logs(block) for block in blocks[start : start + CATCH_UP]))
+        if len(blocks) < GAP:
+            return list(await asyncio.gather(*(self._logs(block) for block in blocks)))
+        of_block: dict[str, list[Log]] = {block.hash: [] for block in blocks}
+        for log in await self._range.over(blocks[0].number, blocks[-1].number, self._logs_between):
+            if not isinstance(log, Mapping) or log.get("blockHash") not in of_block:
+                raise ChainError("the node's logs are of blocks that are not part of its chain")
+            of_block[log["blockHash"]].append(log)
+        return [await self._believed(of_block[block.hash], block) for block in blocks]
+
+    async def _logs_between(self, first: int, last: int) -> list[Log]:
+        logs = await self._rpc("eth_getLogs", {"fromBlock": hex(first), "toBlock": hex(last), "topics": [self._topics]})
+        if not isinstance(logs, list):
+            raise ChainError("the node's logs are no list")
         return logs
 
     async def _block(self, which: str) -> Block:
@@ -146,9 +176,22 @@ class Follower:
     async def _logs(self, block: Block) -> list[Log]:
         """By block hash: the answer is about this block or an error, never about another one of its number."""
         logs = await self._rpc("eth_getLogs", {"blockHash": block.hash, "topics": [self._topics]})
-        if not isinstance(logs, list) or any(log.get("blockHash") != block.hash for log in logs):
-            raise ChainError(f"the node's logs of block {block.number} are of another block")
-        return sorted(logs, key=lambda log: int(log["logIndex"], 16))
+        if not isinstance(logs, list):
+            raise ChainError("the node's logs are no list")
+        return await self._believed(logs, block)
+
+    async def _believed(self, told: Sequence[Log], block: Block) -> list[Log]:
+        """The logs of the block, in order, if its header bears them out."""
+        logs = in_order(told, block)
+        if not self._proves or block.logs_bloom is None:
+            return logs
+        require_held(logs, block)
+        if block.number % FULL_CHECK_BLOCKS == 0 or unaccounted(block.logs_bloom, logs, self._proved):
+            everything = in_order(await self._rpc("eth_getLogs", {"blockHash": block.hash}) or (), block)
+            require_complete(everything, block)
+            if [log for log in everything if log["topics"] and log["topics"][0] in self._topics] != logs:
+                raise ChainError(f"the node withholds logs of block {block.number}")
+        return logs
 
     def _remember(self, block: Block) -> None:
         self._ring[block.hash] = block
@@ -174,6 +217,7 @@ def to_block(header: Mapping[str, Any]) -> Block:
             parent_hash=Hash(header["parentHash"]),
             timestamp=int(header["timestamp"], 16),
             base_fee_wei=int(header.get("baseFeePerGas") or "0x0", 16),
+            logs_bloom=int(header["logsBloom"], 16) if header.get("logsBloom") else None,
         )
     except (KeyError, TypeError, ValueError):
         raise ChainError("the node's block header is malformed") from None

@@ -122,7 +122,7 @@ class Replay:
             event = decode(log)
         except MalformedLog as error:
             self.counts["malformed"] += 1
-            self._market.invalidate([Address(str(log.get("address")).lower())])
+            self._market.invalidate(Address(str(log.get("address")).lower()))
             _log.warning("log_refused", reason=str(error))
             return None
         if event is None:

@@ -111,7 +111,7 @@ class MarketMachine(RuleBasedStateMachine):
 
     @rule(addresses=st.sets(st.sampled_from(sorted(INFOS))))
     def pools_are_lost(self, addresses: set[Address]) -> None:
-        self.market.invalidate(addresses)
+        self.market.invalidate_many(addresses)
 
     @rule()
     def the_log_stream_was_lost(self) -> None:
