@@ -1,9 +1,10 @@
 """
 Follows the head of a chain without a gap: every block once, in order, with its logs, or the news that blocks left.
 
-A block's logs are believed when its header bears them out: none that the header's bloom filter does not hold, and where
-it may hold some of a topic that was asked for and none came, all logs of the block are fetched and must give exactly
-that filter. Now and then that is done without any suspicion.
+A block's logs are believed when its header bears them out. Of a block with few logs all are fetched, of whatever topic,
+and must give exactly its bloom filter; of a crowded one only ours, none of which may be missing from the filter. Where
+the filter may hold some of a topic that was asked for and none came, all logs are fetched after all; now and then
+without any suspicion.
 """
 
 import asyncio
@@ -28,8 +29,11 @@ CATCH_UP = 16
 #: A gap of so many blocks has its logs fetched by range.
 GAP = 4
 
-#: Every so many blocks all logs of one are fetched and compared with its header.
+#: Every so many blocks all logs of one are fetched and compared with its header, however crowded it is.
 FULL_CHECK_BLOCKS = 64
+
+#: A bloom filter with at most so many bits set, of 2048, is of a block with few logs: some 50.
+SPARSE_BITS = 450
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Follower:
         """
         self._rpc = rpc
         self._topics = list(topics)
+        self._wanted = frozenset(topics)
         self._proved = list(proved) or self._topics
         self._proves = proves
         self._range = AdaptiveRange(largest=RING)
@@ -175,23 +180,30 @@ class Follower:
 
     async def _logs(self, block: Block) -> list[Log]:
         """By block hash: the answer is about this block or an error, never about another one of its number."""
+        bloom = block.logs_bloom if self._proves else None
+        if bloom is not None and (bloom.bit_count() <= SPARSE_BITS or block.number % FULL_CHECK_BLOCKS == 0):
+            return self._ours(await self._everything(block))
         logs = await self._rpc("eth_getLogs", {"blockHash": block.hash, "topics": [self._topics]})
-        if not isinstance(logs, list):
-            raise ChainError("the node's logs are no list")
-        return await self._believed(logs, block)
+        return await self._believed(_listed(logs), block)
 
     async def _believed(self, told: Sequence[Log], block: Block) -> list[Log]:
         """The logs of the block, in order, if its header bears them out."""
         logs = in_order(told, block)
-        if not self._proves or block.logs_bloom is None:
-            return logs
-        require_held(logs, block)
-        if block.number % FULL_CHECK_BLOCKS == 0 or unaccounted(block.logs_bloom, logs, self._proved):
-            everything = in_order(await self._rpc("eth_getLogs", {"blockHash": block.hash}) or (), block)
-            require_complete(everything, block)
-            if [log for log in everything if log["topics"] and log["topics"][0] in self._topics] != logs:
+        if self._proves and block.logs_bloom is not None:
+            require_held(logs, block)
+            doubtful = unaccounted(block.logs_bloom, logs, self._proved)
+            if doubtful and self._ours(await self._everything(block)) != logs:
                 raise ChainError(f"the node withholds logs of block {block.number}")
         return logs
+
+    async def _everything(self, block: Block) -> list[Log]:
+        """All logs of the block, of whatever contract and topic, as its header proves."""
+        logs = in_order(_listed(await self._rpc("eth_getLogs", {"blockHash": block.hash})), block)
+        require_complete(logs, block)
+        return logs
+
+    def _ours(self, logs: Sequence[Log]) -> list[Log]:
+        return [log for log in logs if log["topics"] and log["topics"][0] in self._wanted]
 
     def _remember(self, block: Block) -> None:
         self._ring[block.hash] = block
@@ -201,6 +213,12 @@ class Follower:
     def _forget_above(self, ancestor: Block) -> None:
         while self.head.hash != ancestor.hash:
             self._ring.popitem()
+
+
+def _listed(logs: Any) -> list[Log]:
+    if not isinstance(logs, list):
+        raise ChainError("the node's logs are no list")
+    return logs
 
 
 def to_block(header: Mapping[str, Any]) -> Block:

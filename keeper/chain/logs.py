@@ -51,6 +51,13 @@ def require_complete(logs: Sequence[Log], block: Block) -> None:
     Raises:
         ChainError: Some were withheld.
     """
-    contiguous = [int(log["logIndex"], 16) for log in logs] == list(range(len(logs)))
-    if not contiguous or bloom_of(logs) != block.logs_bloom:
-        raise ChainError(f"the node withholds logs of block {block.number}")
+    try:
+        contiguous = [int(log["logIndex"], 16) for log in logs] == list(range(len(logs)))
+        complete = contiguous and bloom_of(logs) == block.logs_bloom
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise ChainError(f"the node's logs of block {block.number} are malformed") from None
+    if not complete:
+        raise ChainError(
+            f"the node's logs of block {block.number} are not all that its header's bloom filter tells of"
+            " (bloom_check = false if the node has no such filters)"
+        )
