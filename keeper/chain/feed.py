@@ -7,7 +7,6 @@ how much is waiting, and drops opportunities.
 """
 
 import asyncio
-from contextlib import suppress
 from typing import Self
 
 from keeper.chain.follower import ChainNews, Follower
@@ -77,8 +76,8 @@ class Feed:
         """Follow no more."""
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            # How it ended has been told, or is of no interest any more.
+            await asyncio.wait({self._task})
             self._task = None
 
     async def _run(self) -> None:
