@@ -190,7 +190,7 @@ class Market:
                 raise ReorgError(f"block {to[:10]} is not among the last {len(self._shelf.undo)} blocks of the market")
             changed: set[Address] = set()
             while self._shelf.head.hash != to:
-                for address, (_, _, read) in self._shelf.undone():
+                for address, read in self._shelf.undone():
                     self._age(address, read)
                     changed.add(address)
             self._trim()
@@ -322,27 +322,32 @@ class Market:
 
     def _follow(self, events: Iterable[Event]) -> frozenset[Address]:
         """Follow events of the head block and return the pools that changed by them."""
-        pools, before, activity = self._shelf.pools, self._shelf.undo[-1].before, self._activity
-        followed, changed, applied = self._policy.followed, set(), 0
+        pools, moved = self._shelf.pools, self._shelf.undo[-1].moved
+        followed, applies = self._policy.followed, self._policy is CachePolicy.APPLY
+        changed: set[Address] = set()
+        applied = 0
         for event in events:
             address = event.pool
             if address not in pools:
                 continue
             pool = pools[address]
-            activity[address] += 1
-            after = followed(pool, event) if pool is not None else None
-            if after is None:
-                if pool is not None:
-                    self._forget(address)
-            elif after is pool:
+            if pool is None:
+                changed.add(address)
                 continue
-            else:
-                if address not in before:
-                    self._shelf.remember(address)
-                pools[address] = after
-                applied += 1
+            after = pool.apply(event) if applies else followed(pool, event)
+            if after is pool:
+                continue
             changed.add(address)
+            if after is None:
+                self._forget(address)
+                continue
+            if address not in moved:
+                moved[address] = pool
+            pools[address] = after
+            applied += 1
         self.counts.applied += applied
+        for address in changed:
+            self._activity[address] += 1
         return frozenset(changed)
 
     def _keep(self, pool: Pool) -> None:

@@ -25,7 +25,16 @@ NOTHING: frozenset[Field] = frozenset()
 
 @dataclass(slots=True)
 class _Undo:
+    """
+    A block, and what its pools were before it.
+
+    Attributes:
+        moved: Of pools that were known and are: only the state is another. Most changes are of this kind.
+        before: Of pools of which something else changed.
+    """
+
     block: Block
+    moved: dict[Address, Pool] = field(default_factory=dict)
     before: dict[Address, Kept] = field(default_factory=dict)
 
 
@@ -67,9 +76,10 @@ class Shelf:
 
     def remember(self, address: Address) -> None:
         """Note what the pool was before the head block, if that is not noted yet."""
-        before = self.undo[-1].before
-        if address not in before:
-            before[address] = (self.pools[address], self.missing.get(address, NOTHING), self.read.get(address))
+        undo = self.undo[-1]
+        if address not in undo.before:
+            pool = undo.moved.get(address, self.pools[address])
+            undo.before[address] = (pool, self.missing.get(address, NOTHING), self.read.get(address))
 
     def put(self, address: Address, kept: Kept) -> None:
         """Keep this of a pool."""
@@ -117,10 +127,16 @@ class Shelf:
         self.cold.discard(address)
         for undo in self.undo:
             undo.before.pop(address, None)
+            undo.moved.pop(address, None)
 
-    def undone(self) -> Iterator[tuple[Address, Kept]]:
-        """Take the head block back; yield what each pool that it changed was before."""
-        for address, kept in self.undo.pop().before.items():
+    def undone(self) -> Iterator[tuple[Address, Read | None]]:
+        """Take the head block back; yield the pools that it changed, and when each had been read."""
+        undo = self.undo.pop()
+        for address, pool in undo.moved.items():
+            if address not in undo.before:
+                self.pools[address] = pool
+                yield address, None
+        for address, kept in undo.before.items():
             if address in self.pools:
                 self.put(address, kept)
-                yield address, kept
+                yield address, kept[2]
