@@ -47,6 +47,15 @@ _SLOW_BLOCKS = 20
 #: The pause after a failure to read or send; whoever follows the chain has his own.
 _BACK_OFF_SECONDS = 0.1
 
+#: Outcomes by which a simulation is known to have succeeded, or not.
+_SIMULATED = {
+    "simulation failed": False,
+    "not worth its gas": True,
+    "dry run": True,
+    "sent": True,
+    "refused by the node": True,
+}
+
 #: How long a stopping keeper waits for what it has in flight; after that the journal remembers it.
 _DRAIN_SECONDS = 15.0
 
@@ -288,6 +297,8 @@ class Keeper:
         self._hot.clear()
         while untried and not self._transactions.in_flight:
             opportunity = untried.pop(0)
+            if any(self.market.peek(address) is None for address in opportunity.pools):
+                continue  # put out by what was tried before
             outcome = await self._trader.trade(opportunity, self.market, prices, self._stage)
             self._record(opportunity, block, outcome)
         self._hot = {address for opportunity in untried for address in opportunity.pools}
@@ -296,8 +307,8 @@ class Keeper:
 
     def _record(self, opportunity: Opportunity, block: Block, outcome: str) -> None:
         self.report.transactions["sent"] += outcome == "sent"
-        if outcome == "sent" or outcome.startswith("simulation failed"):
-            self._upkeep.simulated(opportunity.pools, outcome == "sent")
+        if (kind := outcome.partition(":")[0]) in _SIMULATED:
+            self._upkeep.simulated(opportunity.pools, _SIMULATED[kind], block)
         if outcome != "sent":
             self.report.refused[outcome.partition(":")[0]] += 1
         self._journal.decided(

@@ -19,10 +19,13 @@ from keeper.registry import TICK_RADIUS, Rules, discover, illiquid
 from keeper.types import Address, Block
 from keeper.valuation import Valuation
 
-#: Failures of one kind in a row, after which a pool is put out. A simulation may also fail for other reasons.
+#: Failures of one kind in a row, after which a pool is put out. Simulations also fail for other reasons than the pool.
 _UNREADABLE_LIMIT = 3
 _MALFORMED_LIMIT = 3
-_SIMULATION_LIMIT = 10
+_SIMULATION_LIMIT = 20
+
+#: What may be a token's fault: one that takes a fee on transfer, changes balances by itself, or is paused.
+_BLAMED_ON_TOKENS = ("simulation", "execution_unlike_quote")
 
 #: How many pools that were given up for busier ones are looked at again at a time.
 _WARMED = 50
@@ -52,6 +55,8 @@ class Upkeep:
         self.dropped: Counter[str] = Counter()
         self.unreadable = 0
         self._gone: set[Address] = set()
+        #: The block in which each pool was judged last by a simulation.
+        self._charged: dict[Address, int] = {}
 
     def gone(self) -> frozenset[Address]:
         """Return the pools that were put out since this was asked last."""
@@ -131,14 +136,22 @@ class Upkeep:
             if self.quarantine.strike(info, "malformed_log", _MALFORMED_LIMIT, time.monotonic()):
                 self._put_out(info, "malformed_log")
 
-    def simulated(self, pools: Sequence[Address], succeeded: bool) -> None:
-        """Routes through these pools did or did not do in a simulation what they should."""
+    def simulated(self, pools: Sequence[Address], succeeded: bool, block: Block) -> None:
+        """
+        A route through these pools did or did not do in a simulation what it should, as of *block*.
+
+        A race that is lost is a failure, too, and many routes lead through one pool: a pool is charged once a block,
+        and any success clears it.
+        """
         for address in pools:
             info = self.market.infos.get(address)
             if succeeded:
                 self.quarantine.absolve(address, "simulation")
-            elif info and self.quarantine.strike(info, "simulation", _SIMULATION_LIMIT, time.monotonic()):
-                self._put_out(info, "simulation")
+                self._charged[address] = block.number
+            elif info is not None and self._charged.get(address) != block.number:
+                self._charged[address] = block.number
+                if self.quarantine.strike(info, "simulation", _SIMULATION_LIMIT, time.monotonic()):
+                    self._put_out(info, "simulation")
 
     def misled(self, pools: Sequence[Address]) -> None:
         """A route through these pools gave something else than was predicted, though nobody touched them before."""
@@ -179,7 +192,7 @@ class Upkeep:
     def _put_out(self, info: PoolInfo, reason: str) -> None:
         self._remove([info.address])
         alert(Severity.TICKET, "quarantine", f"pool {info.address} is not traded for a while: {reason}")
-        for token in self.quarantine.suspects(reason):
+        for token in self.quarantine.suspects(reason) if reason in _BLAMED_ON_TOKENS else ():
             self.quarantine.hold_token(token, reason)
             others = self.quarantine.of_tokens(self.market.infos.values())
             self._remove([other.address for other in others])

@@ -86,6 +86,7 @@ class Replay:
             "pools": {address: self._pool_report(address) for address in sorted(self._market.infos)},
             "opportunities": self.opportunities,
             "plans_sha256": self._plans.hexdigest(),
+            "cache": self._market.counts.as_json(),
         }
 
     def _pool_report(self, address: Address) -> dict[str, Any]:

@@ -236,12 +236,22 @@ async def test_upkeep__execution_unlike_quote_in_several_pools_of_a_token__token
     assert upkeep.report()["quarantined_for"] == {"execution_unlike_quote": 3, "token_execution_unlike_quote": 1}
 
 
-async def test_upkeep__simulations_fail_and_succeed__only_a_row_of_failures_counts(upkeep: Upkeep) -> None:
-    for succeeded in (*[False] * 9, True, *[False] * 9):
-        upkeep.simulated([FIRST, FOURTH], succeeded)
+async def test_upkeep__simulations_fail__only_blocks_in_a_row_without_a_success_count(upkeep: Upkeep) -> None:
+    for number in range(1, 40):
+        for _ in range(5):
+            upkeep.simulated([FIRST, FOURTH], succeeded=number == 20, block=head(number))
     assert len(upkeep.market.infos) == 5
 
-    upkeep.simulated([FIRST], succeeded=False)
+    upkeep.simulated([FIRST], succeeded=False, block=head(40))
 
     assert FIRST not in upkeep.market.infos
     assert FOURTH in upkeep.market.infos
+
+
+async def test_upkeep__success_in_the_block_of_a_failure__clears_it(upkeep: Upkeep) -> None:
+    for number in range(1, 60):
+        upkeep.simulated([FIRST], succeeded=False, block=head(number))
+        upkeep.simulated([FIRST], succeeded=True, block=head(number))
+        upkeep.simulated([FIRST], succeeded=False, block=head(number))
+
+    assert FIRST in upkeep.market.infos
