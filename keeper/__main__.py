@@ -57,7 +57,7 @@ def run_keeper(settings: Settings, account: LocalAccount, report: Path | None = 
 async def _run(settings: Settings, account: LocalAccount, report: Path | None) -> None:
     stop = _stop_on_signals()
     facts = load_chain(settings.chain)
-    async with Rpc(settings.rpc_url.get_secret_value()) as rpc, _heads(settings) as heads:
+    async with Rpc(*settings.nodes, chain_id=facts.chain_id) as rpc, _heads(settings) as heads:
         genesis_hash = await read_genesis(rpc, facts)
         deployment = Deployment.load(settings.state_dir / "deployment.json")
         await check_executor(rpc, deployment, facts.chain_id, genesis_hash)

@@ -6,8 +6,8 @@ Amounts are in the tokens' smallest units.
 """
 
 import struct
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
 
 from keeper.errors import MalformedLog
 from keeper.events import balancer_v2, balancer_v3, camelot, curve, uniswap_v2, uniswap_v3, uniswap_v4
@@ -56,6 +56,7 @@ __all__ = [
     "V4ProtocolFeeUpdated",
     "V4Swap",
     "decode",
+    "decode_all",
 ]
 
 Event: TypeAlias = (
@@ -95,7 +96,25 @@ def decode(log: Log) -> Event | None:
         raise MalformedLog(f"{_name(log)} cannot be decoded: {error}") from error
 
 
-def _name(log: Log) -> str:
+def decode_all(logs: Iterable[Log]) -> list[Event]:
+    """
+    Return the events of *logs*, in order, without those of other topics: ``decode`` for many.
+
+    Raises:
+        MalformedLog: One of them is not what its topic promises.
+    """
+    events, decoders, log = [], TOPICS, None
+    try:
+        for log in logs:
+            topics = log["topics"]
+            if topics and (decoder := decoders.get(topics[0])) is not None:
+                events.append(decoder(log))
+    except (KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
+        raise MalformedLog(f"{_name(log)} cannot be decoded: {error}") from error
+    return events
+
+
+def _name(log: Any) -> str:
     try:
         return f"log {int(log['logIndex'], 16)} of block {int(log['blockNumber'], 16)}"
     except (KeyError, TypeError, ValueError):

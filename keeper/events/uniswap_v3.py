@@ -2,6 +2,8 @@
 Logs of the factories and pools of Uniswap V3 and its forks.
 """
 
+import struct
+from binascii import a2b_hex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -31,9 +33,13 @@ class V3Initialize:
     tick: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class V3Swap:
-    """A swap in a Uniswap V3 pool: amounts are signed from the pool's side, the rest is the state after it."""
+    """
+    A swap in a Uniswap V3 pool: amounts are signed from the pool's side, the rest is the state after it.
+
+    Nobody changes one. It is not frozen because that takes four times as long to make, and most logs are swaps.
+    """
 
     pool: Address
     amount0: int
@@ -96,21 +102,35 @@ def _v3_initialize(log: Log) -> V3Initialize:
     return V3Initialize(log["address"].lower(), fits(uint(sqrt_price_x96), 160), int24(tick))
 
 
-def _v3_swap(log: Log, count: int = 5) -> V3Swap:
-    amount0, amount1, sqrt_price_x96, liquidity, tick = words(log, 3, count)[:5]
+#: The amounts; then price, liquidity and tick, each after its padding. Cut in one go: these are most logs there are.
+_SWAP = struct.Struct(">32s32s12s20s16s16s28si")
+_PANCAKE_SWAP = struct.Struct(_SWAP.format + "64x")
+_ZERO, _ONES = bytes(28), bytes([255] * 28)
+
+
+def _v3_swap(log: Log, layout: struct.Struct = _SWAP) -> V3Swap:
+    if len(log["topics"]) != 3:
+        raise ValueError(f"{len(log['topics'])} topics instead of 3")
+    amount0, amount1, above_price, price, above_liquidity, liquidity, above_tick, tick = layout.unpack(
+        a2b_hex(log["data"][2:])
+    )
+    if above_price != _ZERO[:12] or above_liquidity != _ZERO[:16]:
+        raise ValueError("its price or its liquidity exceeds uint160 or uint128")
+    if above_tick != (_ONES if tick < 0 else _ZERO) or not -0x800000 <= tick < 0x800000:
+        raise ValueError("its tick exceeds int24")
     return V3Swap(
         log["address"].lower(),
         uint(amount0, signed=True),
         uint(amount1, signed=True),
-        fits(uint(sqrt_price_x96), 160),
-        fits(uint(liquidity), 128),
-        int24(tick),
+        uint(price),
+        uint(liquidity),
+        tick,
     )
 
 
 def _pancake_v3_swap(log: Log) -> V3Swap:
     """As Uniswap's, and the protocol's part of the fee in two more words."""
-    return _v3_swap(log, 7)
+    return _v3_swap(log, _PANCAKE_SWAP)
 
 
 def _v3_mint(log: Log) -> V3Mint:

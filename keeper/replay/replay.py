@@ -86,6 +86,7 @@ class Replay:
             "pools": {address: self._pool_report(address) for address in sorted(self._market.infos)},
             "opportunities": self.opportunities,
             "plans_sha256": self._plans.hexdigest(),
+            "cache": self._market.counts.as_json(),
         }
 
     def _pool_report(self, address: Address) -> dict[str, Any]:
@@ -122,7 +123,7 @@ class Replay:
             event = decode(log)
         except MalformedLog as error:
             self.counts["malformed"] += 1
-            self._market.invalidate([Address(str(log.get("address")).lower())])
+            self._market.invalidate(Address(str(log.get("address")).lower()))
             _log.warning("log_refused", reason=str(error))
             return None
         if event is None:
