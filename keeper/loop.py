@@ -45,10 +45,9 @@ _log = structlog.get_logger("keeper")
 #: Blocks between two looks at what no event announces: ArbOS parameters and the lenders' liquidity.
 _SLOW_BLOCKS = 20
 
-<<<<<<< HEAD
 #: Opportunities of a block that are planned and simulated at most; what they leave over stays to be searched.
 _TRIES = 16
-=======
+
 #: The pause after a failure to read or send; whoever follows the chain has his own.
 _BACK_OFF_SECONDS = 0.1
 
@@ -60,7 +59,6 @@ _SIMULATED = {
     "sent": True,
     "refused by the node": True,
 }
->>>>>>> wip/cache
 
 #: How long a stopping keeper waits for what it has in flight; after that the journal remembers it.
 _DRAIN_SECONDS = 15.0
@@ -171,7 +169,6 @@ class Keeper:
         self._treasury_before = await self._treasury()
         _log.info("keeper_started", pools=len(self.market), block=block.number, operator=operator)
 
-<<<<<<< HEAD
     async def _warm(self) -> None:
         """Compile what the search runs on before anything depends on how long that takes; the event loop goes on."""
         began = time.perf_counter()
@@ -179,17 +176,6 @@ class Keeper:
         await asyncio.to_thread(warm)
         _log.info("kernels_loaded", seconds=round(time.perf_counter() - began, 1))
 
-    async def _discover(self, block: Block) -> list[PoolInfo]:
-        (found,) = await self._reader.read([discover(self._facts)], block.hash)
-        if isinstance(found, PoolError):
-            raise found
-        denied = set(self._settings.deny_pools)
-        if unknown := denied - {info.address for info in found}:
-            raise ConfigError(f"deny_pools: {min(unknown)} is not a pool of any DEX and tokens of {self._facts.name}")
-        return [info for info in found if info.address not in denied]
-
-=======
->>>>>>> wip/cache
     async def _start_market(self, block: Block) -> None:
         self._hot = set(await self._upkeep.start(block))
         self._graph = Graph()
@@ -317,19 +303,8 @@ class Keeper:
         with self._stage("search"):
             self._update_graph(())
             found = scan(self.market, self._graph, self._hot, self._terms, self._lenders, prices)
-<<<<<<< HEAD
             opportunity = next(found, None)
         while opportunity is not None:
-=======
-        self.report.cycles_searched += found.searched
-        self.report.opportunities += len(found.opportunities)
-        untried = list(found.opportunities)
-        self._hot.clear()
-        while untried and not self._transactions.in_flight:
-            opportunity = untried.pop(0)
-            if any(self.market.peek(address) is None for address in opportunity.pools):
-                continue  # put out by what was tried before
->>>>>>> wip/cache
             outcome = await self._trader.trade(opportunity, self.market, prices, self._stage)
             self._record(opportunity, block, outcome)
             tried_all = self._transactions.in_flight or found.told == _TRIES

@@ -189,6 +189,8 @@ def _evaluate(
     lenders: Sequence[Lender],
     prices: GasPrices,
 ) -> Opportunity | None:
+    if any(market.peek(address) is None for address in cycle.pools):
+        return None  # put out by what was tried since the search
     pools = [market.pool(address) for address in cycle.pools]
     route = size(cycle.edges, pools, cycle.optimum)
     if route is None:
