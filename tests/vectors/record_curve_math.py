@@ -11,7 +11,9 @@ from contracts/main, and compile them in an environment of its own:
     /tmp/vyper/bin/vyper CurveCryptoMathOptimized2.vy > /tmp/twocrypto.hex
     .venv/bin/python tests/vectors/record_curve_math.py /tmp/stableswap.hex /tmp/twocrypto.hex
 
-Each answer is the invariant, or the balance of the coin that is bought; null where the contract reverts.
+The answers that are here were recorded from ``get_D`` and ``get_y`` of these files and the functions that they call,
+compiled without the rest. Each is the invariant, or the balance of the coin that is bought; null where the contract
+reverts.
 """
 
 import json
