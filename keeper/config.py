@@ -66,8 +66,16 @@ class DexFacts(_Strict):
     fee_tiers: dict[int, int] = {}
 
 
+LenderName = Literal["balancer_v2", "balancer_v3", "uniswap_v4", "morpho", "aave_v3"]
+
+
 class LenderFacts(_Strict):
-    name: Literal["balancer_v2"]
+    """
+    Attributes:
+        fee_pips: In millionths of the loan; Aave's is asked for, and this is what it is expected to be.
+    """
+
+    name: LenderName
     address: AddressText
     fee_pips: int = Field(ge=0)
 
@@ -158,7 +166,14 @@ class Settings(BaseSettings):
     deny_tokens: tuple[str, ...] = ()
     allow_tokens: tuple[str, ...] = ()
     min_liquidity_wei: int = Field(default=10**17, ge=0)
-    funding: tuple[Literal["none", "balancer_v2"], ...] = ("none", "balancer_v2")
+    funding: tuple[Literal["none"] | LenderName, ...] = (
+        "none",
+        "uniswap_v4",
+        "balancer_v3",
+        "morpho",
+        "balancer_v2",
+        "aave_v3",
+    )
     min_profit_wei: int = Field(default=10**13, ge=0)
     min_gain_share: float = Field(default=0.1, ge=0, le=1)
     max_base_fee_wei: int = Field(default=10 * 10**9, gt=0)

@@ -19,7 +19,14 @@ _BASE_GAS = 45_000
 _HOP_GAS = {"uniswap_v2": 62_000, "uniswap_v3": 85_000}
 #: Of families that the executor has no hops for: a replay ranks them, too.
 _OTHER_HOP_GAS = 150_000
-_LENDER_GAS = {"none": 0, "balancer_v2": 36_000}
+_LENDER_GAS = {
+    "none": 0,
+    "balancer_v2": 36_000,
+    "uniswap_v4": 45_000,
+    "morpho": 60_000,
+    "balancer_v3": 70_000,
+    "aave_v3": 125_000,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,14 @@
 A cycle that pays: sized, funded, with all its costs and its net profit.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
-from math import exp
 
 from keeper.gas import GasPrices, route_gas
 from keeper.lenders import NO_LENDER, Lender, fundings
 from keeper.market import Market
-from keeper.math.tick_math import MAX_SQRT_RATIO
-from keeper.plan import Funding, Guard, Hop, Route
-from keeper.pools.pool import Pool, PoolInfo
-from keeper.pools.uniswap_v2 import UniswapV2Pool
-from keeper.pools.uniswap_v3 import UniswapV3Pool
+from keeper.pools.pool import Pool
 from keeper.routes.graph import Graph
 from keeper.routes.ranking import Cycle
 from keeper.routes.search import Costs, Found, search
@@ -198,7 +193,7 @@ def _evaluate(
     families = [pool.info.family for pool in pools]
     l1_wei = _L1_UNITS * prices.l1_wei_per_unit
     funded = []
-    for lender, fee in fundings(cycle.token, route.amounts[0], terms.funding, lenders):
+    for lender, fee in fundings(cycle.token, route.amounts[0], terms.funding, lenders, families):
         gain = route.gain - fee
         worth_wei = valuation.in_eth(cycle.token, gain) if gain > 0 else None
         gas = route_gas(families, lender)
@@ -213,48 +208,3 @@ def _best_funded(funded: list[Opportunity]) -> Opportunity | None:
         return None
     best, *others = sorted(funded, key=lambda opportunity: -opportunity.profit_wei)
     return replace(best, fallbacks=tuple(other.funding for other in others))
-
-
-def plan_route(
-    opportunity: Opportunity, first: Pool, infos: Mapping[Address, PoolInfo], funding: str, min_gain: int
-) -> Route:
-    """
-    Return the route as the executor's program has it.
-
-    Args:
-        first: The pool of the first hop as of the head: its state is what the guard is set around.
-        min_gain: Below it the executor reverts.
-    """
-    hops = tuple(
-        Hop(
-            dex=infos[edge.pool].dex,
-            pool=edge.pool,
-            token_in=edge.token_in,
-            token_out=edge.token_out,
-            fee_pips=infos[edge.pool].fee_pips,
-            zero_for_one=edge.token_in < edge.token_out,
-        )
-        for edge in opportunity.route.edges
-    )
-    guard = _guard(first, hops[0].zero_for_one, opportunity.log_rate)
-    return Route(hops, Funding(funding), opportunity.route.amounts[0], min_gain, guard)
-
-
-def _guard(first: Pool, zero_for_one: bool, log_rate: float) -> Guard | None:
-    """
-    Bounds beyond which the first pool alone would have used up the whole edge: there the race is lost.
-
-    Only the side that moves against the route is bound. A price moves with the square of what is guarded: hence half.
-    """
-    room = exp(log_rate / 2)
-    match first:
-        case UniswapV3Pool():
-            if zero_for_one:
-                return Guard(int(first.sqrt_price_x96 / room), MAX_SQRT_RATIO)
-            return Guard(0, min(int(first.sqrt_price_x96 * room), MAX_SQRT_RATIO))
-        case UniswapV2Pool():
-            if zero_for_one:
-                return Guard(0, int(first.reserve0 * room))
-            return Guard(int(first.reserve0 / room), (1 << 112) - 1)
-        case _:
-            return None

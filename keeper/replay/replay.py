@@ -15,8 +15,9 @@ from keeper.errors import MalformedLog, PlanError
 from keeper.events import Event, PairCreated, PoolCreated, Sync, V2Swap, V3Swap, decode
 from keeper.gas import GasPrices
 from keeper.market import Market
-from keeper.opportunity import Opportunity, Terms, plan_route, scan
+from keeper.opportunity import Opportunity, Terms, scan
 from keeper.plan import Plan, encode
+from keeper.planning import plan_route
 from keeper.pools.pool import Pool, PoolInfo
 from keeper.pools.uniswap_v2 import UniswapV2Pool
 from keeper.pools.uniswap_v3 import UniswapV3Pool

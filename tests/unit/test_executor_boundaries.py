@@ -52,7 +52,7 @@ def test_execute__deadline_passed_and_second_profit_token__reverts(world: World)
 def test_execute__minimum_with_only_its_highest_bit__reverts(world: World) -> None:
     hops = gainful(world, 2)
 
-    with world.reverts("executor: profit below minimum"):
+    with world.reverts("profit: below minimum"):
         world.execute(plan(world, hops, min_profit=AMOUNT_BIT))
 
 
