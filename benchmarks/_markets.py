@@ -81,8 +81,8 @@ class World:
 
 def generated(pools: int, tokens: int, seed: int = 1) -> World:
     """
-    Return a market of hubs and a long tail: half of the pools are Uniswap V3, many pairs have several pools, and one pool
-    in twenty holds tokens of Curve or of Balancer.
+    Return a market of hubs and a long tail, where many pairs have several pools: more than half are Uniswap V3, one in
+    twenty is Curve's or Balancer's.
     """
     rng = random.Random(seed)
     prices = [_hub(i) for i in range(len(_HUBS))]

@@ -42,15 +42,11 @@ def other_pool(
     address = Address(f"0x{(1 << 101) + n:040x}")
     if rng.random() < 0.5:
         return _weighted(rng, address, [rng.choice(hubs[:5]), *rng.sample(list(tail), rng.randrange(1, 4))])
-    pegged = [hub for hub in hubs if hub.symbol in _DOLLARS]
     if rng.random() < 0.5:
-        tokens = rng.sample(pegged, rng.choice((2, 2, 3)))
-    else:
-        tokens = [
-            rng.choice(hubs),
-            rng.choice(tail),
-        ]  # a token and its wrapped kind: their rates make them worth the same
-    return _pegged(rng, address, tokens)
+        pegged = [hub for hub in hubs if hub.symbol in _DOLLARS]
+        return _pegged(rng, address, rng.sample(pegged, rng.choice((2, 2, 3))))
+    # a token and its wrapped kind, whose rate makes it worth the same
+    return _pegged(rng, address, [rng.choice(hubs), rng.choice(tail)])
 
 
 def _weighted(rng: random.Random, address: Address, tokens: Sequence[TokenPrice]) -> tuple[Pool, float]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks._degenbot import NotInstalled, compared
 from benchmarks._markets import World, generated, recorded
 from keeper.gas import GasPrices
 from keeper.market import Market
@@ -39,6 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--blocks", type=int, default=400, help="blocks a market (default: %(default)s)")
     parser.add_argument("--changed", type=int, default=20, help="pools that a block changes (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--no-degenbot", dest="degenbot", action="store_false", help="leave the comparison out")
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -49,7 +51,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     warm()
     results: dict[str, Any] = {"machine": _machine(), "seed": options.seed, "warm_s": time.perf_counter() - began}
     results["generated, 500 pools"] = _measure(generated(500, 80, options.seed), options)
-    results["generated, 5,000 pools"] = _measure(generated(5_000, 800, options.seed), options)
+    world = generated(5_000, 800, options.seed)
+    results["generated, 5,000 pools"] = _measure(world, options)
+    if options.degenbot:
+        results["degenbot"] = _beside_degenbot(world, options.seed)
     if options.pools.is_file():
         results["Arbitrum's pools, generated reserves"] = _measure(recorded(options.pools, options.seed), options)
     else:
@@ -69,12 +74,44 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
     for name, figures in results.items():
         if isinstance(figures, dict) and "pools" in figures:
             yield (
-                f"{name}: {figures['pools']:,} pools with {figures['ticks']:,} ticks, {figures['tokens']:,} tokens; built"
-                f" in {figures['build_s']:.2f} s"
+                f"{name}: {figures['pools']:,} pools, {figures['ticks']:,} ticks, {figures['tokens']:,} tokens;"
+                f" built in {figures['build_s']:.2f} s"
             )
             yield "  " + ", ".join(f"{n:,} {family}" for family, n in figures["families"].items())
             for hops in _HOPS:
                 yield from _lines(hops, figures[f"{hops} hops"])
+    if "degenbot" in results:
+        yield from _degenbot_lines(results["degenbot"])
+
+
+def _beside_degenbot(world: World, seed: int) -> dict[str, Any]:
+    """The market after swaps in a quarter of its pools, so that many cycles gain."""
+    moved = {pool.address: pool for pool in world.moved(random.Random(seed), len(world.pools) // 4)}
+    pools = [moved.get(pool.address, pool) for pool in world.pools]
+    graph = Graph()
+    for pool in pools:
+        graph.update(pool)
+    try:
+        return compared(graph, pools, world.tokens[0].address)
+    except NotInstalled as error:
+        return {"left out": str(error)}
+
+
+def _degenbot_lines(results: dict[str, Any]) -> Iterator[str]:
+    if "left out" in results:
+        yield f"degenbot is left out: {results['left out']}"
+        return
+    for kind, figures in results.items():
+        yield (
+            f"degenbot 0.3.0, {figures['paths']} cycles of {kind.upper()} pools that gain, each:"
+            f" {figures['degenbot_us']:,.0f} us; here {figures['float_us']:.2f} us in floats in bulk"
+            f" ({figures['float_times_faster']:,.0f} times faster), {figures['exact_us']:,.0f} us with exact integers"
+            f" ({figures['exact_times_faster']:.1f} times faster)"
+        )
+        yield (
+            f"  {figures['inputs_no_better']} of its inputs gain no more than ours do, but for a millionth or a unit;"
+            f" {figures['predicted_too_much']} of its predictions are above what the pools pay"
+        )
 
 
 def _machine() -> dict[str, Any]:

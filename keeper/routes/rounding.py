@@ -102,7 +102,10 @@ class Trial:
             self._try(self._strewn())
             return
         for _ in range(_ROUNDS):
-            self._try(self._recommended(rows))
+            before = self.gain
+            self._try_promising(rows)
+            if self.gain == before:
+                return
 
     @property
     def _middle(self) -> int:
@@ -124,7 +127,17 @@ class Trial:
         stride = max(2 * self._reach() // _TRIES, 1)
         return (self._middle + stride * i for i in range(-_TRIES // 2, _TRIES // 2 + 1))
 
-    def _recommended(self, rows: Array) -> Iterable[int]:
+    def _try_promising(self, rows: Array) -> None:
+        """Try what floats recommend, the best first, while it promises more than what is known."""
+        if self._is_good:
+            return
+        units = self._recommended(rows)
+        for candidate, promise in zip(units.tolist(), self._promises(rows, units).tolist(), strict=True):
+            if self._is_good or promise <= self.gain:
+                return
+            self._take(self._least_in(candidate))
+
+    def _recommended(self, rows: Array) -> Array:
         """The best of all units near the optimum; if they are too many, of a part of them and what is around those."""
         reach = self._reach()
         stride = 1 + 2 * reach // _LOOKS
@@ -132,13 +145,16 @@ class Trial:
         if stride > 1:
             around = np.arange(-min(stride, _LOOKS // 2), min(stride, _LOOKS // 2))
             units = np.unique(self._best(rows, units, max(_LOOKS // len(around), 1))[:, None] + around)
-        return map(int, self._best(rows, units, _TRIES))
+        return self._best(rows, units, _TRIES)
 
     def _best(self, rows: Array, units: Array, n: int) -> Array:
         units = units[units > 0]
+        return np.asarray(units[np.argsort(-self._promises(rows, units), kind="stable")[:n]])
+
+    def _promises(self, rows: Array, units: Array) -> Array:
         gains = np.empty(len(units))
         stairs.gains(rows, self._coarsest, units.astype(np.float64), gains)
-        return np.asarray(units[np.argsort(-gains, kind="stable")[:n]])
+        return gains
 
     def _reach(self) -> int:
         """How many units beside the optimum the gain has fallen by all that is missing, rounding aside."""
