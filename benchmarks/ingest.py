@@ -47,12 +47,12 @@ def run() -> dict[str, dict[str, Any]]:
     memory = _memory(before)
     net = localnet.start(sequencer=False)
     try:
-        world = World(net, SMALL)
-        infos, _ = asyncio.run(cold_start(world))
-        stream = Stream(world, Crowd(world, SMALL), infos)
-        start, pools = stream.head, [truth.pool for truth in stream.truths.values()]
-        blocks = list(stream.blocks(SMALL.blocks, 0))
-        expected = {address: truth.pool for address, truth in stream.truths.items()}
+        with World(net, SMALL) as world:
+            infos, _ = asyncio.run(cold_start(world))
+            stream = Stream(world, Crowd(world, SMALL), infos)
+            start, pools = stream.head, [truth.pool for truth in stream.truths.values()]
+            blocks = list(stream.blocks(SMALL.blocks, 0))
+            expected = {address: truth.pool for address, truth in stream.truths.items()}
     finally:
         net.stop()
     return {
