@@ -8,7 +8,7 @@ import math
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from eth_abi.abi import encode
 
@@ -142,6 +142,12 @@ class World:
         self._tokens = self._place_tokens(scale.tokens)
         self.facts = _extended(FACTS, self._tokens)
         self.pools = [*self._pairs(scale.pools_v2), *self._concentrated(scale.pools_v3)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.batch.close()
 
     # ---------------------------------------------------------------- transactions
 

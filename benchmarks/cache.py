@@ -13,7 +13,7 @@ import os
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
@@ -197,21 +197,29 @@ def run() -> dict[str, dict[str, Any]]:
     """
     Return for every policy what it asked, how often it hit, and how wrong it was.
     """
-    blocks = int(os.environ.get(BLOCKS_VARIABLE, FULL.blocks))
+    return measure(replace(FULL, blocks=int(os.environ.get(BLOCKS_VARIABLE, FULL.blocks))))
+
+
+def measure(scale: Scale) -> dict[str, dict[str, Any]]:
+    """
+    Return the same for a world and a stream of this size.
+    """
     net = localnet.start(sequencer=False)
     try:
-        return asyncio.run(_measure(World(net, FULL), blocks))
+        with World(net, scale) as world:
+            return asyncio.run(_measure(world, scale))
     finally:
         net.stop()
 
 
-async def _measure(world: World, blocks: int) -> dict[str, dict[str, Any]]:
+async def _measure(world: World, scale: Scale) -> dict[str, dict[str, Any]]:
+    blocks = scale.blocks
     infos, cold = await cold_start(world)
-    stream = Stream(world, Crowd(world, FULL), infos)
+    stream = Stream(world, Crowd(world, scale), infos)
     runners = {policy: _Runner(policy, infos, stream) for policy in CachePolicy}
     for runner in runners.values():
         await runner.start(StreamedBlock(stream.head, ()))
-    decisions = _Decisions(world, stream, FULL.seed)
+    decisions = _Decisions(world, stream, scale.seed)
     logs = actions = 0
     for streamed in stream.blocks(blocks, min(blocks, _COMPARED_WITH_ANVIL)):
         wanted = decisions.wanted(streamed.logs)
@@ -288,8 +296,8 @@ def _figures(tally: _Tally, none: _Tally, blocks: int) -> dict[str, Any]:
     return {
         "requests per block": round(tally.requests / blocks, 4),
         "pool reads per block": round(tally.pool_reads / blocks, 4),
-        "fewer pool reads than none": f"{1 - tally.pool_reads / none.pool_reads:.4%}",
-        "hit rate": f"{tally.hits / tally.reads:.4%}",
+        "fewer pool reads than none": round(1 - tally.pool_reads / none.pool_reads, 6),
+        "hit rate": round(tally.hits / tally.reads, 6),
         "stale reads": tally.stale,
         "of reads": tally.reads,
         "worst error": tally.worst_error,

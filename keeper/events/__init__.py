@@ -103,12 +103,13 @@ def decode_all(logs: Iterable[Log]) -> list[Event]:
     Raises:
         MalformedLog: One of them is not what its topic promises.
     """
-    events, decoders, log = [], TOPICS, None
+    events: list[Event] = []
+    decoder_of, add, log = TOPICS.get, events.append, None
     try:
         for log in logs:
             topics = log["topics"]
-            if topics and (decoder := decoders.get(topics[0])) is not None:
-                events.append(decoder(log))
+            if topics and (decoder := decoder_of(topics[0])) is not None:
+                add(decoder(log))
     except (KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
         raise MalformedLog(f"{_name(log)} cannot be decoded: {error}") from error
     return events

@@ -105,6 +105,7 @@ def _v3_initialize(log: Log) -> V3Initialize:
 #: The amounts; then price, liquidity and tick, each after its padding. Cut in one go: these are most logs there are.
 _SWAP = struct.Struct(">32s32s12s20s16s16s28si")
 _PANCAKE_SWAP = struct.Struct(_SWAP.format + "64x")
+_TICK = struct.Struct(">28si")
 _ZERO, _ONES = bytes(28), bytes([255] * 28)
 
 
@@ -133,28 +134,33 @@ def _pancake_v3_swap(log: Log) -> V3Swap:
     return _v3_swap(log, _PANCAKE_SWAP)
 
 
+#: Who pays; then the liquidity after its padding, and the amounts.
+_MINT = struct.Struct(">32x16s16s32s32s")
+_BURN = struct.Struct(">16s16s32s32s")
+
+
 def _v3_mint(log: Log) -> V3Mint:
-    _sender, amount, amount0, amount1 = words(log, 4, 4)
-    return V3Mint(
-        log["address"].lower(),
-        int24(topic(log, 2)),
-        int24(topic(log, 3)),
-        fits(uint(amount), 128),
-        uint(amount0),
-        uint(amount1),
-    )
+    return V3Mint(*_position(log, _MINT))
 
 
 def _v3_burn(log: Log) -> V3Burn:
-    amount, amount0, amount1 = words(log, 4, 3)
-    return V3Burn(
-        log["address"].lower(),
-        int24(topic(log, 2)),
-        int24(topic(log, 3)),
-        fits(uint(amount), 128),
-        uint(amount0),
-        uint(amount1),
-    )
+    return V3Burn(*_position(log, _BURN))
+
+
+def _position(log: Log, layout: struct.Struct) -> tuple[Address, int, int, int, int, int]:
+    """Pool, lower tick, upper tick, liquidity and both amounts of a Mint or a Burn."""
+    _signature, _owner, lower, upper = log["topics"]
+    above, amount, amount0, amount1 = layout.unpack(a2b_hex(log["data"][2:]))
+    if above != _ZERO[:16]:
+        raise ValueError("its liquidity exceeds uint128")
+    return log["address"].lower(), _tick(lower), _tick(upper), uint(amount), uint(amount0), uint(amount1)
+
+
+def _tick(topic: str) -> int:
+    above, tick = _TICK.unpack(a2b_hex(topic[2:]))
+    if above != (_ONES if tick < 0 else _ZERO) or not -0x800000 <= tick < 0x800000:
+        raise ValueError("its tick exceeds int24")
+    return tick  # type: ignore[no-any-return]
 
 
 def _v3_set_fee_protocol(log: Log) -> V3SetFeeProtocol:

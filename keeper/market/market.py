@@ -328,23 +328,23 @@ class Market:
         applied = 0
         for event in events:
             address = event.pool
-            if address not in pools:
-                continue
-            pool = pools[address]
+            pool = pools.get(address)
             if pool is None:
-                changed.add(address)
+                if address in pools:
+                    changed.add(address)
                 continue
             after = pool.apply(event) if applies else followed(pool, event)
             if after is pool:
                 continue
-            changed.add(address)
             if after is None:
                 self._forget(address)
+                changed.add(address)
                 continue
             if address not in moved:
                 moved[address] = pool
             pools[address] = after
             applied += 1
+        changed.update(moved)
         self.counts.applied += applied
         for address in changed:
             self._activity[address] += 1
@@ -374,7 +374,7 @@ class Market:
     def _tell(self, now: float | None) -> None:
         if now is not None:
             if self._proved_at is not None:
-                self.counts.seconds += max(now - self._now, 0.0)
+                self.counts.seconds += now - self._now if now > self._now else 0.0
             self._now = now
 
     def _excess(self) -> int:
