@@ -63,6 +63,7 @@ initializes: loan[
 ]
 initializes: route[
     balancer_v3 := balancer_v3,
+    callback := callback,
     curve := curve,
     uniswap_v2 := uniswap_v2,
     uniswap_v3 := uniswap_v3,
@@ -322,6 +323,8 @@ def _run(header: uint256, token: uint256, first: uint256, second: uint256):
     """
     if roles._status[msg.sender] != roles.ACTIVE:
         roles._check_operator()
+    if callback._permission != callback.IDLE:
+        callback._check_idle()
     place: uint256 = header >> 176 & _BYTE_MASK
     route._hops[1] = second | place << 40
     amount: uint256 = header & bundle.AMOUNT_MASK

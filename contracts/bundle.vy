@@ -74,6 +74,7 @@ def _run(length: uint256):
         if not ran:
             # The guards have held; whatever follows is paid for only by those who may.
             roles._check_operator()
+            callback._check_idle()
             ran = True
         if group >> 208 == loan.NOBODY:
             route._open(route._hops[0], route._hops[1], route._tokens[0], route._routes[0] >> 8)

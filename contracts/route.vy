@@ -23,6 +23,7 @@ from interfaces import IUniswapV2Pair
 from interfaces import IUniswapV3Pool
 
 uses: balancer_v3
+uses: callback
 uses: curve
 uses: uniswap_v2
 uses: uniswap_v3
@@ -206,6 +207,8 @@ def _walk(start: uint256, amount_in: uint256, held: bool):
             amount = extcall ISelf(self).swap_held(i, amount, recipient, skip_contract_check=True)
         else:
             uniswap_v3._swap(current, i, amount, recipient)
+            # Else the next hop's permission would hide that no pool stood there.
+            callback._check_delivered()
             amount = self._delivered
         if current & hop.LAST != 0:
             break

@@ -13,6 +13,9 @@ interface ICallback:
     def pancakeV3SwapCallback(amount0_delta: int256, amount1_delta: int256, data: Bytes[32]): nonpayable
 
 
+_MIN_SQRT_RATIO: constant(uint160) = 4_295_128_739
+_MAX_SQRT_RATIO: constant(uint160) = 1_461_446_703_485_210_103_287_273_052_203_988_822_378_723_970_342
+
 token0: public(address)
 token1: public(address)
 sqrt_price_x96: uint160
@@ -57,6 +60,10 @@ def swap(
 ) -> (int256, int256):
     assert self.unlocked, "LOK"
     assert amount_specified > 0, "AS"
+    if zero_for_one:
+        assert _MIN_SQRT_RATIO < sqrt_price_limit_x96 and sqrt_price_limit_x96 < self.sqrt_price_x96, "SPL"
+    else:
+        assert self.sqrt_price_x96 < sqrt_price_limit_x96 and sqrt_price_limit_x96 < _MAX_SQRT_RATIO, "SPL"
     self.unlocked = False
     amount_in: uint256 = min(convert(amount_specified, uint256), self.depth)
     token_in: IERC20 = IERC20(self.token0)
