@@ -3,7 +3,6 @@ The executor on a localnet: among the real bytecode of pools and lenders, withou
 """
 
 import json
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -260,12 +259,10 @@ class World:
         """
         transaction = {"from": sender, "data": "0x" + data.hex(), "gas": hex(_GAS_LIMIT), "value": hex(value)}
         name = self.net.rpc("eth_sendTransaction", transaction | ({"to": to} if to else {}))
-        for _ in range(200):
-            receipt: dict[str, Any] | None = self.net.rpc("eth_getTransactionReceipt", name)
-            if receipt is not None:
-                return receipt
-            time.sleep(0.01)
-        raise AssertionError("the transaction was not mined")
+        self.net.rpc("evm_mine")
+        receipt: dict[str, Any] | None = self.net.rpc("eth_getTransactionReceipt", name)
+        assert receipt is not None, "the transaction was not mined"
+        return receipt
 
     def ask(self, to: str, view: Function, *arguments: Any) -> Any:
         """
@@ -322,6 +319,7 @@ def start() -> World:
     with TemporaryDirectory() as folder:
         record = deploy(net.url, accounts.public(0), roles.checksummed(), "local", Path(folder) / "deployment.json")
         executor = str(json.loads(record.read_text())["executor"])
+    net.rpc("evm_setAutomine", False)
     return World(net, executor)
 
 
