@@ -125,22 +125,7 @@ class World:
         """
         Return a hop through the localnet's pool of that name; ether is called WETH.
         """
-        pool = self.net.layout.pool(name)
-        token_in, token_out = FACTS.token(sold), FACTS.token(bought)
-        i, j = _place(pool, sold), _place(pool, bought)
-        detail: Detail | None = None
-        address, fee_pips = Address(pool.address.lower()), pool.fee_pips
-        if pool.dex == "uniswap_v4":
-            address = ZERO_ADDRESS
-            detail = UniswapV4Detail(pool.tick_spacing or 0, native=ETHER.symbol in pool.tokens)
-        elif pool.dex == "curve":
-            ether = [pool.tokens[place] == ETHER.symbol for place in (i, j)]
-            detail, fee_pips = CurveDetail(i, j, pool.family == "crypto_stand_in", *ether), 0
-        elif pool.dex == "balancer_v2":
-            detail, fee_pips = BalancerV2Detail(int(pool.pool_id or "", 16)), 0
-        elif pool.dex == "balancer_v3":
-            detail, fee_pips = BalancerV3Detail(i), 0
-        return Hop(pool.dex, address, token_in, token_out, fee_pips, token_in < token_out, detail)
+        return hop_through(self.net.layout.pool(name), sold, bought)
 
     def quote(self, name: str, sold: str, bought: str, amount: int) -> int:
         """
@@ -321,6 +306,27 @@ def start() -> World:
         executor = str(json.loads(record.read_text())["executor"])
     net.rpc("evm_setAutomine", False)
     return World(net, executor)
+
+
+def hop_through(pool: Pool, sold: str, bought: str) -> Hop:
+    """
+    Return a hop through a pool of the localnet; ether is called WETH.
+    """
+    token_in, token_out = FACTS.token(sold), FACTS.token(bought)
+    i, j = _place(pool, sold), _place(pool, bought)
+    detail: Detail | None = None
+    address, fee_pips = Address(pool.address.lower()), pool.fee_pips
+    if pool.dex == "uniswap_v4":
+        address = ZERO_ADDRESS
+        detail = UniswapV4Detail(pool.tick_spacing or 0, native=ETHER.symbol in pool.tokens)
+    elif pool.dex == "curve":
+        ether = [pool.tokens[place] == ETHER.symbol for place in (i, j)]
+        detail, fee_pips = CurveDetail(i, j, pool.family == "crypto_stand_in", *ether), 0
+    elif pool.dex == "balancer_v2":
+        detail, fee_pips = BalancerV2Detail(int(pool.pool_id or "", 16)), 0
+    elif pool.dex == "balancer_v3":
+        detail, fee_pips = BalancerV3Detail(i), 0
+    return Hop(pool.dex, address, token_in, token_out, fee_pips, token_in < token_out, detail)
 
 
 def plan(*routes: Route) -> Plan:
