@@ -3,7 +3,6 @@ The executor on a localnet: among the real bytecode of pools and lenders, withou
 """
 
 import json
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -126,22 +125,7 @@ class World:
         """
         Return a hop through the localnet's pool of that name; ether is called WETH.
         """
-        pool = self.net.layout.pool(name)
-        token_in, token_out = FACTS.token(sold), FACTS.token(bought)
-        i, j = _place(pool, sold), _place(pool, bought)
-        detail: Detail | None = None
-        address, fee_pips = Address(pool.address.lower()), pool.fee_pips
-        if pool.dex == "uniswap_v4":
-            address = ZERO_ADDRESS
-            detail = UniswapV4Detail(pool.tick_spacing or 0, native=ETHER.symbol in pool.tokens)
-        elif pool.dex == "curve":
-            ether = [pool.tokens[place] == ETHER.symbol for place in (i, j)]
-            detail, fee_pips = CurveDetail(i, j, pool.family == "crypto_stand_in", *ether), 0
-        elif pool.dex == "balancer_v2":
-            detail, fee_pips = BalancerV2Detail(int(pool.pool_id or "", 16)), 0
-        elif pool.dex == "balancer_v3":
-            detail, fee_pips = BalancerV3Detail(i), 0
-        return Hop(pool.dex, address, token_in, token_out, fee_pips, token_in < token_out, detail)
+        return hop_through(self.net.layout.pool(name), sold, bought)
 
     def quote(self, name: str, sold: str, bought: str, amount: int) -> int:
         """
@@ -260,12 +244,10 @@ class World:
         """
         transaction = {"from": sender, "data": "0x" + data.hex(), "gas": hex(_GAS_LIMIT), "value": hex(value)}
         name = self.net.rpc("eth_sendTransaction", transaction | ({"to": to} if to else {}))
-        for _ in range(200):
-            receipt: dict[str, Any] | None = self.net.rpc("eth_getTransactionReceipt", name)
-            if receipt is not None:
-                return receipt
-            time.sleep(0.01)
-        raise AssertionError("the transaction was not mined")
+        self.net.rpc("evm_mine")
+        receipt: dict[str, Any] | None = self.net.rpc("eth_getTransactionReceipt", name)
+        assert receipt is not None, "the transaction was not mined"
+        return receipt
 
     def ask(self, to: str, view: Function, *arguments: Any) -> Any:
         """
@@ -322,7 +304,29 @@ def start() -> World:
     with TemporaryDirectory() as folder:
         record = deploy(net.url, accounts.public(0), roles.checksummed(), "local", Path(folder) / "deployment.json")
         executor = str(json.loads(record.read_text())["executor"])
+    net.rpc("evm_setAutomine", False)
     return World(net, executor)
+
+
+def hop_through(pool: Pool, sold: str, bought: str) -> Hop:
+    """
+    Return a hop through a pool of the localnet; ether is called WETH.
+    """
+    token_in, token_out = FACTS.token(sold), FACTS.token(bought)
+    i, j = _place(pool, sold), _place(pool, bought)
+    detail: Detail | None = None
+    address, fee_pips = Address(pool.address.lower()), pool.fee_pips
+    if pool.dex == "uniswap_v4":
+        address = ZERO_ADDRESS
+        detail = UniswapV4Detail(pool.tick_spacing or 0, native=ETHER.symbol in pool.tokens)
+    elif pool.dex == "curve":
+        ether = [pool.tokens[place] == ETHER.symbol for place in (i, j)]
+        detail, fee_pips = CurveDetail(i, j, pool.family == "crypto_stand_in", *ether), 0
+    elif pool.dex == "balancer_v2":
+        detail, fee_pips = BalancerV2Detail(int(pool.pool_id or "", 16)), 0
+    elif pool.dex == "balancer_v3":
+        detail, fee_pips = BalancerV3Detail(i), 0
+    return Hop(pool.dex, address, token_in, token_out, fee_pips, token_in < token_out, detail)
 
 
 def plan(*routes: Route) -> Plan:
