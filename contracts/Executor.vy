@@ -18,6 +18,8 @@
                    it is the profit token, with which the route also starts
 """
 
+from ethereum.ercs import IERC20
+
 import bundle
 import callback
 import derivation
@@ -123,11 +125,12 @@ def execute_two(header: uint256, guard: uint256, second_guard: uint256, first: u
     @notice Runs a route of two hops.
     """
     token: uint256 = self._begin(header, second, 164)
-    middle: uint256 = hop._token(first)
+    middle: uint256 = first << 96 >> 96
     hop0: uint256 = route._guarded(first, token, middle, guard)
     hop1: uint256 = hop.LAST | route._guarded(second, middle, token, second_guard)
-    route._hops[1] = hop1
-    route._tokens[1] = middle
+    # A pair that is paid directly, by a pool, and does not quote itself, does not need its token.
+    if hop1 & (hop.PREPAID | hop.QUOTES) != hop.PREPAID or hop0 & hop.PREPAID != 0 or header >> 184 & _BYTE_MASK != 0:
+        route._tokens[1] = middle
     self._run(header, token, hop0, hop1)
 
 
@@ -139,11 +142,10 @@ def execute_three(
     @notice Runs a route of three hops.
     """
     token: uint256 = self._begin(header, third, 196)
-    token1: uint256 = hop._token(first)
+    token1: uint256 = first << 96 >> 96
     hop0: uint256 = route._guarded(first, token, token1, guard)
-    token2: uint256 = hop._token(second)
+    token2: uint256 = second << 96 >> 96
     hop1: uint256 = route._guarded(second, token1, token2, second_guard)
-    route._hops[1] = hop1
     route._tokens[1] = token1
     route._hops[2] = hop.LAST | derivation._resolve(third, token2, token)
     route._tokens[2] = token2
@@ -304,9 +306,14 @@ def _begin(header: uint256, last: uint256, length: uint256) -> uint256:
     @return The token that the route starts and ends with.
     """
     assert len(msg.data) == length, "executor: calldata is not the program alone"
-    bundle._check_header(header)
+    # What is compared here again, in the usual case instead, spares the call.
+    if header >> 232 != VERSION or block.timestamp > header >> 192 & bundle.TIME_MASK:
+        bundle._check_header(header)
     assert last << 96 == 0, "executor: last hop names a token"
-    return profit._token(header >> 176 & _BYTE_MASK)
+    place: uint256 = header >> 176 & _BYTE_MASK
+    if place == 0:
+        return profit._TOKEN0
+    return profit._token(place)
 
 
 @internal
@@ -314,19 +321,36 @@ def _run(header: uint256, token: uint256, first: uint256, second: uint256):
     """
     @dev The guards have held; whatever follows is paid for only by those who may.
     """
-    roles._check_operator()
-    route._tokens[0] = token
+    if roles._status[msg.sender] != roles.ACTIVE:
+        roles._check_operator()
+    if callback._permission != callback.IDLE:
+        callback._check_idle()
+    place: uint256 = header >> 176 & _BYTE_MASK
+    route._hops[1] = second | place << 40
     amount: uint256 = header & bundle.AMOUNT_MASK
-    balance: uint256 = erc20._balance(token)
+    balance: uint256 = staticcall IERC20(convert(token, address)).balanceOf(self)
     funding: uint256 = header >> 184 & _BYTE_MASK
     if funding == loan.NOBODY:
-        route._open(first, second, token, amount)
+        if first & hop.PREPAID == 0:
+            recipient: address = self
+            if second & hop.PREPAID != 0:
+                recipient = convert(second >> 96, address)
+            uniswap_v3._swap(first, callback.UNISWAP_V3_FLASH_SWAP, amount, recipient)
+        else:
+            route._tokens[0] = token
+            route._open(first, second, token, amount)
     else:
+        route._tokens[0] = token
         assert funding == balancer_v2.KIND, "executor: unknown funding"
         route._hops[0] = first
         balancer_v2._borrow_one(callback.LOAN_OF_ONE_ROUTE, token, amount)
-    profit._take(token, balance, header >> 88 & bundle.AMOUNT_MASK)
-    callback._leave()
+    after: uint256 = staticcall IERC20(convert(token, address)).balanceOf(self)
+    if after < balance + (header >> 88 & bundle.AMOUNT_MASK):
+        profit._take(token, balance, header >> 88 & bundle.AMOUNT_MASK)
+    erc20._transfer(token, profit.TREASURY, unsafe_sub(after, balance))
+    if callback._permission != callback.RUNNING:
+        callback._check_delivered()
+    callback._permission = callback.IDLE
 
 
 @internal
@@ -334,25 +358,42 @@ def _pay_uniswap_v3(delta0: int256, delta1: int256):
     """
     @dev What is owed and received has opposite signs, seen from the pool.
     """
-    owed: uint256 = convert(max(delta0, delta1), uint256)
-    purpose: uint256 = callback._consume(owed)
+    sold: int256 = delta0
+    bought: int256 = delta1
+    if delta0 < 0:
+        sold = delta1
+        bought = delta0
+    owed: uint256 = convert(sold, uint256)
+    permission: uint256 = callback._permission
+    purpose: uint256 = permission >> 88 & _BYTE_MASK
+    # Here, too, the usual case spares a call.
+    if permission >> 96 == convert(msg.sender, uint256) and permission & bundle.AMOUNT_MASK == owed:
+        callback._permission = callback.RUNNING
+    else:
+        purpose = callback._consume(owed)
     if purpose == callback.UNISWAP_V3_FLASH_SWAP:
-        received: uint256 = convert(unsafe_sub(0, min(delta0, delta1)), uint256)
+        received: uint256 = convert(unsafe_sub(0, bought), uint256)
         second: uint256 = route._hops[1]
         if second & (hop.LAST | hop.HELD) != hop.LAST:
             route._walk(1, received, False)
-        elif second & hop.PREPAID != 0:
-            uniswap_v2._swap(second, route._tokens[1], received, self)
-        else:
+        elif second & hop.PREPAID == 0:
             uniswap_v3._swap(second, callback.UNISWAP_V3_LAST + 1, received, self)
-        erc20._pay(route._tokens[0], msg.sender, owed)
+        elif second & hop.QUOTES == 0:
+            uniswap_v2._swap(second, 0, received, self)
+        else:
+            uniswap_v2._swap(second, route._tokens[1], received, self)
+        place: uint256 = second >> 40 & _BYTE_MASK
+        token: uint256 = profit._TOKEN0
+        if place != 0:
+            token = profit._token(place)
+        erc20._pay(token, msg.sender, owed)
     elif purpose == callback.UNISWAP_V3_LAST_FIRST:
         first: uint256 = route._hops[0]
         erc20._pay(route._tokens[0], hop._pool(first), route._amount_in)
         uniswap_v2._take(first, owed, msg.sender)
     else:
         if purpose < callback.UNISWAP_V3_LAST:
-            route._delivered = convert(unsafe_sub(0, min(delta0, delta1)), uint256)
+            route._delivered = convert(unsafe_sub(0, bought), uint256)
         erc20._pay(route._tokens[purpose & 31], msg.sender, owed)
 
 

@@ -74,6 +74,7 @@ def _run(length: uint256):
         if not ran:
             # The guards have held; whatever follows is paid for only by those who may.
             roles._check_operator()
+            callback._check_idle()
             ran = True
         if group >> 208 == loan.NOBODY:
             route._open(route._hops[0], route._hops[1], route._tokens[0], route._routes[0] >> 8)
@@ -164,9 +165,9 @@ def _load_route(header: uint256, start: uint256, place: uint256) -> (uint256, bo
             last = hop.LAST
         resolved: uint256 = last | route._resolve_any(word, extra, token_in, token_out)
         if holds and i < guards:
-            holds = route._holds_any(resolved, extra, token_in, token_out, self._word(unsafe_add(start, i)))
+            holds = route._holds(resolved, extra, token_in, token_out, self._word(unsafe_add(start, i)))
         if holds:
-            route._set(unsafe_add(place, i), resolved, token_in, extra)
+            route._set(unsafe_add(place, i), resolved | header >> 200 << 40, token_in, extra)
         token_in = token_out
     if holds:
         route._set(unsafe_add(place, hops), 0, token, 0)

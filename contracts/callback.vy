@@ -13,8 +13,7 @@
 
      The word is set immediately before each call that is answered by a callback and spent by that callback before it
      does anything else, so that calls may nest but a permission is never valid twice. Transient storage outlives
-     `execute` (it lasts for the transaction), therefore `_leave` clears it. If a program runs within a program, the
-     inner one clears it, too, so that the outer one finds neither its permission nor that it is running, and reverts.
+     `execute` (it lasts for the transaction), therefore `_leave` clears it.
 
      The amount is bound by its low 88 bits. The callers are authentic pools and lenders; the binding is the second line
      of defence.
@@ -29,12 +28,23 @@ UNISWAP_V3_LAST_FIRST: constant(uint256) = 251
 # This and a place: to pay the hop there, which is its route's last, so that nobody asks what it sent.
 UNISWAP_V3_LAST: constant(uint256) = 32
 
-_RUNNING: constant(uint256) = 1
+# Nobody runs; nobody may call back.
+IDLE: constant(uint256) = 0
+RUNNING: constant(uint256) = 1
 _PURPOSE_MASK: constant(uint256) = 2**8 - 1
-_AMOUNT_MASK: constant(uint256) = 2**88 - 1
+AMOUNT_MASK: constant(uint256) = 2**88 - 1
 
 # The permission, as above.
 _permission: transient(uint256)
+
+
+@internal
+@view
+def _check_idle():
+    """
+    @dev Throws while the executor is running. The lock is the first permission, before which only views are called.
+    """
+    assert self._permission == IDLE, "callback: executor is running"
 
 
 @internal
@@ -43,7 +53,7 @@ def _leave():
     @dev Throws if a permission was not used: a venue returned without calling back.
     """
     self._check_delivered()
-    self._permission = 0
+    self._permission = IDLE
 
 
 @internal
@@ -52,7 +62,7 @@ def _check_delivered():
     """
     @dev Throws if a permission was not used: a venue returned without calling back.
     """
-    assert self._permission == _RUNNING, "callback: not delivered"
+    assert self._permission == RUNNING, "callback: not delivered"
 
 
 @internal
@@ -62,7 +72,7 @@ def _expect(caller: uint256, purpose: uint256, amount: uint256):
     @param purpose The hop that is to be paid, or one of the constants above.
     @param amount What the callback must name.
     """
-    self._permission = caller << 96 | purpose << 88 | amount
+    self._permission = caller << 96 | purpose << 88 | amount & AMOUNT_MASK
 
 
 @internal
@@ -73,8 +83,8 @@ def _consume(amount: uint256) -> uint256:
     """
     permission: uint256 = self._permission
     assert permission >> 96 == convert(msg.sender, uint256), "callback: unexpected caller"
-    assert permission & _AMOUNT_MASK == amount & _AMOUNT_MASK, "callback: unexpected amount"
-    self._permission = _RUNNING
+    assert permission & AMOUNT_MASK == amount & AMOUNT_MASK, "callback: unexpected amount"
+    self._permission = RUNNING
     return permission >> 88 & _PURPOSE_MASK
 
 

@@ -4,7 +4,7 @@
 @title The resolved hop
 @license MIT
 @notice One swap of a route in one word, its pool found and its direction known.
-@dev From the top: pool (160 bits) | zeros (56) | kind (8) | parameter (24) | zeros (3) | quotes (1) | held (1)
+@dev From the top: pool (160 bits) | zeros (48) | place of the profit token (8) | kind (8) | parameter (24) | zeros (3) | quotes (1) | held (1)
      | prepaid (1) | last (1) | zero for one (1).
 
          kind, parameter   as in the program, see derivation.vy and the modules of the held pools

@@ -9,7 +9,7 @@
 
 MAX_OPERATORS: constant(uint256) = 8
 
-_ACTIVE: constant(uint256) = 1
+ACTIVE: constant(uint256) = 1
 _SUSPENDED: constant(uint256) = 2
 
 event OwnershipTransferStarted:
@@ -57,7 +57,7 @@ paused: public(bool)
 # Every operator, at most once.
 _operators: DynArray[address, MAX_OPERATORS]
 
-# Zero for strangers, else `_ACTIVE`, or while paused `_SUSPENDED`.
+# Zero for strangers, else `ACTIVE`, or while paused `_SUSPENDED`.
 _status: HashMap[address, uint256]
 
 
@@ -160,7 +160,7 @@ def unpause():
     """
     self._check_owner()
     self.paused = False
-    self._set_status(_ACTIVE)
+    self._set_status(ACTIVE)
     log Unpaused(by=msg.sender)
 
 
@@ -180,7 +180,7 @@ def _check_owner_or_guardian():
 @view
 def _check_operator():
     status: uint256 = self._status[msg.sender]
-    if status != _ACTIVE:
+    if status != ACTIVE:
         assert status == _SUSPENDED, "roles: caller is not an operator"
         raise "roles: paused"
 
@@ -191,7 +191,7 @@ def _add_operator(operator: address):
     assert self._status[operator] == 0, "roles: already an operator"
     assert len(self._operators) < MAX_OPERATORS, "roles: too many operators"
     self._operators.append(operator)
-    status: uint256 = _ACTIVE
+    status: uint256 = ACTIVE
     if self.paused:
         status = _SUSPENDED
     self._status[operator] = status

@@ -20,6 +20,7 @@ from pools import uniswap_v2
 from pools import uniswap_v3
 from pools import uniswap_v4
 from interfaces import IUniswapV2Pair
+from interfaces import IUniswapV3Pool
 
 uses: balancer_v3
 uses: callback
@@ -78,8 +79,14 @@ def _guarded(word: uint256, token_in: uint256, token_out: uint256, guard: uint25
     @dev As the derivation; throws, too, if the pool's state is out of bounds.
     """
     resolved: uint256 = derivation._resolve(word, token_in, token_out)
-    if guard != 0:
-        assert self._holds(resolved, guard), "route: state out of bounds"
+    if guard == 0:
+        return resolved
+    state: uint256 = 0
+    if resolved & (hop.PREPAID | hop.QUOTES) == 0:
+        state = staticcall IUniswapV3Pool(convert(resolved >> 96, address)).slot0() >> 32
+    else:
+        state = self._state(resolved)
+    assert guard >> 128 <= state and state <= guard & (2**128 - 1), "route: state out of bounds"
     return resolved
 
 
@@ -106,35 +113,31 @@ def _resolve_any(word: uint256, extra: uint256, token_in: uint256, token_out: ui
 
 @internal
 @view
-def _holds(resolved: uint256, guard: uint256) -> bool:
+def _state(resolved: uint256) -> uint256:
     """
-    @param guard Lower bound (128 bits) | upper bound (128) of the square root of the price, in units of 2**-64; of a V2
-                 pair's reserve of its first token.
-    @return Whether the state of a V2 or V3 pool is within the bounds.
+    @return Of a V3 pool the square root of the price, in units of 2**-64; of a V2 pair the reserve of its first token.
     """
-    state: uint256 = 0
     if resolved & hop.PREPAID != 0:
-        state = (staticcall IUniswapV2Pair(convert(resolved >> 96, address)).getReserves())[0]
-    else:
-        state = uniswap_v3._price(resolved) >> 32
-    return guard >> 128 <= state and state <= guard & (2**128 - 1)
+        return (staticcall IUniswapV2Pair(convert(resolved >> 96, address)).getReserves())[0]
+    return uniswap_v3._price(resolved) >> 32
 
 
 @internal
 @view
-def _holds_any(resolved: uint256, extra: uint256, token_in: uint256, token_out: uint256, guard: uint256) -> bool:
+def _holds(resolved: uint256, extra: uint256, token_in: uint256, token_out: uint256, guard: uint256) -> bool:
     """
-    @dev As `_holds`, for pools of every kind; of those that take from the executor, but for Uniswap V4's, it is bound what
-         they have of the token that goes in.
+    @dev Of pools that take from the executor it is bound what they have of the token that goes in; of Uniswap V4's, as of
+         V3's, the price.
+    @param guard Lower bound (128 bits) | upper bound (128).
     @return Whether the pool's state is within the bounds, or there are none.
     """
     if guard == 0:
         return True
-    if resolved & hop.HELD == 0:
-        return self._holds(resolved, guard)
     state: uint256 = 0
     kind: uint256 = hop._kind(resolved)
-    if kind == uniswap_v4.KIND:
+    if resolved & hop.HELD == 0:
+        state = self._state(resolved)
+    elif kind == uniswap_v4.KIND:
         state = uniswap_v4._price(resolved, extra, token_in, token_out) >> 32
     elif kind == curve.KIND:
         state = curve._state(resolved)

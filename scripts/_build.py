@@ -9,16 +9,13 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from keeper.errors import KeeperError
-
-if TYPE_CHECKING:
-    from scripts._deployment import Roles
+from scripts._roles import DeploymentError, Roles
 
 ROOT = Path(__file__).resolve().parent.parent
 EXECUTOR = ROOT / "contracts" / "Executor.vy"
@@ -32,7 +29,7 @@ MAX_PROFIT_TOKENS = 8
 _COMMAND = "python -m scripts._build"
 
 
-class BuildError(KeeperError):
+class BuildError(DeploymentError):
     """The executor cannot be compiled as it was when it was tested."""
 
 
@@ -56,13 +53,13 @@ class Artifact:
     layout: Mapping[str, Mapping[str, str]]
     opcodes: frozenset[str]
 
-    def deployment_code(self, roles: "Roles") -> bytes:
+    def deployment_code(self, roles: Roles) -> bytes:
         """
         Return the init code with its arguments.
         """
         return self.init_code + constructor_arguments(roles)
 
-    def deployed_code(self, roles: "Roles") -> bytes:
+    def deployed_code(self, roles: Roles) -> bytes:
         """
         Return the code that then stands on the chain: the runtime code with the immutables filled in.
 
@@ -80,7 +77,7 @@ class Artifact:
             data[offset : offset + length] = values[name]
         return self.runtime + bytes(data)
 
-    def address(self, roles: "Roles") -> str:
+    def address(self, roles: Roles) -> str:
         """
         Return where the proxy deploys it.
         """
@@ -150,7 +147,7 @@ def check_record(artifact: Artifact) -> None:
         )
 
 
-def constructor_arguments(roles: "Roles") -> bytes:
+def constructor_arguments(roles: Roles) -> bytes:
     """
     Return the roles as the constructor takes them.
     """

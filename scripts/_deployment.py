@@ -8,19 +8,20 @@ its address tells its code and its constructor's arguments: anybody may deploy i
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
-from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from keeper.errors import KeeperError
-from localnet.abi import function
 from localnet.errors import LocalnetError
 from localnet.rpc import Rpc
-from scripts._build import COMPILER, EVM_VERSION, PROXY, ROOT, SALT, Artifact, BuildError, compile_executor
+from scripts._build import COMPILER, EVM_VERSION, PROXY, ROOT, SALT, Artifact, compile_executor
+from scripts._checks import check_chain, check_proxy, check_roles, code, verify
+from scripts._roles import DeploymentError, Roles, rehearsal_roles
+
+__all__ = ["ROOT", "DeploymentError", "Roles", "compile_executor", "default_record", "deploy", "rehearsal_roles"]
 
 _BASE_FEE_FLOOR_WEI = 20_000_000
 _RECEIPT_SECONDS = 60
@@ -28,51 +29,15 @@ _RECEIPT_SECONDS = 60
 _PROVENANCE = ("deployer", "transaction_hash", "block_number")
 
 
-class DeploymentError(KeeperError):
-    """The executor is not deployed, or not as it should be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Roles:
-    """
-    The executor's constructor arguments, in its order.
-
-    Attributes:
-        profit_tokens: At most eight; a program names them by their place.
-        operators: At most eight.
-    """
-
-    owner: str
-    guardian: str
-    treasury: str
-    profit_tokens: tuple[str, ...]
-    operators: tuple[str, ...]
-
-    def checksummed(self) -> "Roles":
-        """
-        Raises:
-            DeploymentError: Something is not an address.
-        """
-        try:
-            return Roles(
-                _checksum(self.owner),
-                _checksum(self.guardian),
-                _checksum(self.treasury),
-                tuple(map(_checksum, self.profit_tokens)),
-                tuple(map(_checksum, self.operators)),
-            )
-        except (ValueError, TypeError):
-            raise DeploymentError(f"a role or profit token is not an address: {asdict(self)}") from None
-
-
-def rehearsal_roles(payer: str, treasury: str, profit_tokens: tuple[str, ...]) -> Roles:
-    """
-    Return the roles where nothing is worth anything: whoever pays is owner, guardian and operator.
-    """
-    return Roles(payer, payer, treasury, profit_tokens, (payer,))
-
-
-def deploy(url: str, account: LocalAccount, roles: Roles, network: str, record: Path | None = None) -> Path:
+def deploy(
+    url: str,
+    account: LocalAccount,
+    roles: Roles,
+    network: str,
+    record: Path | None = None,
+    chain_id: int | None = None,
+    artifact: Artifact | None = None,
+) -> Path:
     """
     Deploy the executor unless it stands there already, verify it, and write the deployment record.
 
@@ -81,6 +46,8 @@ def deploy(url: str, account: LocalAccount, roles: Roles, network: str, record: 
         account: Pays; it gets no role by that.
         network: The record's label for the network, "mainnet" or "localnet".
         record: Where the record goes; None takes the default, see ``default_record``.
+        chain_id: The chain that the profit tokens are of; None where the caller has looked.
+        artifact: The compiled executor; None compiles it.
 
     Returns:
         The record's path.
@@ -89,16 +56,16 @@ def deploy(url: str, account: LocalAccount, roles: Roles, network: str, record: 
         DeploymentError: Something is not as it should be; the message says what was found.
     """
     roles = roles.checksummed()
-    try:
-        artifact = compile_executor()
-    except BuildError as error:
-        raise DeploymentError(str(error)) from None
+    artifact = artifact or compile_executor()
     executor = artifact.address(roles)
     rpc = Rpc(url)
     try:
+        if chain_id is not None:
+            check_chain(rpc, chain_id)
         path = record or default_record(rpc, network)
         provenance = _provenance(path, executor)
-        if not _code(rpc, executor):
+        if not code(rpc, executor):
+            check_roles(rpc, roles)
             receipt = _deploy(rpc, account, artifact.deployment_code(roles))
             values = account.address, receipt["transactionHash"], int(receipt["blockNumber"], 16)
             provenance = dict(zip(_PROVENANCE, values, strict=True))
@@ -119,30 +86,9 @@ def default_record(rpc: Rpc, network: str) -> Path:
     return ROOT / "var" / f"{network}-{_genesis_hash(rpc)[2:10]}" / "deployment.json"
 
 
-def verify(rpc: Rpc, artifact: Artifact, roles: Roles) -> None:
-    """
-    Raises:
-        DeploymentError: The code at the executor's address or one of its roles differs from what was asked for.
-    """
-    executor = artifact.address(roles)
-    if (found := _code(rpc, executor)) != artifact.deployed_code(roles):
-        expected = keccak(artifact.deployed_code(roles)).hex()
-        raise DeploymentError(f"{executor} has code hash 0x{keccak(found).hex()}, 0x{expected} was compiled")
-    asked: dict[str, tuple[str, Any]] = {
-        "owner": ("address", roles.owner),
-        "guardian": ("address", roles.guardian),
-        "operators": ("address[]", roles.operators),
-        "paused": ("bool", False),
-    }
-    for name, (kind, wanted) in asked.items():
-        if (told := _read(rpc, executor, name, kind)) != wanted:
-            raise DeploymentError(f"executor {executor} says {told} for {name}(), {wanted} was asked for")
-
-
-def _deploy(rpc: Rpc, account: LocalAccount, code: bytes) -> dict[str, Any]:
-    if not _code(rpc, PROXY):
-        raise DeploymentError(f"there is no deterministic deployment proxy at {PROXY} on this chain")
-    data = "0x" + (SALT + code).hex()
+def _deploy(rpc: Rpc, account: LocalAccount, init_code: bytes) -> dict[str, Any]:
+    check_proxy(rpc)
+    data = "0x" + (SALT + init_code).hex()
     call = {"from": account.address, "to": PROXY, "data": data}
     gas = int(rpc("eth_estimateGas", call), 16) * 5 // 4
     # Not less than Arbitrum's floor: a fork's base fee may have decayed to nothing.
@@ -204,24 +150,6 @@ def _provenance(path: Path, executor: str) -> Mapping[str, Any]:
     if not isinstance(earlier, dict) or earlier.get("executor") != executor:
         return unknown
     return {key: earlier.get(key) for key in _PROVENANCE}
-
-
-def _read(rpc: Rpc, executor: str, name: str, kind: str) -> Any:
-    view = function(f"{name}()", [kind])
-    value = view.decode(
-        bytes.fromhex(rpc("eth_call", {"to": executor, "data": "0x" + view.calldata().hex()}, "latest")[2:])
-    )
-    if kind == "address":
-        return _checksum(value)
-    return tuple(map(_checksum, value)) if kind == "address[]" else value
-
-
-def _checksum(address: str | bytes) -> str:
-    return str(to_checksum_address(address))
-
-
-def _code(rpc: Rpc, address: str) -> bytes:
-    return bytes.fromhex(rpc("eth_getCode", address, "latest")[2:])
 
 
 def _genesis_hash(rpc: Rpc) -> str:

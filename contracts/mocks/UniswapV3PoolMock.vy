@@ -24,6 +24,9 @@ ALGEBRA: constant(uint256) = 2
 # Of a loan, in millionths.
 FEE: constant(uint256) = 500
 
+_MIN_SQRT_RATIO: constant(uint160) = 4_295_128_739
+_MAX_SQRT_RATIO: constant(uint160) = 1_461_446_703_485_210_103_287_273_052_203_988_822_378_723_970_342
+
 token0: public(address)
 token1: public(address)
 sqrt_price_x96: uint160
@@ -77,6 +80,10 @@ def swap(
 ) -> (int256, int256):
     assert self.unlocked, "LOK"
     assert amount_specified > 0, "AS"
+    if zero_for_one:
+        assert _MIN_SQRT_RATIO < sqrt_price_limit_x96 and sqrt_price_limit_x96 < self.sqrt_price_x96, "SPL"
+    else:
+        assert self.sqrt_price_x96 < sqrt_price_limit_x96 and sqrt_price_limit_x96 < _MAX_SQRT_RATIO, "SPL"
     self.unlocked = False
     amount_in: uint256 = min(convert(amount_specified, uint256), self.depth)
     token_in: IERC20 = IERC20(self.token0)

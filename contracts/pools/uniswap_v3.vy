@@ -30,7 +30,7 @@ def _swap(resolved: uint256, purpose: uint256, amount: uint256, recipient: addre
     @dev The callback is told what is owed, all of `amount`, and what the recipient was sent.
     @param purpose The hop's place in the route, or that it opens the route.
     """
-    callback._permission = resolved >> 96 << 96 | purpose << 88 | amount
+    callback._permission = resolved >> 96 << 96 | purpose << 88 | amount & callback.AMOUNT_MASK
     # Where no code is, the callback stays due, and the route reverts in the end.
     limit: uint160 = _MAX_PRICE_LIMIT
     if resolved & hop.ZERO_FOR_ONE != 0:

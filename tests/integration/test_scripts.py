@@ -57,6 +57,7 @@ def test_fork__deploy_and_keeper__work_as_on_the_chain(home: Path, upstream: Loc
 
     assert deployed.returncode == 0, deployed.stderr
     assert re.search(r"^executor +0x[0-9a-fA-F]{40}$", deployed.stdout, re.MULTILINE)
+    assert not re.search(r"^(explorer|sources|note) ", deployed.stdout, re.MULTILINE), "nothing to publish or to guard"
     assert ran.returncode == 0, ran.stderr
     assert "after 20 blocks" in ran.stdout
     assert ", 0 lost money" in ran.stdout
@@ -80,6 +81,7 @@ def test_fork__contract_tests__pass(home: Path, upstream: Localnet) -> None:
         (["run", "keeper", "--network", "arbitrum:mainnet:{url}"], "--account must be given"),
         (["run", "keeper", "--network", "arbitrum:mainnet:{url}", "--account", "nobody"], "no Ape account nobody"),
         (["run", "deploy", "--network", "arbitrum:mainnet:{url}"], "--account must be given"),
+        (["run", "deploy", "--config", "nowhere.toml"], "nowhere.toml cannot be read"),
         (["run", "keeper", "--network", "arbitrum:mainnet:http://127.0.0.1:9/s3cret"], "network arbitrum:mainnet"),
     ],
 )
