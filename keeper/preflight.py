@@ -144,7 +144,7 @@ async def _check_code(rpc: Rpc, address: Address, what: str) -> None:
 async def _warn_if_absent(rpc: Rpc, lender: LenderFacts) -> None:
     """A lender that is not there lends nothing, and harms nobody: the localnet has some of them only when asked."""
     if await rpc("eth_getCode", Address(lender.address), "latest") == "0x":
-        _log.warning("lender_absent", lender=lender.name, address=lender.address)
+        _log.info("lender_absent", lender=lender.name, address=lender.address)
 
 
 async def _check_decimals(rpc: Rpc, facts: ChainFacts, symbol: str) -> None:
