@@ -79,10 +79,12 @@ class World:
             return None
 
 
-def generated(pools: int, tokens: int, seed: int = 1) -> World:
+def generated(pools: int, tokens: int, seed: int = 1, others: bool = False) -> World:
     """
-    Return a market of hubs and a long tail, where many pairs have several pools: more than half are Uniswap V3, one in
-    twenty is Curve's or Balancer's.
+    Return a market of hubs and a long tail, where many pairs have several pools: two thirds are Uniswap V3.
+
+    Args:
+        others: Whether one pool in twenty is Curve's or Balancer's.
     """
     rng = random.Random(seed)
     prices = [_hub(i) for i in range(len(_HUBS))]
@@ -91,7 +93,7 @@ def generated(pools: int, tokens: int, seed: int = 1) -> World:
     ]
     made: list[tuple[Pool, float]] = []
     while len(made) < pools:
-        if rng.random() < _OTHERS:
+        if others and rng.random() < _OTHERS:
             made.append(other_pool(rng, len(made), prices[: len(_HUBS)], prices[len(_HUBS) :]))
             continue
         one, other, dollars = _pair(rng, prices)

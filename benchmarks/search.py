@@ -29,6 +29,9 @@ _RECORDED = Path(__file__).parents[2] / "shared" / "vectors" / "arbitrum_pools.c
 _PRICES = GasPrices(base_fee_wei=10**7, tip_wei=0, l1_wei_per_unit=10**8, brotli_level=1)
 _REPEATS = 20
 _HOPS = (3, 4)
+
+#: Blocks of the market with Curve and Balancer, which takes longer.
+_MIXED_BLOCKS = 60
 _PROFIT_SYMBOLS = ("WETH", "USDC", "USDT", "ARB", "WBTC")
 
 
@@ -53,6 +56,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     results["generated, 500 pools"] = _measure(generated(500, 80, options.seed), options)
     world = generated(5_000, 800, options.seed)
     results["generated, 5,000 pools"] = _measure(world, options)
+    mixed = generated(5_000, 800, options.seed, others=True)
+    results["generated, 5,000 pools with Curve and Balancer"] = _measure(mixed, options, _MIXED_BLOCKS)
     if options.degenbot:
         results["degenbot"] = _beside_degenbot(world, options.seed)
     if options.pools.is_file():
@@ -126,7 +131,7 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _measure(world: World, options: argparse.Namespace) -> dict[str, Any]:
+def _measure(world: World, options: argparse.Namespace, blocks: int | None = None) -> dict[str, Any]:
     weth = next(token.address for token in world.tokens if token.symbol == "WETH")
     tokens = {token.symbol: token for token in reversed(world.tokens)}
     profit = tuple(tokens[symbol].address for symbol in _PROFIT_SYMBOLS if symbol in tokens)
@@ -144,7 +149,7 @@ def _measure(world: World, options: argparse.Namespace) -> dict[str, Any]:
         terms = Terms(profit, weth, hops, ("none",), 2 * 10**12)
         figures[f"{hops} hops"] = {
             "scan": _full_scan(world, graph, market, terms, options),
-            "block": _blocks(world, graph, market, terms, options),
+            "block": _blocks(world, graph, market, terms, options, blocks or options.blocks),
         }
     gc.unfreeze()
     return figures
@@ -188,21 +193,24 @@ def _full_scan(world: World, graph: Graph, market: Market, terms: Terms, options
     return figures
 
 
-def _blocks(world: World, graph: Graph, market: Market, terms: Terms, options: argparse.Namespace) -> dict[str, Any]:
+def _blocks(
+    world: World, graph: Graph, market: Market, terms: Terms, options: argparse.Namespace, blocks: int
+) -> dict[str, Any]:
     """From changed pools to the chosen opportunity, block by block from the market at rest."""
     rng = random.Random(options.seed + 1)
-    parts: dict[str, list[float]] = {"update": [], "search": [], "choose": [], "total": []}
+    parts: dict[str, list[float]] = {"update": [], "search": [], "choose": [], "total": [], "cpu": []}
     dollars, rings = [], []
-    for _ in range(options.blocks):
+    for _ in range(blocks):
         changed = world.moved(rng, options.changed)
         addresses = [pool.address for pool in changed]
-        marks = [time.perf_counter()]
+        cpu, marks = time.process_time(), [time.perf_counter()]
         _update(graph, market, changed)
         marks.append(time.perf_counter())
         found = scan(market, graph, addresses, terms, (), _PRICES)
         marks.append(time.perf_counter())
         best = next(found, None)
         marks.append(time.perf_counter())
+        parts["cpu"].append(time.process_time() - cpu)
         for part, first, last in (("update", 0, 1), ("search", 1, 2), ("choose", 2, 3), ("total", 0, 3)):
             parts[part].append(marks[last] - marks[first])
         rings.append(found.rings)
@@ -210,7 +218,7 @@ def _blocks(world: World, graph: Graph, market: Market, terms: Terms, options: a
             dollars.append(best.profit_wei / 10**18 * world.tokens[0].dollars)
         _restore(graph, market, world, changed)
     return {
-        "blocks": options.blocks,
+        "blocks": blocks,
         "changed": options.changed,
         "chosen": len(dollars),
         "profit_dollars": {"median": _quantile(dollars, 0.5), "p90": _quantile(dollars, 0.9)},
@@ -251,8 +259,9 @@ def _lines(hops: int, figures: dict[str, Any]) -> Iterator[str]:
     )
     yield (
         f"    {block['changed']} changed pools to the chosen opportunity: median {spent['total']['median']:.2f} ms, p99"
-        f" {spent['total']['p99']:.2f} ms (medians: update {spent['update']['median']:.2f}, search"
-        f" {spent['search']['median']:.2f}, rank and size {spent['choose']['median']:.2f})"
+        f" {spent['total']['p99']:.2f} ms, of processor time {spent['cpu']['p99']:.2f} (medians: update"
+        f" {spent['update']['median']:.2f}, search {spent['search']['median']:.2f}, rank and size"
+        f" {spent['choose']['median']:.2f})"
     )
     yield (
         f"    {block['chosen']} of {block['blocks']} blocks had one, of median ${profit['median']:.2f} and p90"

@@ -38,7 +38,7 @@ def close(gain: int, ceiling: Decimal) -> bool:
     """
     Return whether a gain is as good as what no input exceeds.
     """
-    return ceiling - gain <= max(TOLERANCE * ceiling, Decimal(1))
+    return int(ceiling) - gain <= max(TOLERANCE * ceiling, Decimal(1))
 
 
 def all_cycles(pools: Sequence[Pool], token: Address, max_hops: int) -> list[list[Hop]]:
