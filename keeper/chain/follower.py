@@ -26,8 +26,8 @@ RING = 256
 #: Blocks that are fetched side by side when the keeper is behind.
 CATCH_UP = 16
 
-#: A gap of so many blocks has its logs fetched by range.
-GAP = 4
+#: A gap of so many blocks has its logs fetched by range: by number, which proves less than by hash.
+GAP = CATCH_UP + 1
 
 #: Every so many blocks all logs of one are fetched and compared with its header, however crowded it is.
 FULL_CHECK_BLOCKS = 64
