@@ -176,7 +176,7 @@ def _load_route(header: uint256, start: uint256, place: uint256) -> (uint256, bo
     if holds:
         route._set(unsafe_add(place, hops), 0, token, 0)
     else:
-        assert header >> 176 & 1 != 0, "route: state out of bounds"
+        assert header >> 176 & 1 != 0, "bundle: state out of bounds"
     return at, holds
 
 

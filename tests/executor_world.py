@@ -1,66 +1,70 @@
 """
-The executor among mock pools, in titanoboa: a call takes a fraction of a millisecond.
+The executor among mock pools and lenders, in titanoboa: a call takes a fraction of a millisecond.
 
-The pools' code is placed where the real ones would stand, for the executor derives their addresses. Real bytecode is
-tested on the localnet.
+Real bytecode is tested on the localnet.
 """
 
-import os
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import boa
-    from vyper.compiler.settings import OptimizationLevel
-
-from keeper.plan import DEXES, SELECTORS, Funding, Guard, Hop, Plan, Route, encode, pool_address
+from keeper.plan import DEXES, SELECTORS, Funding, Guard, Hop, Plan, Program, Route, encode, pool_address
 from keeper.types import Address
+from tests.executor_chain import (
+    CONTRACTS,
+    BoaChain,
+    Outcome,
+    Reverted,
+    call,
+    deployer,
+    lower,
+    number,
+    place,
+    reason,
+)
+from tests.executor_venues import (
+    ONE,
+    PLENTY,
+    V2_FEE,
+    V3_FEE,
+    VAULT,
+    WETH,
+    Venues,
+    fee_of,
+    flash_pool,
+    hop,
+)
 
-#: The sources under test and the optimizer's level; those who test the tests say otherwise.
-CONTRACTS = Path(os.environ.get("EXECUTOR_CONTRACTS", Path(__file__).parent.parent / "contracts"))
-OPTIMIZE = os.environ.get("EXECUTOR_OPTIMIZE")
-VAULT = "0xBA12222222228d8Ba445958a75a0704d566BF2C8"
-ONE = 10**18
+__all__ = [
+    "CONTRACTS",
+    "DEXES",
+    "ONE",
+    "V2_FEE",
+    "V3_FEE",
+    "VAULT",
+    "BoaChain",
+    "Outcome",
+    "Reverted",
+    "Venues",
+    "World",
+    "build",
+    "call",
+    "calldata",
+    "cycle",
+    "deployer",
+    "fee_of",
+    "hop",
+    "lower",
+    "number",
+    "place",
+    "plan",
+    "pool_address",
+    "undone",
+    "words",
+]
+
 FOREVER = 2**40 - 1
-
-#: Fees of the pools between two tokens; any would do.
-V3_FEE = 500
-V2_FEE = 3_000
-
-
-@cache
-def deployer(name: str) -> Any:
-    """
-    Return what deploys a contract; compiled once.
-    """
-    arguments = {"optimize": OptimizationLevel.from_string(OPTIMIZE)} if OPTIMIZE else {}
-    return boa.load_partial(str(CONTRACTS / f"{name}.vy"), compiler_args=arguments)
-
-
-def place(name: str, address: str) -> Any:
-    """
-    Put a mock's code at an address and return the contract there.
-    """
-    mock = deployer(f"mocks/{name}")
-    boa.env.set_code(address, mock.compiler_data.bytecode_runtime)
-    return mock.at(address)
-
-
-def lower(contract: Any) -> Address:
-    """
-    Return a contract's or an account's address as the keeper writes it.
-    """
-    return Address(str(getattr(contract, "address", contract)).lower())
-
-
-def number(contract: Any) -> int:
-    return int(lower(contract), 16)
 
 
 @dataclass
@@ -68,6 +72,7 @@ class World:
     """
     Attributes:
         weth: The first profit token; usdc is the second, dai is none.
+        bank: What the V3 pools that lend have besides the profit tokens.
     """
 
     owner: str
@@ -78,19 +83,25 @@ class World:
     weth: Any
     usdc: Any
     dai: Any
-    vault: Any
+    bank: Any
     executor: Any
+    venues: Venues
+    chain: Any = field(default_factory=BoaChain)
     tokens: list[Any] = field(default_factory=list)
 
     @property
     def profit_tokens(self) -> tuple[Address, ...]:
         return lower(self.weth), lower(self.usdc)
 
+    @property
+    def vault(self) -> Any:
+        return self.venues.lenders[Funding.BALANCER_V2]
+
     def token(self, mock: str = "TokenMock") -> Any:
         """
-        Return a new token, watched by ``watched``.
+        Return a new token, watched by ``unharmed``.
         """
-        token = deployer(f"mocks/{mock}").deploy()
+        token = self.chain.deploy(f"mocks/{mock}")
         self.tokens.append(token)
         return token
 
@@ -98,50 +109,35 @@ class World:
         """
         Place a V3 pool that gives rate[0] of one token for rate[1] of the other, and fill it.
         """
-        pool = place("UniswapV3PoolMock", pool_address(dex, lower(token_in), lower(token_out), V3_FEE))
-        forward = number(token_in) < number(token_out)
-        token0, token1 = (token_in, token_out) if forward else (token_out, token_in)
-        numerator, denominator = rate if forward else rate[::-1]
-        pool.initialize(token0, token1, numerator, denominator, dex == "pancake_v3")
-        for token in (token0, token1):
-            token.mint(pool, 10**6 * ONE)
-        return pool
+        return self.venues.v3(dex, token_in, token_out, rate)
 
     def v2(self, dex: str, token_in: Any, token_out: Any, reserves: tuple[int, int]) -> Any:
         """
         Place a V2 pair with these reserves.
         """
-        pair = place("UniswapV2PairMock", pool_address(dex, lower(token_in), lower(token_out), V2_FEE))
-        forward = number(token_in) < number(token_out)
-        pair.initialize(*((token_in, token_out) if forward else (token_out, token_in)))
-        for token, reserve in zip((token_in, token_out), reserves, strict=True):
-            token.mint(pair, reserve)
-        pair.sync()
-        return pair
+        return self.venues.v2(dex, token_in, token_out, reserves)
 
-    def pool(self, dex: str, token_in: Any, token_out: Any, rate: tuple[int, int]) -> Any:
+    def pool(self, dex: str, token_in: Any, token_out: Any, rate: tuple[int, int], **how: bool) -> Any:
         """
-        Place a pool of either family that trades at about this rate.
+        Place a pool of any DEX that trades at about this rate.
         """
-        if DEXES[dex].is_v3:
-            return self.v3(dex, token_in, token_out, rate)
-        return self.v2(dex, token_in, token_out, (10**6 * ONE, 10**6 * ONE * rate[0] // rate[1]))
+        return self.venues.pool(dex, token_in, token_out, rate, **how)
 
-    def execute(self, plan: Plan, sender: str | None = None) -> Any:
+    def execute(self, plan: Plan | Program, sender: str | None = None) -> Outcome:
         """
         Call the executor with a plan; a revert raises.
         """
         return self.send(encode(plan), sender)
 
-    def send(self, calldata: bytes, sender: str | None = None, to: Any = None) -> Any:
+    def send(self, calldata: bytes, sender: str | None = None, to: Any = None, value: int = 0) -> Outcome:
         """
         Call the executor with any bytes; a revert raises.
         """
-        target = self.executor.address if to is None else to
-        computation = boa.env.execute_code(to_address=target, sender=sender or self.operator, data=calldata)
-        if computation.is_error:
-            raise Reverted(reason(computation))
-        return computation
+        target = self.executor.address if to is None else getattr(to, "address", to)
+        outcome: Outcome = self.chain.send(target, str(sender or self.operator), calldata, value)
+        if outcome.is_error:
+            raise Reverted(reason(outcome.output))
+        return outcome
 
     def gain(self, token: Any) -> int:
         return int(token.balanceOf(self.treasury))
@@ -173,13 +169,22 @@ class World:
         after = self._holdings()
         assert self._roles() == roles
         assert after == before if exactly else all(after[key] >= before[key] for key in before)
-        assert not any(self._allowances())
+        assert not [allowance for allowance in self.allowances() if allowance[2]]
+
+    def allowances(self) -> Iterator[tuple[str, str, int]]:
+        """
+        Yield what everybody may take of every token from the executor.
+        """
+        for token in self.tokens:
+            if hasattr(token, "allowance"):
+                for spender in (*self.venues.spenders, self.stranger, self.operator, self.owner):
+                    yield lower(token), spender, token.allowance(self.executor, spender)
 
     def _holdings(self) -> dict[tuple[str, str], int]:
-        return {
-            (lower(token), lower(holder)): token.balanceOf(holder)
-            for token in self.tokens
-            for holder in (self.executor, self.treasury)
+        holders = self.executor.address, self.treasury
+        ether = {("ether", holder): self.chain.balance(holder) for holder in holders}
+        return ether | {
+            (lower(token), lower(holder)): token.balanceOf(holder) for token in self.tokens for holder in holders
         }
 
     def _roles(self) -> tuple[Any, ...]:
@@ -187,63 +192,42 @@ class World:
         roles = executor.owner(), executor.pending_owner(), executor.guardian(), executor.operators(), executor.paused()
         return *roles, executor.TREASURY(), executor.profit_tokens()
 
-    def _allowances(self) -> Iterator[int]:
-        for token in self.tokens:
-            if hasattr(token, "allowance"):
-                for spender in (self.vault.address, self.stranger, self.operator, self.owner):
-                    yield token.allowance(self.executor, spender)
 
-
-class Reverted(Exception):  # noqa: N818 - says what the contract did
+def build(chain: Any = None) -> World:
     """
-    A call reverted.
-
-    Attributes:
-        reason: Its words; empty where there were none.
+    Return a world with an executor, lenders and three tokens, and no pools but those that lend.
     """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-def reason(computation: Any) -> str:
-    """
-    Return the words of an ``Error(string)``.
-    """
-    output = bytes(computation.output)
-    if output[:4] != bytes.fromhex("08c379a0"):
-        return ""
-    length = int.from_bytes(output[36:68])
-    return output[68 : 68 + length].decode()
-
-
-def build() -> World:
-    """
-    Return a world with an executor and three tokens, and no pools.
-    """
-    owner, guardian, treasury, operator, stranger = (boa.env.generate_address() for _ in range(5))
-    weth, usdc, dai = (deployer("mocks/TokenMock").deploy() for _ in range(3))
-    vault = place("BalancerV2VaultMock", VAULT)
-    executor = deployer("Executor").deploy(owner, guardian, treasury, [weth, usdc], [operator])
-    for token in (weth, usdc, dai):
-        token.mint(vault, 10**6 * ONE)
+    chain = chain or BoaChain()
+    owner, guardian, treasury, operator, stranger = (chain.account() for _ in range(5))
+    weth = chain.place("mocks/WethMock", WETH)
+    chain.set_balance(WETH, 1_000 * PLENTY)
+    usdc, dai, bank = (chain.deploy("mocks/TokenMock") for _ in range(3))
+    executor = chain.deploy("Executor", owner, guardian, treasury, [weth.address, usdc.address], [operator])
+    venues = Venues(chain)
+    venues.open((weth, usdc, dai))
+    for token in (weth, usdc):
+        venues.v3("uniswap_v3", token, bank, (1, 1))
+    tokens = [weth, usdc, dai]
     return World(
-        owner, guardian, treasury, operator, stranger, weth, usdc, dai, vault, executor, tokens=[weth, usdc, dai]
+        owner, guardian, treasury, operator, stranger, weth, usdc, dai, bank, executor, venues, chain, tokens
     )
 
 
-def hop(dex: str, token_in: Any, token_out: Any) -> Hop:
-    fee = V3_FEE if DEXES[dex].is_v3 else V2_FEE
-    tokens = lower(token_in), lower(token_out)
-    return Hop(dex, pool_address(dex, *tokens, fee), *tokens, fee, number(token_in) < number(token_out))
+@contextmanager
+def undone(world: World) -> Iterator[World]:
+    """
+    Lend the world; whatever is done to it is undone.
+    """
+    venues = replace(world.venues, spenders=list(world.venues.spenders))
+    with world.chain.anchor():
+        yield replace(world, tokens=list(world.tokens), venues=venues)
 
 
-def cycle(dexes: Sequence[str], tokens: Sequence[Any]) -> tuple[Hop, ...]:
+def cycle(dexes: Sequence[str], tokens: Sequence[Any], **how: bool) -> tuple[Hop, ...]:
     """
     Return the hops through these DEXes, from each token to the following, at last to the first.
     """
-    return tuple(hop(*step) for step in zip(dexes, tokens, [*tokens[1:], tokens[0]], strict=True))
+    return tuple(hop(*step, **how) for step in zip(dexes, tokens, [*tokens[1:], tokens[0]], strict=True))
 
 
 def plan(
@@ -254,9 +238,14 @@ def plan(
     min_profit: int = 1,
     guard: Guard | None = None,
     deadline: int = FOREVER,
-    second_guard: Guard | None = None,
+    **more: Any,
 ) -> Plan:
-    return Plan((Route(hops, funding, amount_in, min_profit, guard, second_guard),), deadline, world.profit_tokens)
+    """
+    Return a plan of one route; if a V3 pool is to lend, of one that is not in the route.
+    """
+    lender = flash_pool(world.bank) if funding is Funding.UNISWAP_V3 else None
+    more = {"flash_pool": lender} | more
+    return Plan((Route(hops, funding, amount_in, min_profit, guard, **more),), deadline, world.profit_tokens)
 
 
 def words(calldata: bytes) -> list[int]:
@@ -268,7 +257,7 @@ def words(calldata: bytes) -> list[int]:
 
 def calldata(program: Sequence[int]) -> bytes:
     """
-    Return the calldata that runs any words; too few or too many go to the nearest entry point.
+    Return the calldata that runs any words; too few or too many go to the nearest short entry point.
     """
-    hops = min(max(len(program) - 3, 2), 4)
+    hops = min(max(len(program) - 3, min(SELECTORS)), max(SELECTORS))
     return SELECTORS[hops] + b"".join(word.to_bytes(32) for word in program)

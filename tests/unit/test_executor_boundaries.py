@@ -52,7 +52,7 @@ def test_execute__deadline_passed_and_second_profit_token__reverts(world: World)
 def test_execute__minimum_with_only_its_highest_bit__reverts(world: World) -> None:
     hops = gainful(world, 2)
 
-    with world.reverts("executor: profit below minimum"):
+    with world.reverts("profit: below minimum"):
         world.execute(plan(world, hops, min_profit=AMOUNT_BIT))
 
 
@@ -66,7 +66,7 @@ def test_execute__first_pool_has_a_guard__is_bound_by_it(world: World, hops: int
     if off == 0:
         world.execute(bound)
     else:
-        with world.reverts(f"route: state {'below' if off > 0 else 'above'} its bound"):
+        with world.reverts("route: state out of bounds" if hops < 4 else "bundle: state out of bounds"):
             world.execute(bound)
 
 

@@ -3,21 +3,20 @@ Who may do what with the executor.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import boa
 import pytest
 
-from tests.executor_world import ONE, World, build, cycle, deployer, plan
+from tests.executor_world import ONE, World, build, cycle, deployer, plan, undone
 
 ZERO = "0x" + "00" * 20
 
 #: A call of every function that changes state, and the words by which a stranger is refused.
 CALLS = {
+    "execute": ([[0]], "executor: unknown version"),
     "execute_two": ([0] * 5, "executor: unknown version"),
     "execute_three": ([0] * 6, "executor: unknown version"),
-    "execute_four": ([0] * 7, "executor: unknown version"),
     "sweep": ([ZERO], "roles: caller is not the owner"),
     "transfer_ownership": ([ZERO], "roles: caller is not the owner"),
     "accept_ownership": ([], "roles: caller is not the pending owner"),
@@ -28,7 +27,15 @@ CALLS = {
     "unpause": ([], "roles: caller is not the owner"),
     "uniswapV3SwapCallback": ([1, -1, b""], "callback: unexpected caller"),
     "pancakeV3SwapCallback": ([1, -1, b""], "callback: unexpected caller"),
+    "algebraSwapCallback": ([1, -1, b""], "callback: unexpected caller"),
+    "unlockCallback": ([b""], "callback: unexpected caller"),
+    "onBalancerV3Unlock": ([], "callback: unexpected caller"),
+    "executeOperation": ([ZERO, 1, 0, ZERO, b""], "aave_v3: not our loan"),
+    "onMorphoFlashLoan": ([1, b""], "callback: unexpected caller"),
+    "uniswapV3FlashCallback": ([0, 1, b""], "callback: unexpected caller"),
+    "pancakeV3FlashCallback": ([0, 1, b""], "callback: unexpected caller"),
     "receiveFlashLoan": ([[ZERO], [1], [0], b""], "callback: unexpected caller"),
+    "swap_held": ([0, 1, ZERO], "executor: only for itself"),
     "uniswapV2Call": ([ZERO, 1, 0, b""], "uniswap_v2: not our swap"),
 }
 
@@ -43,8 +50,8 @@ def made() -> World:
 
 @pytest.fixture
 def world(made: World) -> Iterator[World]:
-    with boa.env.anchor():
-        yield replace(made, tokens=list(made.tokens))
+    with undone(made) as world:
+        yield world
 
 
 def test_abi__every_changing_function__has_its_call_above() -> None:
@@ -57,7 +64,8 @@ def test_abi__every_changing_function__has_its_call_above() -> None:
 
 
 def test_abi__no_function__takes_ether() -> None:
-    assert not [entry for entry in _abi() if entry.get("stateMutability") == "payable"]
+    payable = [entry["type"] for entry in _abi() if entry.get("stateMutability") == "payable"]
+    assert payable == ["fallback"]
 
 
 @pytest.mark.parametrize("name", CALLS)

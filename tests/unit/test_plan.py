@@ -9,6 +9,7 @@ from eth_utils.crypto import keccak
 
 from keeper.errors import PlanError
 from keeper.plan import DEXES, Funding, Guard, Hop, Plan, Route, decode, encode, pool_address
+from keeper.plan.dexes import Family
 from keeper.types import Address
 
 WETH = Address("0x82af49447d8a07e3bd95bd0d56f35241523fbab1")
@@ -60,8 +61,8 @@ def test_encode__two_hops__is_five_words_by_hand() -> None:
     assert encode(plan) == selector + b"".join(word.to_bytes(32) for word in words)
 
 
-@pytest.mark.parametrize("funding", list(Funding))
-@pytest.mark.parametrize("dex", list(DEXES))
+@pytest.mark.parametrize("funding", [Funding.NONE, Funding.BALANCER_V2])
+@pytest.mark.parametrize("dex", [name for name, dex in DEXES.items() if dex.family is not Family.HELD])
 def test_decode__encoded_plan__is_the_plan(dex: str, funding: Funding) -> None:
     hops = (hop(dex, WETH, USDC, 3_000), hop("uniswap_v3", USDC, DAI, 100), hop("pancake_v3", DAI, WETH, 500))
     guard = Guard(2**32, 2**64 - 1)
@@ -82,9 +83,9 @@ def test_encode__guard_of_a_price__covers_what_was_asked() -> None:
 
 
 BAD_ROUTES = {
-    "a route has 2 to 4 hops, not 0": {"hops": ()},
-    "a route has 2 to 4 hops, not 1": {"hops": ROUTE.hops[:1]},
-    "a route has 2 to 4 hops, not 5": {"hops": (*ROUTE.hops, *ROUTE.hops, ROUTE.hops[0])},
+    "a route has 2 to 8 hops, not 0": {"hops": ()},
+    "a route has 2 to 8 hops, not 1": {"hops": ROUTE.hops[:1]},
+    "a route has 2 to 8 hops, not 9": {"hops": (*ROUTE.hops * 4, ROUTE.hops[0])},
     "the executor does not list 0xda10009cbd5d07dd0cecc66161fc93d7c9000da1 as a profit token": {
         "hops": (hop("uniswap_v3", DAI, USDC, 500), hop("sushi_v2", USDC, DAI, 3_000))
     },
@@ -98,7 +99,7 @@ BAD_ROUTES = {
     "no state lies between -1 and 1": {"guard": Guard(-1, 1)},
     f"the guard {2**128} does not fit 128 bits": {"guard": Guard(0, 2**160)},
     "a pool occurs twice in the route": {"hops": (ROUTE.hops[0], hop("uniswap_v3", USDC, WETH, 500))},
-    "the executor does not know the DEX camelot": {"hops": (replace(ROUTE.hops[0], dex="camelot"), ROUTE.hops[1])},
+    "the executor does not know the DEX balancer": {"hops": (replace(ROUTE.hops[0], dex="balancer"), ROUTE.hops[1])},
     "the direction in 0xc6962004f452be9203591991d15f6b388e09e8d0 does not fit its tokens": {
         "hops": (replace(ROUTE.hops[0], zero_for_one=False), ROUTE.hops[1])
     },
@@ -150,10 +151,9 @@ def test_encode__deadline_out_of_range__is_refused(deadline: int) -> None:
         encode(replace(PLAN, deadline=deadline))
 
 
-@pytest.mark.parametrize("count", [0, 2])
-def test_encode__not_one_route__is_refused(count: int) -> None:
-    with pytest.raises(PlanError, match=f"one route fits a transaction, not {count}"):
-        encode(replace(PLAN, routes=(ROUTE,) * count))
+def test_encode__no_route__is_refused() -> None:
+    with pytest.raises(PlanError, match="there are 1 to 8 groups, not 0"):
+        encode(replace(PLAN, routes=()))
 
 
 @pytest.mark.parametrize(
@@ -161,9 +161,9 @@ def test_encode__not_one_route__is_refused(count: int) -> None:
     [
         (0, 0x8F, "the calldata is not a call of the executor"),
         (4, 1, "the program has an unknown version"),
-        (6, 3, "the program has an unknown version"),
-        (7, 2, "the program has an unknown funding"),
-        (8, 2, "the program's profit token is not listed"),
+        (6, 2, "the program has an unknown version"),
+        (12, 2, "the program has an unknown funding"),
+        (13, 2, "the program's profit token is not listed"),
         (108, 1, "the program has an unknown kind of hop"),
         (163, 1, "the last hop names a token"),
     ],
