@@ -15,6 +15,7 @@ import ape
 import pytest
 
 import localnet
+from benchmarks._executor import hop_through, provided
 from keeper.config import load_chain
 from keeper.plan import DEXES, FlashPool, Funding, Guard, Hop, Plan, Route, encode, pool_address
 from keeper.types import Address
@@ -22,7 +23,6 @@ from localnet import accounts as public_accounts
 from localnet import addresses, genesis
 from localnet.abi import Function, function
 from scripts._deployment import Roles, deploy
-from tests.real_world import hop_through, provided
 
 FACTS = load_chain("arbitrum")
 VAULT = addresses.BALANCER_VAULT
