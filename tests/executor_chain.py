@@ -66,6 +66,10 @@ class BoaChain:
         boa.env.set_code(address, deployer(name).compiler_data.bytecode_runtime)
         return deployer(name).at(address)
 
+    def at(self, name: str, address: str) -> Any:
+        """Return the contract at an address."""
+        return deployer(name).at(address)
+
     def send(self, to: str, sender: str, data: bytes, value: int = 0) -> Outcome:
         """Send any bytes."""
         done = boa.env.execute_code(to_address=to, sender=sender, data=data, value=value)

@@ -43,6 +43,9 @@ class RevmChain:
         self.evm.insert_account_info(address, AccountInfo(nonce=1, code=contract.runtime))
         return _Contract(self, contract, address)
 
+    def at(self, name: str, address: str) -> Any:
+        return _Contract(self, _compiled(name), address)
+
     def send(self, to: str, sender: str, data: bytes, value: int = 0) -> Outcome:
         if value:
             self.evm.set_balance(sender, self.evm.get_balance(sender) + value)

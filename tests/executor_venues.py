@@ -104,9 +104,7 @@ class Venues:
         """
         Place a V3 pool that trades at this rate.
         """
-        pool = self.chain.place(
-            "mocks/UniswapV3PoolMock", pool_address(dex, lower(token_in), lower(token_out), V3_FEE)
-        )
+        pool = self.chain.place("mocks/UniswapV3PoolMock", pool_address(dex, lower(token_in), lower(token_out), V3_FEE))
         forward = number(token_in) < number(token_out)
         token0, token1 = (token_in, token_out) if forward else (token_out, token_in)
         numerator, denominator = rate if forward else rate[::-1]
@@ -220,4 +218,3 @@ def flash_pool(bank: Any) -> FlashPool:
     Return the pool that lends any token that it has besides the bank's.
     """
     return FlashPool("uniswap_v3", lower(bank), V3_FEE)
-

@@ -24,6 +24,7 @@ from tests.executor_chain import (
     reason,
 )
 from tests.executor_venues import (
+    MANAGER,
     ONE,
     PLENTY,
     V2_FEE,
@@ -39,10 +40,14 @@ from tests.executor_venues import (
 __all__ = [
     "CONTRACTS",
     "DEXES",
+    "FOREVER",
+    "MANAGER",
     "ONE",
+    "PLENTY",
     "V2_FEE",
     "V3_FEE",
     "VAULT",
+    "WETH",
     "BoaChain",
     "Outcome",
     "Reverted",
@@ -54,6 +59,7 @@ __all__ = [
     "cycle",
     "deployer",
     "fee_of",
+    "flash_pool",
     "hop",
     "lower",
     "number",
@@ -208,9 +214,7 @@ def build(chain: Any = None) -> World:
     for token in (weth, usdc):
         venues.v3("uniswap_v3", token, bank, (1, 1))
     tokens = [weth, usdc, dai]
-    return World(
-        owner, guardian, treasury, operator, stranger, weth, usdc, dai, bank, executor, venues, chain, tokens
-    )
+    return World(owner, guardian, treasury, operator, stranger, weth, usdc, dai, bank, executor, venues, chain, tokens)
 
 
 @contextmanager

@@ -156,7 +156,7 @@ def _check_group(group: Group) -> None:
 
 def _encode_flash_pool(pool: FlashPool) -> int:
     facts = known(pool.dex)
-    if not facts.is_v3:
+    if not facts.lends:
         raise PlanError(f"plan: pools of {pool.dex} do not lend")
     return (facts.kind << 24 | fitting("fee", pool.fee_pips, 24)) << 160 | int.from_bytes(to_bytes(pool.other))
 
@@ -203,7 +203,7 @@ def _decode_loan(word: int, profit_tokens: tuple[Address, ...]) -> Loan:
 def _decode_told(funding: Funding, told: int) -> tuple[FlashPool | None, bool]:
     if funding is Funding.UNISWAP_V3:
         dex = DEX_OF_KIND.get(told >> 184, "")
-        if dex not in DEXES or not DEXES[dex].is_v3:
+        if dex not in DEXES or not DEXES[dex].lends:
             raise PlanError("plan: the program's lender is no V3 pool")
         return FlashPool(dex, Address(f"0x{told & ADDRESS_MASK:040x}"), low_bits(told >> 160, 24)), False
     if told and (funding is not Funding.UNISWAP_V4 or told != _NATIVE_LOAN):

@@ -46,6 +46,13 @@ class Dex(NamedTuple):
         return self.family is Family.V3
 
     @property
+    def lends(self) -> bool:
+        """
+        Return whether its pools do; Camelot's V3 pools call back by a name that the executor does not know.
+        """
+        return self.is_v3 and self.by_fee
+
+    @property
     def is_v2(self) -> bool:
         return self.family is Family.V2
 

@@ -94,9 +94,10 @@ def take(words: Iterator[int]) -> int:
 def encode_guard(guard: Guard | None, hop: Hop) -> int:
     if guard is None:
         return 0
-    if not 0 <= guard.lower <= guard.upper or guard.upper == 0:
-        raise PlanError(f"plan: no state lies between {guard.lower} and {guard.upper}")
     shift = _guard_shift(hop)
+    # A word of zero would be no guard.
+    if not 0 <= guard.lower <= guard.upper or guard.upper >> shift == 0:
+        raise PlanError(f"plan: no state lies between {guard.lower} and {guard.upper}")
     lower = fitting("guard", guard.lower >> shift, _BOUND_BITS)
     return lower << _BOUND_BITS | fitting("guard", guard.upper >> shift, _BOUND_BITS)
 

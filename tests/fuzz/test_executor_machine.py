@@ -4,15 +4,30 @@ Anybody does anything in any order: nobody's role changes but by who may change 
 
 from typing import Any
 
-import boa
-from eth_abi.abi import encode as abi_encode
 from eth_utils.crypto import keccak
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from keeper.plan import DEXES, Funding, encode
-from tests.executor_world import ONE, VAULT, Reverted, World, build, calldata, cycle, hop, plan, words
+from tests.executor_revm import RevmChain
+from tests.executor_routes import can_open
+from tests.executor_venues import AAVE, MORPHO, VAULT_V3
+from tests.executor_world import (
+    MANAGER,
+    ONE,
+    PLENTY,
+    VAULT,
+    Reverted,
+    World,
+    build,
+    call,
+    cycle,
+    flash_pool,
+    hop,
+    plan,
+    words,
+)
 
 STEPS = 10_000
 _STEPS_OF_A_RUN = 100
@@ -22,8 +37,16 @@ SIGNATURES = (
     "execute_two(uint256,uint256,uint256,uint256,uint256)",
     "execute_three(uint256,uint256,uint256,uint256,uint256,uint256)",
     "execute(uint256[])",
+    "swap_held(uint256,uint256,address)",
     "uniswapV3SwapCallback(int256,int256,bytes)",
     "pancakeV3SwapCallback(int256,int256,bytes)",
+    "algebraSwapCallback(int256,int256,bytes)",
+    "uniswapV3FlashCallback(uint256,uint256,bytes)",
+    "pancakeV3FlashCallback(uint256,uint256,bytes)",
+    "executeOperation(address,uint256,uint256,address,bytes)",
+    "onMorphoFlashLoan(uint256,bytes)",
+    "unlockCallback(bytes)",
+    "onBalancerV3Unlock()",
     "uniswapV2Call(address,uint256,uint256,bytes)",
     "receiveFlashLoan(address[],uint256[],uint256[],bytes)",
     "sweep(address)",
@@ -39,11 +62,6 @@ SIGNATURES = (
 _WORLDS: list[tuple[World, Any]] = []
 _AMOUNTS = st.integers(1, 10 * ONE)
 _PLACES = st.sampled_from(["weth", "usdc", "dai"])
-
-
-def call(signature: str, *arguments: Any) -> bytes:
-    inner = signature[signature.index("(") + 1 : -1]
-    return keccak(text=signature)[:4] + abi_encode(inner.split(",") if inner else [], arguments)
 
 
 def _world() -> tuple[World, Any]:

@@ -57,8 +57,6 @@ FOREIGN_SELECTORS = (
 )
 
 
-
-
 @pytest.fixture(scope="module")
 def made() -> World:
     return build()
@@ -136,9 +134,6 @@ def test_recorded_calldata__sent_by_a_stranger__is_refused(world: World) -> None
 
     with world.reverts("roles: caller is not an operator"):
         world.send(recorded, sender=world.stranger)
-
-
-
 
 
 def test_pool__calls_back_twice__is_refused(world: World) -> None:

@@ -96,6 +96,7 @@ BAD_ROUTES = {
     f"the minimum profit {2**88} does not fit 88 bits": {"min_profit": 2**88},
     "no state lies between 2 and 1": {"guard": Guard(2, 1)},
     "no state lies between 0 and 0": {"guard": Guard(0, 0)},
+    f"no state lies between 0 and {2**32 - 1}": {"guard": Guard(0, 2**32 - 1)},
     "no state lies between -1 and 1": {"guard": Guard(-1, 1)},
     f"the guard {2**128} does not fit 128 bits": {"guard": Guard(0, 2**160)},
     "a pool occurs twice in the route": {"hops": (ROUTE.hops[0], hop("uniswap_v3", USDC, WETH, 500))},
