@@ -1,11 +1,15 @@
 """
 Run a benchmark: a module here whose ``run`` returns what it measured.
+
+It may add options of its own (``add_options``, which ``run`` is then given) and say itself how its results read
+(``lines``).
 """
 
 import argparse
 import importlib
 import json
 import pkgutil
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,9 +21,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--json", type=Path, help="write the results there, too")
-    options = parser.parse_args()
-    results = importlib.import_module(f"benchmarks.{options.name}").run()
-    for line in _table(results):
+    named = [argument for argument in sys.argv[1:] if argument in NAMES]
+    module = importlib.import_module(f"benchmarks.{named[0]}") if named else None
+    if hasattr(module, "add_options"):
+        module.add_options(parser)
+        options = parser.parse_args()
+        results = module.run(options)
+    else:
+        options = parser.parse_args()
+        results = module.run()
+    for line in getattr(module, "lines", _table)(results):
         print(line)
     if options.json:
         options.json.write_text(json.dumps(results, indent=2) + "\n")

@@ -2,203 +2,242 @@
 What routes cost on the localnet's real bytecode: in all, and in the executor's own frames.
 """
 
-import json
-import time
+import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import brotli
-from vyper.cli.vyper_compile import compile_files
 
-import localnet
-from keeper.config import load_chain
-from keeper.plan import DEXES, Funding, Guard, Hop, Plan, Route, encode, pool_address
-from localnet import accounts
-from localnet.abi import function
-from scripts._deployment import ROOT, Roles, deploy
+from benchmarks._executor import (
+    FACTS,
+    OPERATOR,
+    TREASURY,
+    Step,
+    World,
+    flash_pool,
+    plan,
+    provided,
+    route,
+    start,
+)
+from benchmarks._trace import split
+from keeper.plan import DEXES, Funding, Guard, Plan, Route, encode
+from localnet.pins import GROUPS
 
-FACTS = load_chain("arbitrum")
+Result = dict[str, int]
 
-_TRADER = "0x" + "7a" * 20
-_NOBODY = "0x" + "5e" * 20
-_AMOUNT_IN = 10**17
-_GAS_LIMIT = 2_000_000
-_STEPS = {"disableStorage": True, "enableMemory": False}
-#: Selling moves the price of the last pool by about this share, so that every route gains.
-_SHARE = 0.08
+_GAS_LIMIT = 3_000_000
+_AMOUNT = 10**17
+#: As ArbOS compresses a transaction to know its share of a batch.
+_BROTLI = {"quality": 1, "lgwin": 22}
+#: A second program would not be lent to by a pool of the route.
+_FLASH = ("uniswap_v3 WETH/USDC 10000", "USDC")
+_NEVER, _EVER = Guard(0, 1 << 32), 1 << 111
 
-_BALANCE_OF = function("balanceOf(address)", ["uint256"])
-_SLOT0 = function("slot0()", ["uint256"])
-_SYNC = function("sync()")
-_SELL = function("sell(address,bool,int256,uint160)")
+_V3, _V3_BACK = ("uniswap_v3 WETH/USDC 500", "WETH", "USDC"), ("sushi_v3 WETH/USDC 500", "USDC", "WETH")
+_V2, _V2_BACK = ("sushi_v2 WETH/USDC 3000", "WETH", "USDC"), ("sushi_v2 WETH/USDC 3000", "USDC", "WETH")
+_ARB_V3, _ARB_V2 = ("uniswap_v3 WETH/ARB 500", "WETH", "ARB"), ("uniswap_v2 ARB/USDC 3000", "ARB", "USDC")
+_USDT = ("pancake_v3 WETH/USDT 100", "WETH", "USDT")
 
-_V3_USDC = ("uniswap_v3", "WETH", "USDC", 500)
-_V3_BACK = ("sushi_v3", "USDC", "WETH", 500)
-_V2_USDC = ("sushi_v2", "WETH", "USDC", 3_000)
-_V2_BACK = ("sushi_v2", "USDC", "WETH", 3_000)
-_V3_ARB = ("uniswap_v3", "WETH", "ARB", 500)
-_V2_ARB_USDC = ("uniswap_v2", "ARB", "USDC", 3_000)
-
-SHAPES = {
-    "V3 V2": (_V3_USDC, _V2_BACK),
-    "V3 V3": (_V3_USDC, _V3_BACK),
-    "V2 V3": (_V2_USDC, _V3_BACK),
-    "V2 V2": (_V2_USDC, ("uniswap_v2", "USDC", "WETH", 3_000)),
-    "V3 V2 V3": (_V3_ARB, _V2_ARB_USDC, _V3_BACK),
-    "V3 V3 V3": (
-        ("pancake_v3", "WETH", "USDT", 100),
-        ("uniswap_v3", "USDT", "USDC", 100),
-        ("pancake_v3", "USDC", "WETH", 500),
-    ),
-    "V2 V2 V3": (("sushi_v2", "WETH", "ARB", 3_000), _V2_ARB_USDC, ("uniswap_v3", "USDC", "WETH", 500)),
+SHAPES: dict[str, list[Step]] = {
+    "V3 V2": [_V3, _V2_BACK],
+    "V3 V3": [_V3, _V3_BACK],
+    "V2 V3": [_V2, _V3_BACK],
+    "V2 V2": [_V2, ("uniswap_v2 WETH/USDC 3000", "USDC", "WETH")],
+    "V3 V2 V3": [_ARB_V3, _ARB_V2, _V3_BACK],
+    "V3 V3 V3": [_USDT, ("uniswap_v3 USDC/USDT 100", "USDT", "USDC"), ("pancake_v3 WETH/USDC 500", "USDC", "WETH")],
+    "V2 V2 V3": [("sushi_v2 WETH/ARB 3000", "WETH", "ARB"), _ARB_V2, ("uniswap_v3 WETH/USDC 500", "USDC", "WETH")],
+    "V3 Curve V3": [_USDT, ("curve DAI/USDC/USDT 400", "USDT", "USDC"), _V3_BACK],
 }
+#: Of every other family of pools, each after a V3 pool; and some under the lender that they belong to.
+HOPS: dict[str, tuple[list[Step], Funding]] = {
+    "V3 V4": ([_V3, ("uniswap_v4 WETH/USDC 500", "USDC", "WETH")], Funding.NONE),
+    "V3 V4 of ether": ([_V3, ("uniswap_v4 ETH/USDC 500", "USDC", "WETH")], Funding.NONE),
+    "V3 Balancer V2": ([_V3, ("balancer_v2 WBTC/WETH/USDC 2500", "USDC", "WETH")], Funding.NONE),
+    "V3 Balancer V3": ([_V3, ("balancer_v3 WETH/USDC 3000", "USDC", "WETH")], Funding.NONE),
+    "V3 Curve of ether": (
+        [("uniswap_v3 wstETH/WETH 100", "WETH", "wstETH"), ("curve ETH/wstETH 400", "wstETH", "WETH")],
+        Funding.NONE,
+    ),
+    "V4 V3": ([("uniswap_v4 WETH/USDC 500", "WETH", "USDC"), _V3_BACK], Funding.UNISWAP_V4),
+    "Balancer V3 V3": ([("balancer_v3 WETH/USDC 3000", "WETH", "USDC"), _V3_BACK], Funding.BALANCER_V3),
+}
+#: Routes that share no pool.
+BUNDLE = [
+    [_V3, _V2_BACK],
+    [("pancake_v3 WETH/USDC 500", "WETH", "USDC"), ("uniswap_v2 WETH/USDC 3000", "USDC", "WETH")],
+    [_ARB_V3, ("sushi_v2 WETH/ARB 3000", "ARB", "WETH")],
+]
+_NAMES = {
+    Funding.NONE: "none",
+    Funding.BALANCER_V2: "Balancer V2",
+    Funding.AAVE_V3: "Aave V3",
+    Funding.UNISWAP_V3: "V3 flash",
+    Funding.BALANCER_V3: "Balancer V3",
+    Funding.UNISWAP_V4: "Uniswap V4",
+    Funding.MORPHO: "Morpho",
+}
+#: Lenders and DEXes that the localnet has only when asked.
+_GROUPS = {"balancer_v3": "balancer-v3", "uniswap_v4": "v4", "morpho": "morpho"}
+LOST = "lost race"
+_COLUMNS = {
+    "gas": "gas",
+    "overhead": "overhead",
+    "access": "of it calls",
+    "transient": "of it transient storage",
+    "calldata": "calldata, bytes",
+    "brotli": "with Brotli",
+}
+#: Between which two lines a document has the tables.
+_MARKS = "<!-- measured -->", "<!-- end of what was measured -->"
 
 
-def run() -> dict[str, dict[str, int]]:
+def add_options(parser: ArgumentParser) -> None:
+    """
+    Let the tables be written into a document.
+    """
+    parser.add_argument("--markdown", type=Path, help="a document whose tables are to be replaced")
+
+
+def run(options: Namespace | None = None) -> dict[str, Result]:
     """
     Return for every shape and funding the gas and the calldata, then the gas of lost races.
+
+    Args:
+        options: Of the command, which measures everything; without, what the localnet was built with is measured.
     """
-    net = localnet.start(sequencer=False)
+    if options and (missing := set(GROUPS) - set(provided())):
+        sys.exit(f"gas: build the rest first: python -m localnet build --with {' --with '.join(sorted(missing))}")
+    world = start()
     try:
-        return _Bench(net).measure()
+        results = dict(_Bench(world).measure())
     finally:
-        net.stop()
+        world.net.stop()
+    if options and options.markdown:
+        write(options.markdown, results)
+    return results
+
+
+def lines(results: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """
+    Yield the results as tables in Markdown.
+    """
+    yield f"| route, lender | {' | '.join(_COLUMNS.values())} |"
+    yield "| --- |" + " --- |" * len(_COLUMNS)
+    for name, values in results.items():
+        if not name.startswith(LOST):
+            yield f"| {name} | {' | '.join(f'{values[column]:,}' for column in _COLUMNS)} |"
+    yield ""
+    yield f"| {LOST} | gas |"
+    yield "| --- | --- |"
+    for name, values in results.items():
+        if name.startswith(LOST):
+            yield f"| {name.removeprefix(LOST + ' ')} | {values['gas']:,} |"
+
+
+def write(document: Path, results: Mapping[str, Mapping[str, int]]) -> None:
+    """
+    Replace the tables in a document.
+    """
+    begin, end = _MARKS
+    before, _, rest = document.read_text().partition(begin)
+    document.write_text(before + "\n".join([begin, *lines(results), end]) + rest.partition(end)[2])
 
 
 class _Bench:
-    def __init__(self, net: Any) -> None:
-        self._rpc = net.rpc
-        self._rpc("evm_setAutomine", True)
-        tokens = tuple(FACTS.token(symbol) for symbol in FACTS.profit_tokens)
-        payer = accounts.public(0)
-        self._operator = accounts.public(3).address
-        roles = Roles(payer.address, payer.address, accounts.public(9).address, tokens, (self._operator,))
-        with TemporaryDirectory() as folder:
-            record = deploy(net.url, payer, roles.checksummed(), "local", Path(folder) / "deployment.json")
-            self._executor = str(json.loads(record.read_text())["executor"])
+    def __init__(self, world: World) -> None:
+        self._world = world
         # One wei everywhere: what a first payment costs is not what is measured.
-        for token in tokens:
-            for holder in (self._executor, roles.treasury):
-                self._rpc("anvil_dealERC20", holder, token, "0x1")
-        source = ROOT / "contracts" / "mocks" / "V3TraderMock.vy"
-        (output,) = compile_files([source], ["bytecode_runtime"], paths=[str(ROOT)]).values()
-        self._rpc("anvil_setCode", _TRADER, output["bytecode_runtime"])
-        for sender in (_NOBODY, self._operator):
-            self._rpc("anvil_setBalance", sender, hex(10**20))
-            self._rpc("anvil_impersonateAccount", sender)
+        for symbol in FACTS.tokens:
+            for holder in (world.executor, TREASURY):
+                world.net.deal(symbol, holder, 1)
 
-    def measure(self) -> dict[str, dict[str, int]]:
-        results = {}
+    def measure(self) -> Iterator[tuple[str, Result]]:
         for name, steps in SHAPES.items():
-            hops = tuple(_hop(*step) for step in steps)
-            for funding in Funding:
-                with self._undone():
-                    self._cheapen(hops[-1])
-                    results[f"{name}, {funding}"] = self._route(encode(_plan(hops, funding, guard=_wide(hops[0]))))
-        for name in ("V3 V2", "V3 V3", "V2 V3"):
-            hops = tuple(_hop(*step) for step in SHAPES[name])
-            never = Guard(0, 1 << 32)
-            results[f"lost race {name}, first guard"] = self._lost(_plan(hops, guard=never))
-            results[f"lost race {name}, second guard"] = self._lost(_plan(hops, guard=_wide(hops[0]), second=never))
-        return results
+            with self._world.undone():
+                self._world.enrich(steps, _AMOUNT)
+                for funding in filter(_is_there, Funding):
+                    yield f"{name}, {_NAMES[funding]}", self._cost(plan(self._route(steps, funding)))
+        for name, (steps, funding) in HOPS.items():
+            if not all(map(_is_there, (funding, *(step[0].split()[0] for step in steps)))):
+                continue
+            with self._world.undone():
+                self._world.enrich(steps, _AMOUNT)
+                yield f"{name}, {_NAMES[funding]}", self._cost(plan(self._route(steps, funding)))
+        yield from self._bundles()
+        yield from self._lost()
 
-    def _route(self, calldata: bytes) -> dict[str, int]:
-        # Time passes: then every pool and pair writes its history, as it does once in each block that trades with it.
-        self._rpc("evm_increaseTime", 10)
-        self._rpc("evm_mine")
-        call = {"from": self._operator, "to": self._executor, "data": "0x" + calldata.hex(), "gas": hex(_GAS_LIMIT)}
-        steps = self._rpc("debug_traceCall", call, "latest", _STEPS)["structLogs"]
-        receipt = self._send(self._operator, self._executor, calldata)
-        if receipt["status"] != "0x1":
-            raise RuntimeError("the route reverted")
-        return {
-            "gas": int(receipt["gasUsed"], 16),
-            "overhead": _overhead(steps, int(self._executor, 16)),
-            "calldata": len(calldata),
-            "brotli": len(brotli.compress(calldata)),
-        }
+    def _bundles(self) -> Iterator[tuple[str, Result]]:
+        with self._world.undone():
+            for steps in BUNDLE:
+                self._world.enrich(steps, _AMOUNT)
+            for count, funding in (
+                (2, Funding.NONE),
+                (3, Funding.NONE),
+                (2, Funding.BALANCER_V2),
+                (3, Funding.AAVE_V3),
+            ):
+                routes = [self._route(steps, funding) for steps in BUNDLE[:count]]
+                yield f"bundle of {count} V3 V2, {_NAMES[funding]}", self._cost(plan(*routes))
+            lost = self._route(BUNDLE[1], Funding.NONE, guards=[_NEVER], tolerant=True)
+            first, third = (self._route(BUNDLE[place], Funding.NONE) for place in (0, 2))
+            yield "bundle of 3 V3 V2 of which one is left out, none", self._cost(plan(first, lost, third))
 
-    def _lost(self, plan: Plan) -> dict[str, int]:
-        with self._undone():
-            receipt = self._send(self._operator, self._executor, encode(plan))
+    def _lost(self) -> Iterator[tuple[str, Result]]:
+        general = Funding.AAVE_V3
+        for name in ("V3 V2", "V3 V3", "V2 V3", "V3 V2 V3"):
+            for entry, funding in (("short", Funding.NONE), ("general", general)):
+                for place, guards in (("first", [_NEVER]), ("second", [_wide(SHAPES[name][0]), _NEVER])):
+                    lost = plan(self._route(SHAPES[name], funding, guards=guards))
+                    yield f"{LOST} {name}, {entry} program, {place} guard", self._reverted(lost)
+        tolerant = [self._route(steps, Funding.NONE, guards=[_NEVER], tolerant=True) for steps in BUNDLE[:2]]
+        yield f"{LOST} of a whole bundle of 2, first guards", self._reverted(plan(*tolerant))
+
+    def _route(self, steps: Sequence[Step], funding: Funding, **more: Any) -> Route:
+        more.setdefault("guards", [_wide(steps[0])])
+        if funding is Funding.UNISWAP_V3:
+            more["flash_pool"] = flash_pool(self._world, *_FLASH)
+        return route(self._world, steps, _AMOUNT, funding, 1, **more)
+
+    def _cost(self, planned: Plan) -> Result:
+        calldata = encode(planned)
+        call = {"from": OPERATOR, "to": self._world.executor, "data": "0x" + calldata.hex(), "gas": hex(_GAS_LIMIT)}
+        with self._later():
+            frames = self._world.net.rpc("debug_traceCall", call, "latest", {"tracer": "callTracer"})
+            steps = self._world.net.rpc("debug_traceCall", call, "latest", {"disableStack": True})["structLogs"]
+            receipt = self._world.execute(planned)
+        own = split(steps, frames, self._world.executor)
+        sizes = {"calldata": len(calldata), "brotli": len(brotli.compress(calldata, **_BROTLI))}
+        return {"gas": int(receipt["gasUsed"], 16)} | own | sizes
+
+    def _reverted(self, planned: Plan) -> Result:
+        with self._later():
+            receipt = self._world.send(OPERATOR, self._world.executor, encode(planned))
             if receipt["status"] != "0x0":
                 raise RuntimeError("the race was won")
             return {"gas": int(receipt["gasUsed"], 16)}
 
-    def _cheapen(self, hop: Hop) -> None:
-        """
-        Sell WETH to the pool.
-        """
-        weth = FACTS.token("WETH")
-        if not DEXES[hop.dex].is_v3:
-            # The other token becomes dear: there is more WETH in the pair.
-            held = int(self._ask(weth, _BALANCE_OF, hop.pool))
-            self._rpc("anvil_dealERC20", hop.pool, weth, hex(int(held * (1 + _SHARE))))
-            self._send(_NOBODY, hop.pool, _SYNC.calldata())
-            return
-        zero_for_one = weth == min(hop.token_in, hop.token_out)
-        factor = 1 - _SHARE / 2 if zero_for_one else 1 + _SHARE / 2
-        limit = int(self._ask(hop.pool, _SLOT0) * factor)
-        self._rpc("anvil_dealERC20", _TRADER, weth, hex(10**30))
-        self._send(_NOBODY, _TRADER, _SELL.calldata(hop.pool, zero_for_one, 10**30, limit))
-
-    def _ask(self, target: str, view: Any, *arguments: Any) -> int:
-        call = {"to": target, "data": "0x" + view.calldata(*arguments).hex()}
-        return int(view.decode(bytes.fromhex(self._rpc("eth_call", call, "latest")[2:])))
-
-    def _send(self, sender: str, to: str, data: bytes) -> dict[str, Any]:
-        transaction = {"from": sender, "to": to, "data": "0x" + data.hex(), "gas": hex(_GAS_LIMIT)}
-        name = self._rpc("eth_sendTransaction", transaction)
-        for _ in range(100):
-            receipt: dict[str, Any] | None = self._rpc("eth_getTransactionReceipt", name)
-            if receipt is not None:
-                return receipt
-            time.sleep(0.05)
-        raise RuntimeError("the transaction was not mined")
-
     @contextmanager
-    def _undone(self) -> Iterator[None]:
-        snapshot = self._rpc("evm_snapshot")
-        yield
-        self._rpc("evm_revert", snapshot)
+    def _later(self) -> Iterator[None]:
+        """
+        Let time pass: then every pool and pair writes its history, as it does once in each block that trades with it.
+        """
+        with self._world.undone():
+            self._world.net.rpc("evm_increaseTime", 10)
+            self._world.net.rpc("evm_mine")
+            yield
 
 
-def _overhead(steps: Sequence[Mapping[str, Any]], executor: int) -> int:
-    """
-    Return what the executor's frames took by themselves, from the steps of a trace.
-
-    A frame took what it had at its first step less what it had after its last; what its calls took is not its own.
-    """
-    frames = [(executor, int(steps[0]["gas"]))]
-    own = 0
-    for step, following in zip(steps, [*steps[1:], None], strict=True):
-        depth = following["depth"] if following else steps[0]["depth"] - 1
-        if following and depth > step["depth"]:
-            frames.append((int(step["stack"][-2], 16), int(following["gas"])))
-        elif depth < step["depth"]:
-            address, gas = frames.pop()
-            took = gas - int(step["gas"]) + int(step["gasCost"])
-            own += took if address == executor else 0
-            if frames and frames[-1][0] == executor:
-                own -= took
-    return own
+def _is_there(name: str) -> bool:
+    """Return whether the localnet has this lender or DEX."""
+    return name not in _GROUPS or _GROUPS[name] in provided()
 
 
-def _hop(dex: str, sold: str, bought: str, fee_pips: int) -> Hop:
-    token_in, token_out = FACTS.token(sold), FACTS.token(bought)
-    pool = pool_address(dex, token_in, token_out, fee_pips)
-    return Hop(dex, pool, token_in, token_out, fee_pips, zero_for_one=token_in < token_out)
-
-
-def _wide(hop: Hop) -> Guard:
-    return Guard(1 << 32, (1 << 160 if DEXES[hop.dex].is_v3 else 1 << 112) - 1)
-
-
-def _plan(
-    hops: Sequence[Hop], funding: Funding = Funding.NONE, guard: Guard | None = None, second: Guard | None = None
-) -> Plan:
-    tokens = tuple(FACTS.token(symbol) for symbol in FACTS.profit_tokens)
-    return Plan((Route(tuple(hops), funding, _AMOUNT_IN, 1, guard, second),), 2**40 - 1, tokens)
+def _wide(step: Step) -> Guard:
+    """Return bounds that hold, of whatever the pool's guard reads."""
+    dex = step[0].split()[0]
+    priced = dex == "uniswap_v4" or DEXES[dex].is_v3
+    return Guard(1 << 32, (1 << 160) - 1) if priced else Guard(1, _EVER)

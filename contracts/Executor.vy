@@ -115,7 +115,7 @@ def execute(program: DynArray[uint256, bundle.MAX_WORDS]):
     """
     @notice Runs a bundle of routes.
     """
-    assert len(msg.data) == 68 + 32 * len(program), "executor: calldata is not the program alone"
+    assert len(msg.data) == 68 + 32 * len(program), "bundle: calldata is not the program alone"
     bundle._run(len(program))
 
 

@@ -118,7 +118,7 @@ def _load(group: uint256, start: uint256) -> uint256:
     loan._count = loans
     for i: uint256 in range(loans, bound=loan.MAX_LOANS):
         word: uint256 = self._word(at)
-        loan._tokens[i] = self._touch(word >> 88, 0)
+        loan._tokens[i] = profit._token(word >> 88)
         loan._amounts[i] = word & AMOUNT_MASK
         at = unsafe_add(at, 1)
     place: uint256 = 0
@@ -132,6 +132,10 @@ def _load(group: uint256, start: uint256) -> uint256:
             route._routes[route._count] = (word & AMOUNT_MASK) << 8 | place
             route._count = unsafe_add(route._count, 1)
             place = unsafe_add(place, unsafe_add(word >> 192 & _BYTE_MASK, 1))
+    # Only now: a race that is lost at a guard does not pay for looking at balances.
+    if route._count != 0:
+        for i: uint256 in range(loans, bound=loan.MAX_LOANS):
+            self._touch(self._word(unsafe_add(start, i)) >> 88, 0)
     return at
 
 
@@ -172,25 +176,22 @@ def _load_route(header: uint256, start: uint256, place: uint256) -> (uint256, bo
     if holds:
         route._set(unsafe_add(place, hops), 0, token, 0)
     else:
-        assert header >> 176 & 1 != 0, "route: state out of bounds"
+        assert header >> 176 & 1 != 0, "bundle: state out of bounds"
     return at, holds
 
 
 @internal
-def _touch(place: uint256, minimum: uint256) -> uint256:
+def _touch(place: uint256, minimum: uint256):
     """
     @dev A profit token whose balance may change is looked at before it does.
     @param minimum What it has to grow by, besides what it had to already.
-    @return The token.
     """
-    token: uint256 = profit._token(place)
     if self._touched >> place & 1 == 0:
         self._touched |= 1 << place
-        self._before[place] = erc20._balance(token)
+        self._before[place] = erc20._balance(profit._token(place))
         self._minima[place] = minimum
     else:
         self._minima[place] += minimum
-    return token
 
 
 @internal

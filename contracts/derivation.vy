@@ -72,7 +72,7 @@ def _resolve(word: uint256, token_in: uint256, token_out: uint256) -> uint256:
             # There is one pool for two tokens, whatever its fee.
             salt = keccak256(abi_encode(token0, token1))
         elif kind != UNISWAP_V3:
-            assert kind == SUSHI_V3, "derivation: unknown fork"
+            assert kind == SUSHI_V3, "derivation: unknown V3 fork"
             origin = _SUSHI_V3_ORIGIN
     else:
         resolved |= hop.PREPAID | fee << 8
@@ -85,7 +85,7 @@ def _resolve(word: uint256, token_in: uint256, token_out: uint256) -> uint256:
             origin = _UNISWAP_V2_ORIGIN
             init_hash = _UNISWAP_V2_INIT_HASH
         else:
-            assert kind == CAMELOT_V2, "derivation: unknown fork"
+            assert kind == CAMELOT_V2, "derivation: unknown V2 fork"
             resolved |= hop.QUOTES
             origin = _CAMELOT_V2_ORIGIN
             init_hash = _CAMELOT_V2_INIT_HASH

@@ -57,7 +57,7 @@ def run_keeper(settings: Settings, account: LocalAccount, report: Path | None = 
 async def _run(settings: Settings, account: LocalAccount, report: Path | None) -> None:
     stop = _stop_on_signals()
     facts = load_chain(settings.chain)
-    async with Rpc(settings.rpc_url.get_secret_value()) as rpc, _heads(settings) as heads:
+    async with Rpc(*settings.nodes, chain_id=facts.chain_id) as rpc, _heads(settings) as heads:
         genesis_hash = await read_genesis(rpc, facts)
         deployment = Deployment.load(settings.state_dir / "deployment.json")
         await check_executor(rpc, deployment, facts.chain_id, genesis_hash)
@@ -178,7 +178,7 @@ async def _record(rpc_url: str, facts: ChainFacts, snapshot: Path, logs: Path, b
 @click.option("--chain", default="arbitrum", show_default=True, help="Whose factories and profit tokens count.")
 @click.option("--gas-price-wei", default=20_000_000, show_default=True, help="Of L2 gas; logs do not tell it.")
 @click.option("--l1-wei-per-unit", default=0, show_default=True, help="Of L1 data; logs do not tell it.")
-@click.option("--max-hops", default=3, show_default=True, type=click.IntRange(2, 3), help="The longest cycle.")
+@click.option("--max-hops", default=3, show_default=True, type=click.IntRange(2, 4), help="The longest cycle.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning")
 def replay(
     snapshot: Path,

@@ -66,8 +66,16 @@ class DexFacts(_Strict):
     fee_tiers: dict[int, int] = {}
 
 
+LenderName = Literal["balancer_v2", "balancer_v3", "uniswap_v4", "morpho", "aave_v3"]
+
+
 class LenderFacts(_Strict):
-    name: Literal["balancer_v2"]
+    """
+    Attributes:
+        fee_pips: In millionths of the loan; Aave's is asked for, and this is what it is expected to be.
+    """
+
+    name: LenderName
     address: AddressText
     fee_pips: int = Field(ge=0)
 
@@ -113,6 +121,7 @@ class Settings(BaseSettings):
 
     Attributes:
         rpc_url: HTTP endpoint of a node.
+        rpc_urls: More of them, asked in this order where those before give no answer.
         ws_url: WebSocket endpoint of a node; new heads wake the keeper sooner than polling does.
         chain: Name of the chain's facts in keeper/deployments.
         state_dir: Where the journal, the lock and the deployment record live.
@@ -121,13 +130,22 @@ class Settings(BaseSettings):
         max_hops: The longest cycle that is searched.
         profit_tokens: Where a cycle may start and end, the most preferred first; empty takes the chain's list.
         deny_pools: Pools that are never traded.
+        allow_pools: The only pools that are traded; empty for all.
+        deny_tokens: Tokens whose pools are never traded, by symbol.
+        allow_tokens: The only tokens whose pools are traded; empty for all.
+        min_liquidity_wei: Pools that hold less, in ETH, are not followed.
         funding: Ways to fund a route, all that may be used.
         min_profit_wei: The least net profit that is worth sending for, in ETH.
         min_gain_share: The plan's minimum gain as a share of the exact prediction; it never is below break-even.
         max_base_fee_wei: Nothing is sent above this base fee.
         tip_wei: Priority fee per gas; pointless where the chain does not collect tips.
         poll_seconds: How often the node is asked for a new head where no WebSocket tells.
-        ttl_seconds: A market without a proved log stream is forgotten after this time.
+        ttl_seconds: What nothing renews is forgotten after this time: a market without a proved log stream, and state
+            that no event announces.
+        cache_policy: How pools are kept; ``apply`` asks least, ``ttl`` serves old states: it is there to be compared.
+        cache_pools: How many pools are kept at most, the busiest.
+        bloom_check: Whether logs are compared with their block's bloom filter; not where a node has none.
+        audit_share: Which share of the pools is compared with the chain every minute.
         patience_blocks: A transaction that is in no block after so many is looked for elsewhere.
         deadline_seconds: How long a sent program stays valid on chain.
     """
@@ -135,23 +153,44 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="KEEPER_", extra="forbid", frozen=True)
 
     rpc_url: SecretStr
+    rpc_urls: tuple[SecretStr, ...] = ()
     ws_url: SecretStr | None = None
     chain: str = "arbitrum"
     state_dir: Path = Path("var/keeper")
     blocks: int = Field(default=0, ge=0)
     dry_run: bool = False
-    max_hops: int = Field(default=3, ge=2, le=3)
+    max_hops: int = Field(default=4, ge=2, le=4)
     profit_tokens: tuple[str, ...] = ()
     deny_pools: tuple[AddressText, ...] = ()
-    funding: tuple[Literal["none", "balancer_v2"], ...] = ("none", "balancer_v2")
+    allow_pools: tuple[AddressText, ...] = ()
+    deny_tokens: tuple[str, ...] = ()
+    allow_tokens: tuple[str, ...] = ()
+    min_liquidity_wei: int = Field(default=10**17, ge=0)
+    funding: tuple[Literal["none"] | LenderName, ...] = (
+        "none",
+        "uniswap_v4",
+        "balancer_v3",
+        "morpho",
+        "balancer_v2",
+        "aave_v3",
+    )
     min_profit_wei: int = Field(default=10**13, ge=0)
     min_gain_share: float = Field(default=0.1, ge=0, le=1)
     max_base_fee_wei: int = Field(default=10 * 10**9, gt=0)
     tip_wei: int = Field(default=0, ge=0)
     poll_seconds: float = Field(default=0.02, gt=0)
     ttl_seconds: float = Field(default=45.0, gt=0)
+    cache_policy: Literal["none", "ttl", "invalidate", "apply"] = "apply"
+    cache_pools: int = Field(default=20_000, ge=1)
+    bloom_check: bool = True
+    audit_share: float = Field(default=0.01, ge=0, le=1)
     patience_blocks: int = Field(default=40, ge=1)
     deadline_seconds: int = Field(default=3, ge=1)
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Every HTTP endpoint, the preferred one first; never to be shown."""
+        return tuple(url.get_secret_value() for url in (self.rpc_url, *self.rpc_urls))
 
     @classmethod
     def settings_customise_sources(

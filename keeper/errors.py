@@ -5,6 +5,7 @@ Everything the keeper expects to go wrong.
     |-- ConfigError             a setting, key or record is missing or wrong
     |-- ChainError              what a node says cannot be used
     |   |-- RpcError            a request failed (transport, limit, or the node's own error)
+    |   |   `-- RateLimited     the node wants fewer requests
     |   `-- ReorgError          a block does not extend the head
     |-- PoolError               a pool cannot answer
     |   |-- StalePool           it changed on chain and was not read since
@@ -41,6 +42,19 @@ class RpcError(ChainError):
         super().__init__(message)
         self.code = code
         self.data = data
+
+
+class RateLimited(RpcError):  # noqa: N818 - what happened, in the providers' words
+    """
+    The node wants fewer requests.
+
+    Attributes:
+        retry_after: How many seconds it wants to be left alone, or None if it does not say.
+    """
+
+    def __init__(self, message: str, code: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, code)
+        self.retry_after = retry_after
 
 
 class ReorgError(ChainError):

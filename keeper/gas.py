@@ -17,7 +17,16 @@ _WINDOW = 22
 #: Gas of the pieces of a route, measured on the localnet; they rank and screen, the simulation decides.
 _BASE_GAS = 45_000
 _HOP_GAS = {"uniswap_v2": 62_000, "uniswap_v3": 85_000}
-_LENDER_GAS = {"none": 0, "balancer_v2": 36_000}
+#: Of families that the executor has no hops for: a replay ranks them, too.
+_OTHER_HOP_GAS = 150_000
+_LENDER_GAS = {
+    "none": 0,
+    "balancer_v2": 36_000,
+    "uniswap_v4": 45_000,
+    "morpho": 60_000,
+    "balancer_v3": 70_000,
+    "aave_v3": 125_000,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +69,4 @@ def route_gas(families: Sequence[str], lender: str) -> int:
     """
     Return roughly how much L2 gas a route over pools of these families takes.
     """
-    return _BASE_GAS + _LENDER_GAS[lender] + sum(_HOP_GAS[family] for family in families)
+    return _BASE_GAS + _LENDER_GAS[lender] + sum(_HOP_GAS.get(family, _OTHER_HOP_GAS) for family in families)

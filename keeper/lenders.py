@@ -7,12 +7,20 @@ from dataclasses import dataclass, field
 
 from keeper.abi import call
 from keeper.config import LenderFacts
-from keeper.types import Address, Reading
+from keeper.types import Address, Answer, Reading
 
 #: Chaining flash-swaps: the route's first pool waits for its payment inside its own callback.
 NO_LENDER = "none"
 
 _PIPS = 1_000_000
+_PIPS_PER_BPS = 100
+
+#: Families whose pools send before they are paid.
+_SENDING_FIRST = frozenset({"uniswap_v2", "uniswap_v3", "camelot_v2", "camelot_v3"})
+_OF_BALANCER_V2 = frozenset({"balancer_weighted", "balancer_stable"})
+
+#: Lenders, the one whose loan takes least gas first (docs/gas.md).
+_BY_GAS = ("uniswap_v4", "balancer_v2", "morpho", "balancer_v3", "aave_v3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +45,57 @@ class Lender:
 
 def read_lender(facts: LenderFacts, tokens: Sequence[Address]) -> Reading[Lender]:
     """
-    Return the lender with what it can lend of each token.
+    Return the lender with what it can lend of each token: nothing, where it is not on this chain or does not answer.
     """
-    answers = yield [call(token, "balanceOf(address)", facts.address) for token in tokens]
-    available = {
-        token: int.from_bytes(answer, "big") if answer and len(answer) == 32 else 0
-        for token, answer in zip(tokens, answers, strict=True)
-    }
-    return Lender(facts.name, Address(facts.address), facts.fee_pips, available)
+    address = Address(facts.address)
+    fee_pips = facts.fee_pips
+    match facts.name:
+        case "aave_v3":
+            # What it lends of is a balance in its books (since version 3.1), not what its contracts hold.
+            calls = [call(address, "getVirtualUnderlyingBalance(address)", token) for token in tokens]
+            answers = yield [*calls, call(address, "FLASHLOAN_PREMIUM_TOTAL()")]
+            if answers[-1]:
+                fee_pips = _number(answers[-1]) * _PIPS_PER_BPS
+        case "balancer_v3":
+            # What was sent to the Vault and not settled cannot be lent.
+            answers = yield [call(address, "getReservesOf(address)", token) for token in tokens]
+        case _:
+            answers = yield [call(token, "balanceOf(address)", address) for token in tokens]
+    available = {token: _number(answer) for token, answer in zip(tokens, answers, strict=False)}
+    return Lender(facts.name, address, fee_pips, available)
 
 
-def fundings(token: Address, amount: int, allowed: Iterable[str], lenders: Iterable[Lender]) -> list[tuple[str, int]]:
+def fundings(
+    token: Address,
+    amount: int,
+    allowed: Iterable[str],
+    lenders: Iterable[Lender],
+    families: Sequence[str] = (),
+) -> list[tuple[str, int]]:
     """
     Return every way to fund *amount* of *token* as (lender, fee), no lender first, then the cheapest.
+
+    Args:
+        families: Of the route's pools, in their order. Not every first pool sends before it is paid, and Balancer's V2
+            Vault refuses swaps while it lends.
     """
     allowed = set(allowed)
+    locked = {"balancer_v2"} if not _OF_BALANCER_V2.isdisjoint(families) else set()
     choices = [
         (lender.loan_fee(amount), lender.name)
         for lender in lenders
-        if lender.name in allowed and lender.available.get(token, 0) >= amount
+        if lender.name in allowed - locked and lender.available.get(token, 0) >= amount
     ]
-    first = [(NO_LENDER, 0)] if NO_LENDER in allowed else []
-    return first + [(name, fee) for fee, name in sorted(choices)]
+    opens = not families or families[0] in _SENDING_FIRST
+    first = [(NO_LENDER, 0)] if NO_LENDER in allowed and opens else []
+    return first + [(name, fee) for fee, name in sorted(choices, key=_order)]
+
+
+def _order(choice: tuple[int, str]) -> tuple[int, int]:
+    """By the fee, then by what a loan takes of gas."""
+    fee, name = choice
+    return fee, _BY_GAS.index(name) if name in _BY_GAS else len(_BY_GAS)
+
+
+def _number(answer: Answer) -> int:
+    return int.from_bytes(answer, "big") if answer and len(answer) == 32 else 0

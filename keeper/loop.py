@@ -12,6 +12,7 @@ import structlog
 
 from keeper.abi import answer, call
 from keeper.chain.arbitrum import ArbosParameters, read_arbos
+from keeper.chain.feed import Feed
 from keeper.chain.follower import Follower, NewBlock, Unwound
 from keeper.chain.heads import Heads
 from keeper.chain.reader import Reader
@@ -31,11 +32,12 @@ from keeper.monitor.alerts import Severity, alert
 from keeper.monitor.report import Report
 from keeper.monitor.table import Screen, shown
 from keeper.opportunity import Opportunity, Terms, scan
-from keeper.pools.pool import PoolInfo
 from keeper.preflight import Deployment
-from keeper.registry import discover, read_pools
+from keeper.registry import topics_of
 from keeper.routes.graph import Graph
+from keeper.routes.warm import warm
 from keeper.types import Address, Block, Hash
+from keeper.upkeep import Upkeep
 from keeper.valuation import Valuation
 
 _log = structlog.get_logger("keeper")
@@ -43,11 +45,23 @@ _log = structlog.get_logger("keeper")
 #: Blocks between two looks at what no event announces: ArbOS parameters and the lenders' liquidity.
 _SLOW_BLOCKS = 20
 
+#: Opportunities of a block that are planned and simulated at most; what they leave over stays to be searched.
+_TRIES = 16
+
+#: The pause after a failure to read or send; whoever follows the chain has his own.
+_BACK_OFF_SECONDS = 0.1
+
+#: Outcomes by which a simulation is known to have succeeded, or not.
+_SIMULATED = {
+    "simulation failed": False,
+    "not worth its gas": True,
+    "dry run": True,
+    "sent": True,
+    "refused by the node": True,
+}
+
 #: How long a stopping keeper waits for what it has in flight; after that the journal remembers it.
 _DRAIN_SECONDS = 15.0
-
-#: The pause after a node's failure, doubled with each one that follows, up to the second figure.
-_BACK_OFF_SECONDS = (0.1, 5.0)
 
 
 class Keeper:
@@ -56,7 +70,6 @@ class Keeper:
 
     Attributes:
         report: The numbers of this run so far.
-        market: All pools as of the head.
     """
 
     def __init__(
@@ -71,23 +84,24 @@ class Keeper:
         screen: Screen,
     ) -> None:
         self._rpc = rpc
-        self._heads = heads
         self._settings = settings
         self._facts = facts
         self._deployment = deployment
         self._signer = signer
         self._journal = journal
         self._screen = screen
-        self._follower = Follower(rpc, list(TOPICS))
+        proved = topics_of({dex.family for dex in facts.dexes})
+        self._follower = Follower(rpc, list(TOPICS), proved, settings.bloom_check)
+        self._feed = Feed(self._follower, heads)
         self._reader = Reader(rpc, Address(facts.multicall3))
         self._terms = _terms(settings, facts)
+        self._upkeep = Upkeep(self._reader, settings, facts, (*self._terms.profit_tokens, self._terms.weth))
         self._graph = Graph()
         self._hot: set[Address] = set()
         self._lenders: Sequence[Lender] = ()
         self._movements: deque[tuple[int, frozenset[tuple[Address, int]]]] = deque(maxlen=64)
         self._treasury_before: dict[Address, int] = {}
         self._lost = False
-        self.market = Market((), settings.ttl_seconds)
         self.report = Report()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -95,10 +109,17 @@ class Keeper:
         Trade until *stop* is set or the blocks asked for have passed, then wait for what is in flight.
         """
         await self._begin()
-        while not stop.is_set() and not self._finished:
-            await self._step(await self._heads.next(), trading=True)
-        await self._drain()
+        async with self._feed:
+            while not stop.is_set() and not self._finished:
+                await self._step(trading=True)
+            await self._drain()
         await self._note_treasury()
+        self.report.pools = self._upkeep.report()
+
+    @property
+    def market(self) -> Market:
+        """All pools as of the head."""
+        return self._upkeep.market
 
     @property
     def profit_tokens(self) -> tuple[Address, ...]:
@@ -115,8 +136,9 @@ class Keeper:
     # ---------------------------------------------------------------- begin and end
 
     async def _begin(self) -> None:
+        await self._warm()
         block = await self._follower.start()
-        self.market = Market(await self._discover(block), self._settings.ttl_seconds)
+        await self._upkeep.discover(block)
         await self._start_market(block)
         operator = self._signer.address
         on_chain = int(await self._rpc("eth_getTransactionCount", operator, "latest"), 16)
@@ -147,31 +169,40 @@ class Keeper:
         self._treasury_before = await self._treasury()
         _log.info("keeper_started", pools=len(self.market), block=block.number, operator=operator)
 
-    async def _discover(self, block: Block) -> list[PoolInfo]:
-        (found,) = await self._reader.read([discover(self._facts)], block.hash)
-        if isinstance(found, PoolError):
-            raise found
-        denied = set(self._settings.deny_pools)
-        if unknown := denied - {info.address for info in found}:
-            raise ConfigError(f"deny_pools: {min(unknown)} is not a pool of any DEX and tokens of {self._facts.name}")
-        return [info for info in found if info.address not in denied]
+    async def _warm(self) -> None:
+        """Compile what the search runs on before anything depends on how long that takes; the event loop goes on."""
+        began = time.perf_counter()
+        _log.info("kernels_loading", hint="a new checkout compiles them first, which takes up to half a minute")
+        await asyncio.to_thread(warm)
+        _log.info("kernels_loaded", seconds=round(time.perf_counter() - began, 1))
 
     async def _start_market(self, block: Block) -> None:
-        self.market.start(block, time.monotonic())
-        await self._refresh()
-        self._hot = {pool.address for pool in self.market}
+        self._hot = set(await self._upkeep.start(block))
+        self._graph = Graph()
+        self._update_graph(self._hot)
 
     async def _resync(self) -> None:
         """The chain left the keeper's memory: read everything anew before anything is traded."""
+        await self._feed.stop()
         block = await self._follower.start()
         await self._start_market(block)
-        self._take_back(await self._transactions.recheck(self._follower.is_canonical))
+        self._take_back(await self._transactions.recheck(self._is_canonical))
+        await self._feed.restart()
         self._lost = False
+
+    async def _is_canonical(self, block_hash: Hash, number: int) -> bool:
+        """
+        Whether the block is one of the market's; of those before its memory, the follower knows. What the follower has
+        fetched and the market has not taken in yet is not canonical so far: it is looked for again with its block.
+        """
+        if self.market.knows(block_hash):
+            return True
+        return number < self.market.oldest.number and await self._follower.is_canonical(block_hash, number)
 
     async def _drain(self) -> None:
         deadline = time.monotonic() + _DRAIN_SECONDS
         while self._transactions.in_flight and time.monotonic() < deadline:
-            await self._step(await self._heads.next(), trading=False)
+            await self._step(trading=False)
         for entry in self._transactions.in_flight:
             _log.warning("transaction_left_open", hash=entry.transaction.hash, nonce=entry.transaction.nonce)
 
@@ -182,27 +213,28 @@ class Keeper:
 
     # ---------------------------------------------------------------- a step
 
-    async def _step(self, latest: Block | None, trading: bool) -> None:
+    async def _step(self, trading: bool) -> None:
         """
-        Take in what the chain did since the last step. A node's failure costs time, never state.
+        Take in the next thing that the chain did. A node's failure costs time, never state.
         """
         try:
             if self._lost:
                 await self._resync()
             with self._stage("fetch"):
-                news = await self._follower.news(latest)
-            for item in news:
-                self.report.blocks += trading and isinstance(item, NewBlock)
-                await self._on_news(item, trading and item is news[-1])
+                news = await self._feed.next()
+            if news is not None:
+                self.report.blocks += trading and isinstance(news, NewBlock)
+                await self._on_news(news, trading)
+            await self._rpc.check()
         except ReorgError as error:
             self._lost = True
             alert(Severity.TICKET, "resync", f"the whole market is read anew, nothing is traded meanwhile: {error}")
         except ChainError as error:
             self.report.refused["chain_error"] += 1
             _log.warning("node_failed", reason=str(error))
-            await asyncio.sleep(_BACK_OFF_SECONDS[0])
+            await asyncio.sleep(_BACK_OFF_SECONDS)
 
-    async def _on_news(self, news: NewBlock | Unwound, decide: bool) -> None:
+    async def _on_news(self, news: NewBlock | Unwound, trading: bool) -> None:
         if isinstance(news, Unwound):
             self._unwind(news.head)
             return
@@ -211,10 +243,13 @@ class Keeper:
         if self.market.stale:
             with self._stage("refresh"):
                 await self._refresh()
-        self._book(await self._transactions.follow(news.block, self._follower.is_canonical))
+        self._book(await self._transactions.follow(news.block, self._is_canonical))
         if news.block.number % _SLOW_BLOCKS == 0:
             await self._look_at_slow_things()
-        if decide and not self._transactions.in_flight:
+            self._update_graph(await self._upkeep.look_around())
+        if self._feed.waiting:
+            self.report.refused["behind"] += trading
+        elif trading and not self._transactions.in_flight:
             await self._trade(news.block, began)
         self._screen.draw(self.market, self.report, len(self._transactions.in_flight))
 
@@ -223,7 +258,6 @@ class Keeper:
             events = list(self._decode(new))
         with self._stage("apply"):
             changed = self.market.advance(new.block, events, time.monotonic())
-            self._graph.forget(self.market.stale)
             self._update_graph(changed)
         self._hot |= changed
         self._movements.append((new.block.number, _movements(new)))
@@ -231,7 +265,6 @@ class Keeper:
 
     def _unwind(self, head: Block) -> None:
         changed = self.market.unwind(head.hash)
-        self._graph.forget(self.market.stale)
         self._update_graph(changed)
         self._hot |= changed
         self._take_back(self._transactions.unwound(head))
@@ -244,23 +277,21 @@ class Keeper:
                 event = decode(log)
             except MalformedLog as error:
                 self.report.refused["malformed_log"] += 1
-                self.market.invalidate([Address(str(log.get("address")).lower())])
+                self._upkeep.refused(Address(str(log.get("address")).lower()))
                 _log.warning("log_refused", block=new.block.number, reason=str(error))
                 continue
             if event is not None:
                 yield event
 
     async def _refresh(self) -> None:
-        """Read every stale pool, all in one call."""
-        stale = [self.market.infos[address] for address in sorted(self.market.stale)]
-        read = await self._reader.read(list(read_pools(stale)), self.market.head.hash)
-        pools = [pool for pool in read if not isinstance(pool, PoolError)]
-        self.report.refused["pool_unreadable"] += len(read) - len(pools)
-        changed = self.market.refresh(pools)
+        before = self._upkeep.unreadable
+        changed = await self._upkeep.refresh()
+        self.report.refused["pool_unreadable"] += self._upkeep.unreadable - before
         self._update_graph(changed)
         self._hot |= changed
 
     def _update_graph(self, changed: Iterable[Address]) -> None:
+        self._graph.forget(self.market.stale | self.market.cold | self._upkeep.gone())
         for address in changed:
             if (pool := self.market.peek(address)) is not None:
                 self._graph.update(pool)
@@ -270,21 +301,25 @@ class Keeper:
     async def _trade(self, block: Block, began: float) -> None:
         prices = self._prices(block)
         with self._stage("search"):
+            self._update_graph(())
             found = scan(self.market, self._graph, self._hot, self._terms, self._lenders, prices)
-        self.report.cycles_searched += found.searched
-        self.report.opportunities += len(found.opportunities)
-        untried = list(found.opportunities)
-        self._hot.clear()
-        while untried and not self._transactions.in_flight:
-            opportunity = untried.pop(0)
+            opportunity = next(found, None)
+        while opportunity is not None:
             outcome = await self._trader.trade(opportunity, self.market, prices, self._stage)
             self._record(opportunity, block, outcome)
-        self._hot = {address for opportunity in untried for address in opportunity.pools}
+            tried_all = self._transactions.in_flight or found.told == _TRIES
+            opportunity = None if tried_all else next(found, None)
+        self._hot = set(found.untold)
+        self.report.refused["left for the next block"] += found.told == _TRIES and bool(self._hot)
+        self.report.cycles_searched += found.searched
+        self.report.opportunities += found.told
         if self._transactions.in_flight:
             self.report.latency.add("block_to_sent", time.perf_counter() - began)
 
     def _record(self, opportunity: Opportunity, block: Block, outcome: str) -> None:
         self.report.transactions["sent"] += outcome == "sent"
+        if (kind := outcome.partition(":")[0]) in _SIMULATED:
+            self._upkeep.simulated(opportunity.pools, _SIMULATED[kind], block)
         if outcome != "sent":
             self.report.refused[outcome.partition(":")[0]] += 1
         self._journal.decided(
@@ -306,6 +341,8 @@ class Keeper:
             worth = Valuation(self.market, self._terms.weth).in_eth(token, outcome.gain) or 0
             touched = self._touched(outcome)
             self.report.book(outcome, self._symbols[token], worth, touched)
+            if outcome.state is State.INCLUDED and not touched and outcome.gain != outcome.transaction.predicted_gain:
+                self._upkeep.misled(outcome.transaction.pools)
             self._screen.tell(self._news_of(outcome, worth))
             _log.info(
                 "transaction_settled",
@@ -364,7 +401,7 @@ class Keeper:
         """What the treasury holds of each profit token."""
         tokens = list(self._symbols)
         calls = [call(token, "balanceOf(address)", self._deployment.treasury) for token in tokens]
-        answers = await self._reader.call(calls, self._follower.head.hash)
+        answers = await self._reader.call(calls, self.market.head.hash)
         return {
             token: answer("uint256", balance, f"balance of {token}")
             for token, balance in zip(tokens, answers, strict=True)

@@ -2,20 +2,17 @@
 A cycle that pays: sized, funded, with all its costs and its net profit.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import exp
+from heapq import heappop, heappush
 
 from keeper.gas import GasPrices, route_gas
-from keeper.lenders import Lender, fundings
+from keeper.lenders import NO_LENDER, Lender, fundings
 from keeper.market import Market
-from keeper.math.tick_math import MAX_SQRT_RATIO
-from keeper.plan import Funding, Guard, Hop, Route
-from keeper.pools.pool import Pool, PoolInfo
-from keeper.pools.uniswap_v2 import UniswapV2Pool
-from keeper.pools.uniswap_v3 import UniswapV3Pool
+from keeper.pools.pool import Pool
 from keeper.routes.graph import Graph
-from keeper.routes.search import Cycle, search
+from keeper.routes.ranking import Cycle
+from keeper.routes.search import Costs, Found, search
 from keeper.routes.sizing import Sized, size
 from keeper.types import Address
 from keeper.valuation import Valuation
@@ -70,20 +67,6 @@ class Opportunity:
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
-    """
-    What one look at the market gave.
-
-    Attributes:
-        opportunities: The most profitable first.
-        searched: Cycles that were looked at.
-    """
-
-    opportunities: Sequence[Opportunity]
-    searched: int
-
-
-@dataclass(frozen=True, slots=True)
 class Terms:
     """
     What a route must satisfy, and how it may be paid for.
@@ -95,6 +78,61 @@ class Terms:
     funding: tuple[str, ...]
     min_profit_wei: int
 
+    @property
+    def least_profit_wei(self) -> int:
+        """The least profit that is wanted: what earns nothing is not an opportunity."""
+        return max(self.min_profit_wei, 1)
+
+
+class Scan(Iterator[Opportunity]):
+    """
+    The opportunities of one look at the market, the most profitable first, each sized exactly when it may be next.
+
+    Floats rank the cycles by what they earn at most; so the best is known once none that follows can earn more.
+
+    Attributes:
+        told: How many opportunities were asked for and given.
+    """
+
+    def __init__(self, found: Found, least_wei: int, evaluate: Callable[[Cycle], Opportunity | None]) -> None:
+        """
+        Args:
+            least_wei: The least profit that is wanted, which cycles count among their costs.
+        """
+        self._found = found
+        self._least_wei = least_wei
+        self._evaluate = evaluate
+        self.told = 0
+        self._sized: list[tuple[int, tuple[Address, ...], tuple[Address, ...], Opportunity]] = []
+
+    def __next__(self) -> Opportunity:
+        cycles = self._found.cycles
+        while (bound := cycles.bound) >= 0 and not (self._sized and -self._sized[0][0] - self._least_wei > bound):
+            cycle = next(cycles, None)
+            if cycle is not None and (opportunity := self._evaluate(cycle)) is not None:
+                tokens = tuple(edge.token_in for edge in cycle.edges)
+                heappush(self._sized, (-opportunity.profit_wei, opportunity.pools, tokens, opportunity))
+        if not self._sized:
+            raise StopIteration
+        self.told += 1
+        return heappop(self._sized)[-1]
+
+    @property
+    def searched(self) -> int:
+        """How many cycles were looked at or proved to gain nothing."""
+        return self._found.searched
+
+    @property
+    def rings(self) -> int:
+        """How many rings of tokens may have a cycle that pays."""
+        return self._found.rings
+
+    @property
+    def untold(self) -> frozenset[Address]:
+        """The pools of what was not told yet."""
+        known = {address for *_, opportunity in self._sized for address in opportunity.pools}
+        return self._found.cycles.pools | known
+
 
 def scan(
     market: Market,
@@ -105,42 +143,62 @@ def scan(
     prices: GasPrices,
 ) -> Scan:
     """
-    Return every opportunity through the pools that *changed*.
+    Return the opportunities through the pools that *changed*.
     """
-    found = search(graph, changed, terms.profit_tokens, terms.max_hops)
-    valuation = Valuation(market, terms.weth)
-    wanted = {address for cycle in found.cycles for address in cycle.pools}
-    pools = {address: market.pool(address) for address in wanted}
-    opportunities = [
-        opportunity
-        for cycle in found.cycles
-        if (opportunity := _evaluate(cycle, pools, valuation, terms, lenders, prices)) is not None
-    ]
-    opportunities.sort(key=lambda opportunity: (-opportunity.profit_wei, opportunity.pools))
-    return Scan(opportunities, found.searched)
+    valuation = Valuation(_pools_that_tell(market, graph, terms), terms.weth)
+    values = {token: price for token in terms.profit_tokens if (price := valuation.price(token)) is not None}
+    found = search(graph, changed, values, terms.max_hops, costs=_costs(graph, terms, prices))
+
+    def evaluate(cycle: Cycle) -> Opportunity | None:
+        return _evaluate(cycle, market, valuation, terms, lenders, prices)
+
+    return Scan(found, terms.least_profit_wei, evaluate)
+
+
+def _pools_that_tell(market: Market, graph: Graph, terms: Terms) -> Iterator[Pool]:
+    """The deepest pool that joins each profit token with WETH; over other profit tokens, where none does."""
+    for token in terms.profit_tokens:
+        ways = [graph.deepest(token, terms.weth)]
+        if ways == [None] and token != terms.weth:
+            ways += [
+                graph.deepest(*way) for middle in terms.profit_tokens for way in ((token, middle), (middle, terms.weth))
+            ]
+        yield from (market.pool(edge.pool) for edge in ways if edge is not None)
+
+
+def _costs(graph: Graph, terms: Terms, prices: GasPrices) -> Costs:
+    """What a route costs at least: the cheapest funding, and the least profit that is wanted."""
+    base_gas = min((route_gas((), lender) for lender in terms.funding), default=0)
+    hop_gas = {family: route_gas((family,), NO_LENDER) - route_gas((), NO_LENDER) for family in graph.families}
+    return Costs(
+        base_gas * prices.gas_price_wei + _L1_UNITS * prices.l1_wei_per_unit + terms.least_profit_wei,
+        {family: gas * prices.gas_price_wei for family, gas in hop_gas.items()},
+    )
 
 
 def _evaluate(
     cycle: Cycle,
-    current: Mapping[Address, Pool],
+    market: Market,
     valuation: Valuation,
     terms: Terms,
     lenders: Sequence[Lender],
     prices: GasPrices,
 ) -> Opportunity | None:
-    pools = [current[address] for address in cycle.pools]
-    route = size(cycle.edges, pools)
+    if any(market.peek(address) is None for address in cycle.pools):
+        return None  # put out by what was tried since the search
+    pools = [market.pool(address) for address in cycle.pools]
+    route = size(cycle.edges, pools, cycle.optimum)
     if route is None:
         return None
     families = [pool.info.family for pool in pools]
     l1_wei = _L1_UNITS * prices.l1_wei_per_unit
     funded = []
-    for lender, fee in fundings(cycle.token, route.amounts[0], terms.funding, lenders):
+    for lender, fee in fundings(cycle.token, route.amounts[0], terms.funding, lenders, families):
         gain = route.gain - fee
         worth_wei = valuation.in_eth(cycle.token, gain) if gain > 0 else None
         gas = route_gas(families, lender)
         cost_wei = gas * prices.gas_price_wei + l1_wei
-        if worth_wei is not None and worth_wei - cost_wei >= max(terms.min_profit_wei, 1):
+        if worth_wei is not None and worth_wei - cost_wei >= terms.least_profit_wei:
             funded.append(Opportunity(route, gain, worth_wei, lender, (), gas, cost_wei, cycle.log_rate))
     return _best_funded(funded)
 
@@ -150,48 +208,3 @@ def _best_funded(funded: list[Opportunity]) -> Opportunity | None:
         return None
     best, *others = sorted(funded, key=lambda opportunity: -opportunity.profit_wei)
     return replace(best, fallbacks=tuple(other.funding for other in others))
-
-
-def plan_route(
-    opportunity: Opportunity, first: Pool, infos: Mapping[Address, PoolInfo], funding: str, min_gain: int
-) -> Route:
-    """
-    Return the route as the executor's program has it.
-
-    Args:
-        first: The pool of the first hop as of the head: its state is what the guard is set around.
-        min_gain: Below it the executor reverts.
-    """
-    hops = tuple(
-        Hop(
-            dex=infos[edge.pool].dex,
-            pool=edge.pool,
-            token_in=edge.token_in,
-            token_out=edge.token_out,
-            fee_pips=infos[edge.pool].fee_pips,
-            zero_for_one=edge.token_in < edge.token_out,
-        )
-        for edge in opportunity.route.edges
-    )
-    guard = _guard(first, hops[0].zero_for_one, opportunity.log_rate)
-    return Route(hops, Funding(funding), opportunity.route.amounts[0], min_gain, guard)
-
-
-def _guard(first: Pool, zero_for_one: bool, log_rate: float) -> Guard | None:
-    """
-    Bounds beyond which the first pool alone would have used up the whole edge: there the race is lost.
-
-    Only the side that moves against the route is bound. A price moves with the square of what is guarded: hence half.
-    """
-    room = exp(log_rate / 2)
-    match first:
-        case UniswapV3Pool():
-            if zero_for_one:
-                return Guard(int(first.sqrt_price_x96 / room), MAX_SQRT_RATIO)
-            return Guard(0, min(int(first.sqrt_price_x96 * room), MAX_SQRT_RATIO))
-        case UniswapV2Pool():
-            if zero_for_one:
-                return Guard(0, int(first.reserve0 * room))
-            return Guard(int(first.reserve0 / room), (1 << 112) - 1)
-        case _:
-            return None

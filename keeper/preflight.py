@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
 from eth_utils.crypto import keccak
 
 from keeper.abi import answer, call
 from keeper.chain.rpc import Rpc
-from keeper.config import ChainFacts
+from keeper.config import ChainFacts, LenderFacts
 from keeper.errors import ChainError, ConfigError
 from keeper.types import Address, Hash
+
+_log = structlog.get_logger("keeper")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +85,11 @@ async def check_facts(rpc: Rpc, facts: ChainFacts) -> None:
     contracts = {
         facts.multicall3: "multicall3",
         **{dex.factory: f"factory of {dex.name}" for dex in facts.dexes},
-        **{lender.address: f"lender {lender.name}" for lender in facts.lenders},
     }
     await asyncio.gather(
         *(_check_code(rpc, Address(address), what) for address, what in contracts.items()),
         *(_check_decimals(rpc, facts, symbol) for symbol in facts.tokens),
+        *(_warn_if_absent(rpc, lender) for lender in facts.lenders),
     )
 
 
@@ -136,6 +139,12 @@ def check_profit_tokens(deployment: Deployment, facts: ChainFacts, tokens: Itera
 async def _check_code(rpc: Rpc, address: Address, what: str) -> None:
     if await rpc("eth_getCode", address, "latest") == "0x":
         raise ConfigError(f"{what} {address} has no code on this chain")
+
+
+async def _warn_if_absent(rpc: Rpc, lender: LenderFacts) -> None:
+    """A lender that is not there lends nothing, and harms nobody: the localnet has some of them only when asked."""
+    if await rpc("eth_getCode", Address(lender.address), "latest") == "0x":
+        _log.info("lender_absent", lender=lender.name, address=lender.address)
 
 
 async def _check_decimals(rpc: Rpc, facts: ChainFacts, symbol: str) -> None:

@@ -3,7 +3,7 @@ The few shapes that every layer shares.
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NewType, TypeAlias, TypeVar
 
 #: ``0x`` and 40 lower-case hex digits, as nodes write them in logs: no conversion between a log and a lookup.
@@ -23,6 +23,7 @@ class Block:
     Attributes:
         timestamp: The sequencer's clock, in whole seconds.
         base_fee_wei: Price of one unit of gas before any tip.
+        logs_bloom: What the block's logs leave in 2048 bits; None if it is not known.
     """
 
     number: int
@@ -30,6 +31,7 @@ class Block:
     parent_hash: Hash
     timestamp: int
     base_fee_wei: int
+    logs_bloom: int | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

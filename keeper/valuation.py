@@ -3,6 +3,7 @@ What an amount of any token is worth in ETH, by the market's own prices.
 """
 
 from collections.abc import Iterable, Mapping
+from math import prod
 
 from keeper.errors import SwapReverts
 from keeper.pools.pool import Pool
@@ -33,6 +34,15 @@ class Valuation:
             except SwapReverts:
                 return None
         return amount
+
+    def price(self, token: Address) -> float | None:
+        """
+        Return what the smallest unit is worth in wei, of an amount too small to move a price, or None as above.
+        """
+        way = self._way(token)
+        if way is None:
+            return None
+        return prod(pool.rate(token_in, token_out) for pool, token_in, token_out in way)
 
     def _way(self, token: Address) -> list[tuple[Pool, Address, Address]] | None:
         if token not in self._ways:

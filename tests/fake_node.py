@@ -32,6 +32,8 @@ class FakeNode:
         logs: Logs by block hash.
         answers: What any other method answers: a value, or a function of its parameters.
         broken: Methods that fail as if the node were out of reach.
+        ranges: How many blocks each request for logs by number was about.
+        most_blocks: Above so many it refuses.
     """
 
     url = "http://fake"
@@ -43,6 +45,8 @@ class FakeNode:
         self.broken: set[str] = set()
         self.calls: Counter[str] = Counter()
         self.sent: list[str] = []
+        self.ranges: list[int] = []
+        self.most_blocks = 10_000
 
     async def __call__(self, method: str, *params: Any) -> Any:
         self.calls[method] += 1
@@ -54,13 +58,23 @@ class FakeNode:
             case "eth_getBlockByHash":
                 return next((block for block in self.chain if block["hash"] == params[0]), None)
             case "eth_getLogs":
-                return self.logs.get(params[0]["blockHash"], [])
+                return self._logs(params[0])
             case "eth_sendRawTransaction":
                 self.sent.append(params[0])
         answer = self.answers.get(method)
         if isinstance(answer, Exception):
             raise answer
         return answer(*params) if isinstance(answer, Callable) else answer  # type: ignore[arg-type]
+
+    def _logs(self, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+        if "blockHash" in wanted:
+            return self.logs.get(wanted["blockHash"], [])
+        first, last = int(wanted["fromBlock"], 16), int(wanted["toBlock"], 16)
+        self.ranges.append(last - first + 1)
+        if last - first + 1 > self.most_blocks:
+            raise RpcError("eth_getLogs failed: block range is too large", -32005)
+        between = [block["hash"] for block in self.chain if first <= int(block["number"], 16) <= last]
+        return [log for name in between for log in self.logs.get(name, [])]
 
     def _by_number(self, number: str) -> dict[str, Any] | None:
         if number == "latest":

@@ -16,6 +16,7 @@ from eth_account import Account
 
 import localnet
 from keeper.config import load_chain
+from keeper.routes.warm import warm
 from localnet import Localnet, TraderSettings, accounts
 from scripts._deployment import deploy, rehearsal_roles
 
@@ -68,6 +69,7 @@ def prepared(net: Localnet, directory: Path) -> KeeperProcess:
     """
     Deploy the executor on a localnet, with anvil's first public account for operator, and return what starts keepers.
     """
+    warm()  # no life is spent on compiling
     facts = load_chain("arbitrum")
     operator = accounts.public(0)
     profit_tokens = tuple(facts.token(symbol) for symbol in facts.profit_tokens)

@@ -1,5 +1,10 @@
 """
 Follows the head of a chain without a gap: every block once, in order, with its logs, or the news that blocks left.
+
+A block's logs are believed when its header bears them out. Of a block with few logs all are fetched, of whatever topic,
+and must give exactly its bloom filter; of a crowded one only ours, none of which may be missing from the filter. Where
+the filter may hold some of a topic that was asked for and none came, all logs are fetched after all; now and then
+without any suspicion.
 """
 
 import asyncio
@@ -8,6 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from keeper.chain.bloom import Log, unaccounted
+from keeper.chain.logs import in_order, require_complete, require_held
+from keeper.chain.ranges import AdaptiveRange
 from keeper.chain.rpc import Rpc
 from keeper.errors import ChainError, ReorgError
 from keeper.types import Block, Hash
@@ -18,7 +26,14 @@ RING = 256
 #: Blocks that are fetched side by side when the keeper is behind.
 CATCH_UP = 16
 
-Log = Mapping[str, Any]
+#: A gap of so many blocks has its logs fetched by range: by number, which proves less than by hash.
+GAP = CATCH_UP + 1
+
+#: Every so many blocks all logs of one are fetched and compared with its header, however crowded it is.
+FULL_CHECK_BLOCKS = 64
+
+#: A bloom filter with at most so many bits set, of 2048, is of a block with few logs: some 50.
+SPARSE_BITS = 450
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +62,19 @@ class Follower:
         head: The last block that was told.
     """
 
-    def __init__(self, rpc: Rpc, topics: Sequence[Hash]) -> None:
+    def __init__(self, rpc: Rpc, topics: Sequence[Hash], proved: Sequence[Hash] = (), proves: bool = True) -> None:
+        """
+        Args:
+            topics: What is asked for.
+            proved: Those of them whose absence is doubted where the header's bloom filter may hold them; empty for all.
+            proves: Whether headers' bloom filters are looked at; not where a node has none.
+        """
         self._rpc = rpc
         self._topics = list(topics)
+        self._wanted = frozenset(topics)
+        self._proved = list(proved) or self._topics
+        self._proves = proves
+        self._range = AdaptiveRange(largest=RING)
         self._ring: OrderedDict[Hash, Block] = OrderedDict()
 
     @property
@@ -100,7 +125,7 @@ class Follower:
         branch = await self._branch(latest)
         ancestor = self._ring.get(branch[0].parent_hash)
         assert ancestor is not None
-        logs = [await self._logs(block) for block in branch] if len(branch) == 1 else await self._many_logs(branch)
+        logs = await self._many_logs(branch)
         news: list[ChainNews] = []
         if ancestor.hash != self.head.hash:
             self._forget_above(ancestor)
@@ -131,9 +156,19 @@ class Follower:
         return blocks
 
     async def _many_logs(self, blocks: Sequence[Block]) -> list[list[Log]]:
-        logs: list[list[Log]] = []
-        for start in range(0, len(blocks), CATCH_UP):
-            logs += await asyncio.gather(*(self._logs(block) for block in blocks[start : start + CATCH_UP]))
+        if len(blocks) < GAP:
+            return list(await asyncio.gather(*(self._logs(block) for block in blocks)))
+        of_block: dict[str, list[Log]] = {block.hash: [] for block in blocks}
+        for log in await self._range.over(blocks[0].number, blocks[-1].number, self._logs_between):
+            if not isinstance(log, Mapping) or log.get("blockHash") not in of_block:
+                raise ChainError("the node's logs are of blocks that are not part of its chain")
+            of_block[log["blockHash"]].append(log)
+        return [await self._believed(of_block[block.hash], block) for block in blocks]
+
+    async def _logs_between(self, first: int, last: int) -> list[Log]:
+        logs = await self._rpc("eth_getLogs", {"fromBlock": hex(first), "toBlock": hex(last), "topics": [self._topics]})
+        if not isinstance(logs, list):
+            raise ChainError("the node's logs are no list")
         return logs
 
     async def _block(self, which: str) -> Block:
@@ -145,10 +180,30 @@ class Follower:
 
     async def _logs(self, block: Block) -> list[Log]:
         """By block hash: the answer is about this block or an error, never about another one of its number."""
+        bloom = block.logs_bloom if self._proves else None
+        if bloom is not None and (bloom.bit_count() <= SPARSE_BITS or block.number % FULL_CHECK_BLOCKS == 0):
+            return self._ours(await self._everything(block))
         logs = await self._rpc("eth_getLogs", {"blockHash": block.hash, "topics": [self._topics]})
-        if not isinstance(logs, list) or any(log.get("blockHash") != block.hash for log in logs):
-            raise ChainError(f"the node's logs of block {block.number} are of another block")
-        return sorted(logs, key=lambda log: int(log["logIndex"], 16))
+        return await self._believed(_listed(logs), block)
+
+    async def _believed(self, told: Sequence[Log], block: Block) -> list[Log]:
+        """The logs of the block, in order, if its header bears them out."""
+        logs = in_order(told, block)
+        if self._proves and block.logs_bloom is not None:
+            require_held(logs, block)
+            doubtful = unaccounted(block.logs_bloom, logs, self._proved)
+            if doubtful and self._ours(await self._everything(block)) != logs:
+                raise ChainError(f"the node withholds logs of block {block.number}")
+        return logs
+
+    async def _everything(self, block: Block) -> list[Log]:
+        """All logs of the block, of whatever contract and topic, as its header proves."""
+        logs = in_order(_listed(await self._rpc("eth_getLogs", {"blockHash": block.hash})), block)
+        require_complete(logs, block)
+        return logs
+
+    def _ours(self, logs: Sequence[Log]) -> list[Log]:
+        return [log for log in logs if log["topics"] and log["topics"][0] in self._wanted]
 
     def _remember(self, block: Block) -> None:
         self._ring[block.hash] = block
@@ -158,6 +213,12 @@ class Follower:
     def _forget_above(self, ancestor: Block) -> None:
         while self.head.hash != ancestor.hash:
             self._ring.popitem()
+
+
+def _listed(logs: Any) -> list[Log]:
+    if not isinstance(logs, list):
+        raise ChainError("the node's logs are no list")
+    return logs
 
 
 def to_block(header: Mapping[str, Any]) -> Block:
@@ -174,6 +235,7 @@ def to_block(header: Mapping[str, Any]) -> Block:
             parent_hash=Hash(header["parentHash"]),
             timestamp=int(header["timestamp"], 16),
             base_fee_wei=int(header.get("baseFeePerGas") or "0x0", 16),
+            logs_bloom=int(header["logsBloom"], 16) if header.get("logsBloom") else None,
         )
     except (KeyError, TypeError, ValueError):
         raise ChainError("the node's block header is malformed") from None

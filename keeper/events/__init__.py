@@ -6,17 +6,19 @@ Amounts are in the tokens' smallest units.
 """
 
 import struct
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
 
 from keeper.errors import MalformedLog
-from keeper.events import balancer_v2, curve, uniswap_v2, uniswap_v3, uniswap_v4
+from keeper.events import balancer_v2, balancer_v3, camelot, curve, uniswap_v2, uniswap_v3, uniswap_v4
 from keeper.events.balancer_v2 import (
     BalancerBalancesChanged,
     BalancerPausedChanged,
     BalancerSwap,
     BalancerSwapFeeChanged,
 )
+from keeper.events.balancer_v3 import BalancerV3Changed, BalancerV3Swap, BalancerV3SwapFeeChanged
+from keeper.events.camelot import CamelotFeePercentUpdated, CamelotSetStableSwap, CamelotV3Fee
 from keeper.events.curve import CurveChanged, CurveExchange
 from keeper.events.log import Log
 from keeper.events.uniswap_v2 import PairCreated, Sync, V2Swap
@@ -30,6 +32,12 @@ __all__ = [
     "BalancerPausedChanged",
     "BalancerSwap",
     "BalancerSwapFeeChanged",
+    "BalancerV3Changed",
+    "BalancerV3Swap",
+    "BalancerV3SwapFeeChanged",
+    "CamelotFeePercentUpdated",
+    "CamelotSetStableSwap",
+    "CamelotV3Fee",
     "CurveChanged",
     "CurveExchange",
     "Event",
@@ -48,17 +56,28 @@ __all__ = [
     "V4ProtocolFeeUpdated",
     "V4Swap",
     "decode",
+    "decode_all",
 ]
 
-Event: TypeAlias = uniswap_v2.Event | uniswap_v3.Event | uniswap_v4.Event | curve.Event | balancer_v2.Event
+Event: TypeAlias = (
+    uniswap_v2.Event
+    | uniswap_v3.Event
+    | uniswap_v4.Event
+    | camelot.Event
+    | curve.Event
+    | balancer_v2.Event
+    | balancer_v3.Event
+)
 
 #: The events that are understood, by the hash of their signature.
 TOPICS: dict[Hash, Callable[[Log], Event]] = {
     **uniswap_v2.TOPICS,
     **uniswap_v3.TOPICS,
     **uniswap_v4.TOPICS,
+    **camelot.TOPICS,
     **curve.TOPICS,
     **balancer_v2.TOPICS,
+    **balancer_v3.TOPICS,
 }
 
 
@@ -77,7 +96,26 @@ def decode(log: Log) -> Event | None:
         raise MalformedLog(f"{_name(log)} cannot be decoded: {error}") from error
 
 
-def _name(log: Log) -> str:
+def decode_all(logs: Iterable[Log]) -> list[Event]:
+    """
+    Return the events of *logs*, in order, without those of other topics: ``decode`` for many.
+
+    Raises:
+        MalformedLog: One of them is not what its topic promises.
+    """
+    events: list[Event] = []
+    decoder_of, add, log = TOPICS.get, events.append, None
+    try:
+        for log in logs:
+            topics = log["topics"]
+            if topics and (decoder := decoder_of(topics[0])) is not None:
+                add(decoder(log))
+    except (KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
+        raise MalformedLog(f"{_name(log)} cannot be decoded: {error}") from error
+    return events
+
+
+def _name(log: Any) -> str:
     try:
         return f"log {int(log['logIndex'], 16)} of block {int(log['blockNumber'], 16)}"
     except (KeyError, TypeError, ValueError):

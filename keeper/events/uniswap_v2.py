@@ -2,6 +2,8 @@
 Logs of the factories and pairs of Uniswap V2 and its forks.
 """
 
+import struct
+from binascii import a2b_hex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -20,18 +22,18 @@ class PairCreated:
     token1: Address
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Sync:
-    """A Uniswap V2 pair's reserves after a swap, mint, burn or sync."""
+    """A Uniswap V2 pair's reserves after a swap, mint, burn or sync. Not frozen, as V3Swap."""
 
     pool: Address
     reserve0: int
     reserve1: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class V2Swap:
-    """A swap in a Uniswap V2 pair, emitted right after its Sync."""
+    """A swap in a Uniswap V2 pair, emitted right after its Sync. Not frozen, as V3Swap."""
 
     pool: Address
     amount0_in: int
@@ -48,16 +50,27 @@ def _pair_created(log: Log) -> PairCreated:
     return PairCreated(address(pair), log["address"].lower(), address(topic(log, 1)), address(topic(log, 2)))
 
 
+#: Both reserves, each after its padding.
+_SYNC = struct.Struct(">18s14s18s14s")
+_ABOVE_UINT112 = bytes(18)
+
+
 def _sync(log: Log) -> Sync:
-    word0, word1 = words(log, 1, 2)
-    reserve0, reserve1 = uint(word0), uint(word1)
-    if reserve0 >> 112 or reserve1 >> 112:
+    if len(log["topics"]) != 1:
+        raise ValueError(f"{len(log['topics'])} topics instead of 1")
+    above0, reserve0, above1, reserve1 = _SYNC.unpack(a2b_hex(log["data"][2:]))
+    if above0 != _ABOVE_UINT112 or above1 != _ABOVE_UINT112:
         raise ValueError("a reserve exceeds uint112")
-    return Sync(log["address"].lower(), reserve0, reserve1)
+    return Sync(log["address"].lower(), uint(reserve0), uint(reserve1))
+
+
+_V2_SWAP = struct.Struct(">32s32s32s32s")
 
 
 def _v2_swap(log: Log) -> V2Swap:
-    amount0_in, amount1_in, amount0_out, amount1_out = words(log, 3, 4)
+    if len(log["topics"]) != 3:
+        raise ValueError(f"{len(log['topics'])} topics instead of 3")
+    amount0_in, amount1_in, amount0_out, amount1_out = _V2_SWAP.unpack(a2b_hex(log["data"][2:]))
     return V2Swap(log["address"].lower(), uint(amount0_in), uint(amount1_in), uint(amount0_out), uint(amount1_out))
 
 

@@ -2,6 +2,8 @@
 Logs of the factories and pools of Uniswap V3 and its forks.
 """
 
+import struct
+from binascii import a2b_hex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -31,9 +33,13 @@ class V3Initialize:
     tick: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class V3Swap:
-    """A swap in a Uniswap V3 pool: amounts are signed from the pool's side, the rest is the state after it."""
+    """
+    A swap in a Uniswap V3 pool: amounts are signed from the pool's side, the rest is the state after it.
+
+    Nobody changes one. It is not frozen because that takes four times as long to make, and most logs are swaps.
+    """
 
     pool: Address
     amount0: int
@@ -96,45 +102,65 @@ def _v3_initialize(log: Log) -> V3Initialize:
     return V3Initialize(log["address"].lower(), fits(uint(sqrt_price_x96), 160), int24(tick))
 
 
-def _v3_swap(log: Log, count: int = 5) -> V3Swap:
-    amount0, amount1, sqrt_price_x96, liquidity, tick = words(log, 3, count)[:5]
+#: The amounts; then price, liquidity and tick, each after its padding. Cut in one go: these are most logs there are.
+_SWAP = struct.Struct(">32s32s12s20s16s16s28si")
+_PANCAKE_SWAP = struct.Struct(_SWAP.format + "64x")
+_TICK = struct.Struct(">28si")
+_ZERO, _ONES = bytes(28), bytes([255] * 28)
+
+
+def _v3_swap(log: Log, layout: struct.Struct = _SWAP) -> V3Swap:
+    if len(log["topics"]) != 3:
+        raise ValueError(f"{len(log['topics'])} topics instead of 3")
+    amount0, amount1, above_price, price, above_liquidity, liquidity, above_tick, tick = layout.unpack(
+        a2b_hex(log["data"][2:])
+    )
+    if above_price != _ZERO[:12] or above_liquidity != _ZERO[:16]:
+        raise ValueError("its price or its liquidity exceeds uint160 or uint128")
+    if above_tick != (_ONES if tick < 0 else _ZERO) or not -0x800000 <= tick < 0x800000:
+        raise ValueError("its tick exceeds int24")
     return V3Swap(
         log["address"].lower(),
         uint(amount0, signed=True),
         uint(amount1, signed=True),
-        fits(uint(sqrt_price_x96), 160),
-        fits(uint(liquidity), 128),
-        int24(tick),
+        uint(price),
+        uint(liquidity),
+        tick,
     )
 
 
 def _pancake_v3_swap(log: Log) -> V3Swap:
     """As Uniswap's, and the protocol's part of the fee in two more words."""
-    return _v3_swap(log, 7)
+    return _v3_swap(log, _PANCAKE_SWAP)
+
+
+#: Who pays; then the liquidity after its padding, and the amounts.
+_MINT = struct.Struct(">32x16s16s32s32s")
+_BURN = struct.Struct(">16s16s32s32s")
 
 
 def _v3_mint(log: Log) -> V3Mint:
-    _sender, amount, amount0, amount1 = words(log, 4, 4)
-    return V3Mint(
-        log["address"].lower(),
-        int24(topic(log, 2)),
-        int24(topic(log, 3)),
-        fits(uint(amount), 128),
-        uint(amount0),
-        uint(amount1),
-    )
+    return V3Mint(*_position(log, _MINT))
 
 
 def _v3_burn(log: Log) -> V3Burn:
-    amount, amount0, amount1 = words(log, 4, 3)
-    return V3Burn(
-        log["address"].lower(),
-        int24(topic(log, 2)),
-        int24(topic(log, 3)),
-        fits(uint(amount), 128),
-        uint(amount0),
-        uint(amount1),
-    )
+    return V3Burn(*_position(log, _BURN))
+
+
+def _position(log: Log, layout: struct.Struct) -> tuple[Address, int, int, int, int, int]:
+    """Pool, lower tick, upper tick, liquidity and both amounts of a Mint or a Burn."""
+    _signature, _owner, lower, upper = log["topics"]
+    above, amount, amount0, amount1 = layout.unpack(a2b_hex(log["data"][2:]))
+    if above != _ZERO[:16]:
+        raise ValueError("its liquidity exceeds uint128")
+    return log["address"].lower(), _tick(lower), _tick(upper), uint(amount), uint(amount0), uint(amount1)
+
+
+def _tick(topic: str) -> int:
+    above, tick = _TICK.unpack(a2b_hex(topic[2:]))
+    if above != (_ONES if tick < 0 else _ZERO) or not -0x800000 <= tick < 0x800000:
+        raise ValueError("its tick exceeds int24")
+    return tick  # type: ignore[no-any-return]
 
 
 def _v3_set_fee_protocol(log: Log) -> V3SetFeeProtocol:

@@ -16,8 +16,9 @@ from keeper.execution.transactions import Transactions
 from keeper.gas import GasPrices, l1_fee_wei, l1_gas
 from keeper.journal import SignedTransaction
 from keeper.market import Market
-from keeper.opportunity import Opportunity, plan_route
+from keeper.opportunity import Opportunity
 from keeper.plan import Plan, encode
+from keeper.planning import plan_route
 from keeper.types import Address, Block
 
 Stage = Callable[[str], AbstractContextManager[None]]
@@ -80,8 +81,8 @@ class Trader:
             min_gain = self._min_gain(opportunity)
             with stage("plan"):
                 first = market.pool(opportunity.pools[0])
-                route = plan_route(opportunity, first, market.infos, funding, min_gain)
                 try:
+                    route = plan_route(opportunity, first, market.infos, funding, min_gain)
                     calldata = encode(Plan((route,), deadline, self._profit_tokens))
                 except PlanError as error:
                     return f"no plan: {error}"

@@ -79,6 +79,7 @@ class Report:
             transaction moved one of the pools between plan and execution), ``untouched``, and ``untouched_exact``
             (untouched, and realised equals predicted to the wei); of the included and reverted ones ``lost_money``,
             of which ``lost_untouched`` lost with nobody in between: there should be none.
+        pools: What became of all pools: followed, filtered, quarantined, audited.
         gain: By token symbol.
         net_profit_wei: ETH-valued gain minus all gas, reverts included.
     """
@@ -92,6 +93,7 @@ class Report:
     net_profit_wei: int = 0
     transactions: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    pools: dict[str, Any] = field(default_factory=dict)
     gain: dict[str, Gain] = field(default_factory=dict)
     latency: Latency = field(default_factory=Latency)
     _bookings: dict[Hash, Booking] = field(default_factory=dict)
@@ -132,13 +134,8 @@ class Report:
             "blocks": self.blocks,
             "events": self.events,
             "rpc_calls": dict(sorted(rpc_calls.items())),
-            "cache": {
-                "hits": cache.hits,
-                "misses": cache.misses,
-                "invalidated": cache.invalidated,
-                "applied": cache.applied,
-                "read": cache.read,
-            },
+            "cache": cache.as_json(),
+            "pools": self.pools,
             "cycles_searched": self.cycles_searched,
             "opportunities": self.opportunities,
             "refused": dict(sorted(self.refused.items())),

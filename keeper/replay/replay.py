@@ -15,8 +15,9 @@ from keeper.errors import MalformedLog, PlanError
 from keeper.events import Event, PairCreated, PoolCreated, Sync, V2Swap, V3Swap, decode
 from keeper.gas import GasPrices
 from keeper.market import Market
-from keeper.opportunity import Opportunity, Terms, plan_route, scan
+from keeper.opportunity import Opportunity, Terms, scan
 from keeper.plan import Plan, encode
+from keeper.planning import plan_route
 from keeper.pools.pool import Pool, PoolInfo
 from keeper.pools.uniswap_v2 import UniswapV2Pool
 from keeper.pools.uniswap_v3 import UniswapV3Pool
@@ -86,6 +87,7 @@ class Replay:
             "pools": {address: self._pool_report(address) for address in sorted(self._market.infos)},
             "opportunities": self.opportunities,
             "plans_sha256": self._plans.hexdigest(),
+            "cache": self._market.counts.as_json(),
         }
 
     def _pool_report(self, address: Address) -> dict[str, Any]:
@@ -122,7 +124,7 @@ class Replay:
             event = decode(log)
         except MalformedLog as error:
             self.counts["malformed"] += 1
-            self._market.invalidate([Address(str(log.get("address")).lower())])
+            self._market.invalidate(Address(str(log.get("address")).lower()))
             _log.warning("log_refused", reason=str(error))
             return None
         if event is None:
@@ -159,9 +161,9 @@ class Replay:
 
     def _decide(self, block: Block, changed: Iterable[Address]) -> None:
         found = scan(self._market, self._graph, changed, self._terms, (), self._prices)
-        self.opportunities += len(found.opportunities)
-        for opportunity in found.opportunities:
+        for opportunity in found:
             self._plans.update(self._planned(opportunity, block))
+        self.opportunities += found.told
 
     def _planned(self, opportunity: Opportunity, block: Block) -> bytes:
         """The calldata; where the executor knows no such plan, what it would have to do."""

@@ -1,12 +1,18 @@
 """
-Tokens joined by pools, with the logarithm of every rate.
+Tokens joined by pools, in flat arrays, kept up to date pool by pool.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import inf, log
+from math import inf
+
+import numpy as np
 
 from keeper.pools.pool import Pool
+from keeper.routes import topology
+from keeper.routes.curves import CurveTable, directions
+from keeper.routes.kernels import compile_kernels, rings
+from keeper.routes.kernels.tables import Array, Best, Curves, Topology
 from keeper.types import Address
 
 
@@ -21,57 +27,124 @@ class Edge:
 
 class Graph:
     """
-    Every current pool in both directions; parallel pools are all kept, since the best rate is not the best for size.
+    Every pool in all its directions. Parallel pools are all kept: the best marginal rate is not the best for size.
+
+    Attributes:
+        all_edges: By number.
+        families: Of pools, by number.
     """
 
     def __init__(self) -> None:
-        self._edges: dict[Address, list[Edge]] = {}
-        self._between: dict[tuple[Address, Address], list[Edge]] = {}
-        self._from: dict[Address, list[Edge]] = {}
-        self._log_rate: dict[Edge, float] = {}
+        self.all_edges: list[Edge] = []
+        self.families: dict[str, int] = {}
+        self._tokens: dict[Address, int] = {}
+        self._numbers: dict[Address, range] = {}
+        self._between: dict[tuple[Address, Address], list[int]] = {}
+        self._unsampled: dict[int, Pool] = {}
+        self._curves = CurveTable()
+        self._moved: set[Address] = set()
+        self._forgotten: set[Address] = set()
+        self._settled: tuple[Topology, Best] | None = None
+        self._place: Array = np.empty(0, np.int64)
 
     def update(self, pool: Pool) -> None:
         """
-        Take the rates of *pool* as it now is, adding it if it is new.
+        Take *pool* as it now is, adding it if it is new.
         """
-        if pool.address not in self._edges:
-            self._add(pool)
-        for edge in self._edges[pool.address]:
-            rate = pool.rate(edge.token_in, edge.token_out)
-            self._log_rate[edge] = log(rate) if rate > 0 else -inf
+        numbers = self._numbers.get(pool.address)
+        if numbers is None:
+            numbers = self._add(pool)
+        if not self._curves.follow(numbers.start, pool):
+            self._unsampled.update(dict.fromkeys(numbers, pool))
+        self._moved.add(pool.address)
+        self._forgotten.discard(pool.address)
 
     def forget(self, addresses: Iterable[Address]) -> None:
         """
         Let no cycle lead through these pools until they are updated.
         """
-        for address in addresses:
-            for edge in self._edges.get(address, ()):
-                self._log_rate[edge] = -inf
+        for address in set(addresses) - self._forgotten:
+            if (numbers := self._numbers.get(address)) is not None:
+                self._curves.forget(numbers.start, len(numbers))
+                for number in numbers:
+                    self._unsampled.pop(number, None)
+                self._moved.add(address)
+                self._forgotten.add(address)
 
-    def edges(self, pool: Address) -> list[Edge]:
+    def edges(self, pool: Address) -> Sequence[Edge]:
         """Every direction of a pool."""
-        return self._edges.get(pool, [])
+        return [self.all_edges[number] for number in self._numbers.get(pool, ())]
 
-    def out_of(self, token: Address) -> list[Edge]:
-        """Every edge that takes *token*."""
-        return self._from.get(token, [])
-
-    def between(self, token_in: Address, token_out: Address) -> list[Edge]:
-        """Every edge from one token to the other."""
-        return self._between.get((token_in, token_out), [])
+    def deepest(self, token_in: Address, token_out: Address) -> Edge | None:
+        """
+        Return the edge between two tokens whose rate moves least with the amount, or None if none can trade.
+        """
+        numbers, curves = self._between.get((token_in, token_out)), self._curves.arrays
+        if not numbers:
+            return None
+        depths = np.where(curves.log_rate[numbers] > -inf, curves.depth[numbers], 0.0)
+        return self.all_edges[numbers[int(depths.argmax())]] if depths.any() else None
 
     def log_rate(self, edge: Edge) -> float:
         """Logarithm of the edge's marginal rate after fees; minus infinity where it cannot trade."""
-        return self._log_rate[edge]
+        number = next(n for n in self._numbers[edge.pool] if self.all_edges[n] == edge)
+        return float(self._curves.arrays.log_rate[number])
 
-    def _add(self, pool: Pool) -> None:
-        edges = [
-            Edge(pool.address, token_in, token_out)
-            for token_in in pool.tokens
-            for token_out in pool.tokens
-            if token_in != token_out
-        ]
-        self._edges[pool.address] = edges
-        for edge in edges:
-            self._from.setdefault(edge.token_in, []).append(edge)
-            self._between.setdefault((edge.token_in, edge.token_out), []).append(edge)
+    def numbers(self, pools: Iterable[Address]) -> Array:
+        """
+        Return the numbers of all edges of these pools; pools that are not known have none.
+        """
+        known = sorted({self._numbers[pool] for pool in pools if pool in self._numbers}, key=lambda edges: edges.start)
+        return np.array([number for edges in known for number in edges], dtype=np.int64)
+
+    def token_numbers(self, tokens: Iterable[Address]) -> Array:
+        """
+        Return the number that each token has in the topology, -1 where no pool has it.
+        """
+        return np.array([self._place[self._tokens[t]] if t in self._tokens else -1 for t in tokens], dtype=np.int64)
+
+    def settle(self) -> tuple[Topology, Curves, Best]:
+        """
+        Return the arrays, with the best edge of every arc found again where pools moved.
+        """
+        compile_kernels()
+        curves = self._curves.arrays
+        if self._settled is None:
+            self._settled = self._build(curves)
+            rings.refresh(*self._settled, curves.log_rate, curves.reach, np.arange(len(self.all_edges)))
+        elif self._moved:
+            rings.refresh(*self._settled, curves.log_rate, curves.reach, self.numbers(self._moved))
+        self._moved.clear()
+        return self._settled[0], curves, self._settled[1]
+
+    def sample(self, topology: Topology, best: Best, arcs: Array) -> Curves:
+        """
+        Return the curves after those of the arcs' edges were sampled that have no closed form.
+        """
+        if self._unsampled:
+            numbers = np.array(sorted(self._unsampled))
+            numbers = numbers[np.isin(topology.arc_of[numbers], arcs)]
+            for number in numbers.tolist():
+                edge = self.all_edges[number]
+                self._curves.sample(number, self._unsampled.pop(number), edge.token_in, edge.token_out)
+            curves = self._curves.arrays
+            rings.refresh(topology, best, curves.log_rate, curves.reach, numbers)
+        return self._curves.arrays
+
+    def _add(self, pool: Pool) -> range:
+        edges = [Edge(pool.address, *tokens) for tokens in directions(pool)]
+        family = self.families.setdefault(pool.info.family, len(self.families))
+        first = self._curves.add(len(self._numbers), family, len(edges))
+        self._numbers[pool.address] = range(first, first + len(edges))
+        self.all_edges.extend(edges)
+        for number, edge in enumerate(edges, first):
+            self._tokens.setdefault(edge.token_in, len(self._tokens))
+            self._between.setdefault((edge.token_in, edge.token_out), []).append(number)
+        self._settled = None
+        return self._numbers[pool.address]
+
+    def _build(self, curves: Curves) -> tuple[Topology, Best]:
+        tail = np.array([self._tokens[edge.token_in] for edge in self.all_edges], dtype=np.int64)
+        head = np.array([self._tokens[edge.token_out] for edge in self.all_edges], dtype=np.int64)
+        arcs, self._place = topology.build(list(self._tokens), list(self._numbers), tail, head, curves.pool)
+        return arcs, Best(*(np.full(arcs.head.size, -inf) for _ in Best._fields))

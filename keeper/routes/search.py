@@ -1,98 +1,132 @@
 """
 Every cycle through the pools that changed.
+
+A cycle is a ring of different tokens, a different pool for each hop: one that met a token twice would be two cycles.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
-from keeper.routes.graph import Edge, Graph
+import numpy as np
+
+from keeper.routes.graph import Graph
+from keeper.routes.kernels import count, rings
+from keeper.routes.kernels.tables import MAX_HOPS, Array, Best, Topology
+from keeper.routes.ranking import Hunt, Ranking
 from keeper.types import Address
 
+#: What rounding may add up to in a sum of log-rates: a cycle is not refused for less.
+_ROUNDING = 1e-12
+
+#: Rings that there is room for at first.
+_ROOM = 8192
+
 
 @dataclass(frozen=True, slots=True)
-class Cycle:
+class Costs:
     """
-    Swaps that end in the token they start with.
+    What sending a route costs, in wei; a cycle whose gain is worth less is counted but not told.
 
     Attributes:
-        edges: The swaps in order; each takes what the one before gives.
-        log_rate: Logarithm of what an infinitely small amount multiplies by, after fees.
+        base_wei: What every route costs.
+        hop_wei: What a hop through a pool of each family adds.
     """
 
-    edges: tuple[Edge, ...]
-    log_rate: float
-
-    @property
-    def token(self) -> Address:
-        """Where the cycle starts and ends."""
-        return self.edges[0].token_in
-
-    @property
-    def pools(self) -> tuple[Address, ...]:
-        return tuple(edge.pool for edge in self.edges)
+    base_wei: float = 0.0
+    hop_wei: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+FREE = Costs()
+
+
+@dataclass(frozen=True)
 class Found:
     """
     What a search found.
 
     Attributes:
-        cycles: Those that gain at the margin, the best rate first, each once.
-        searched: How many cycles were looked at.
+        cycles: Those that pay, each once, the most profitable first, looked into as they are asked for.
+        rings: How many rings of tokens may have such a cycle; of the others it is proved that they have none.
     """
 
-    cycles: Sequence[Cycle]
-    searched: int
+    cycles: Ranking
+    rings: int
+    _scope: "_Scope"
+
+    @cached_property
+    def searched(self) -> int:
+        """How many cycles lead through what changed and a profit token: all are covered."""
+        return self._scope.count()
 
 
 def search(
-    graph: Graph, changed: Iterable[Address], profit_tokens: Sequence[Address], max_hops: int, threshold: float = 0.0
+    graph: Graph,
+    changed: Iterable[Address] | None,
+    profit_tokens: Mapping[Address, float],
+    max_hops: int,
+    threshold: float = 0.0,
+    costs: Costs = FREE,
 ) -> Found:
     """
-    Return every cycle of 2 to *max_hops* hops through any changed pool that gains more than *threshold* (a logarithm).
+    Return every cycle of 2 to *max_hops* hops through any changed pool that gains and pays.
 
-    A cycle is the same wherever it starts: it is told once, starting at the first of *profit_tokens* that it contains.
+    A cycle is the same wherever it starts: it is told once, starting at the first profit token that it contains.
+
+    Args:
+        changed: None stands for every pool.
+        profit_tokens: What the smallest unit of each is worth in wei, the most preferred first.
+        threshold: Log-rate that a cycle must exceed.
     """
-    searched = 0
-    seen: set[tuple[Edge, ...]] = set()
-    cycles: list[Cycle] = []
-    for pool in sorted(changed):
-        for edges in _cycles_through(graph, pool, max_hops):
-            searched += 1
-            log_rate = sum(map(graph.log_rate, edges))
-            if log_rate <= threshold:
-                continue
-            turned = _start_at_profit(edges, profit_tokens)
-            if turned is not None and turned not in seen:
-                seen.add(turned)
-                cycles.append(Cycle(turned, log_rate))
-    cycles.sort(key=lambda cycle: (-cycle.log_rate, cycle.pools))
-    return Found(cycles, searched)
+    topology, curves, best = graph.settle()
+    edges = np.arange(len(graph.all_edges)) if changed is None else graph.numbers(changed)
+    tokens = graph.token_numbers(profit_tokens)
+    values = np.array(list(profit_tokens.values()), dtype=np.float64)
+    tolls = np.array([costs.hop_wei.get(family, 0.0) for family in graph.families], dtype=np.float64)
+    base = float(costs.base_wei)
+    rates = np.full(len(topology.head), -np.inf)
+    arcs = rings.mark(topology, curves.log_rate, edges, rates)
+    found = _rings(topology, best, rates, arcs, tokens, max_hops, threshold - _ROUNDING)
+    curves = graph.sample(topology, best, found[:, 3:])
+    bounds = np.empty(len(found))
+    rings.bound(best, rates, values, float(tolls.min(initial=np.inf)), base, found, bounds)
+    found, bounds = found[bounds >= 0.0], bounds[bounds >= 0.0]
+    marked = np.zeros(len(graph.all_edges), np.bool_)
+    marked[edges] = True
+    hunt = Hunt(graph.all_edges, topology, best, curves, marked, values, tolls, base, threshold - _ROUNDING)
+    scope = _Scope(topology, curves.pool, curves.log_rate > -np.inf, edges, tokens, max_hops)
+    return Found(Ranking(hunt, found, bounds), len(found), scope)
 
 
-def _cycles_through(graph: Graph, pool: Address, max_hops: int) -> Iterator[tuple[Edge, ...]]:
-    for first in graph.edges(pool):
-        for last in graph.between(first.token_out, first.token_in):
-            if last.pool != pool:
-                yield first, last
-        if max_hops >= 3:
-            yield from _triangles(graph, first)
+def _rings(
+    topology: Topology, best: Best, rates: Array, arcs: Array, tokens: Array, max_hops: int, threshold: float
+) -> Array:
+    """The rings that may hold a cycle that gains: searched once more where there was no room for all."""
+    room = _ROOM
+    while True:
+        found = np.empty((room, 3 + MAX_HOPS), np.int64)
+        n = rings.search(topology, best, rates, arcs, tokens, max_hops, threshold, found)
+        if n <= room:
+            return found[:n]
+        room = n
 
 
-def _triangles(graph: Graph, first: Edge) -> Iterator[tuple[Edge, ...]]:
-    for second in graph.out_of(first.token_out):
-        if second.token_out == first.token_in or second.pool == first.pool:
-            continue
-        for third in graph.between(second.token_out, first.token_in):
-            if third.pool not in (first.pool, second.pool):
-                yield first, second, third
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What a search covers, to be counted when somebody asks."""
 
+    topology: Topology
+    pool: Array
+    usable: Array
+    edges: Array
+    tokens: Array
+    max_hops: int
 
-def _start_at_profit(edges: tuple[Edge, ...], profit_tokens: Sequence[Address]) -> tuple[Edge, ...] | None:
-    starts = {edge.token_in: index for index, edge in enumerate(edges)}
-    for token in profit_tokens:
-        if token in starts:
-            index = starts[token]
-            return edges[index:] + edges[:index]
-    return None
+    def count(self) -> int:
+        unchanged = self.usable.copy()
+        unchanged[self.edges] = False
+        every, rest = (
+            int(count.count(self.topology, self.pool, usable, self.tokens, self.max_hops))
+            for usable in (self.usable, unchanged)
+        )
+        return every - rest

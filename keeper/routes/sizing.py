@@ -1,23 +1,25 @@
 """
-The amount that maximizes a cycle's gain.
-
-The gain is concave up to rounding, so its optimum is where the marginal rate of the whole cycle, after the amount has
-moved the pools, is one. The search is over integers on the exact models; floats only say on which side of the optimum
-an amount lies.
+The amount that maximizes a cycle's gain: floats say where it lies, exact integers decide.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
+
+import numpy as np
 
 from keeper.errors import SwapReverts
 from keeper.pools.pool import Pool
+from keeper.routes.curves import CurveTable, Optimum, directions
 from keeper.routes.graph import Edge
+from keeper.routes.kernels import compile_kernels, optimum
+from keeper.routes.kernels.tables import MAX_HOPS
+from keeper.routes.rounding import Trial, amounts_near
+from keeper.routes.samples import AROUND
 
-#: Amounts stay within what every contract's casts allow.
-_LIMIT = 1 << 112
-
-#: The bracket ends this narrow, relative to the amount: near the optimum the gain changes with its square.
-_TOLERANCE = 1 << 24
+#: Relative error of a gain in floats: it is a difference of amounts that may be 10**4 times larger; samples are joined
+#: by maps that are not quite the curve.
+_FLOAT_ERROR, _SAMPLE_ERROR = 1e-9, 1e-7
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,12 @@ class Sized:
 
     Attributes:
         amounts: What goes into each hop and what comes out of the last, in smallest units.
+        ceiling: No input is known to gain more than this; infinite if nothing is known.
     """
 
     edges: tuple[Edge, ...]
     amounts: tuple[int, ...]
+    ceiling: float = inf
 
     @property
     def gain(self) -> int:
@@ -38,24 +42,27 @@ class Sized:
         return self.amounts[-1] - self.amounts[0]
 
 
-def size(edges: tuple[Edge, ...], pools: Sequence[Pool]) -> Sized | None:
+def size(edges: tuple[Edge, ...], pools: Sequence[Pool], near: Optimum | None = None) -> Sized | None:
     """
     Return the cycle with the input that gains most, or None if no input gains.
 
+    The gain is within a millionth or one smallest unit of the best of all integers, unless the ceiling says otherwise.
+
     Args:
         pools: The pool of each edge, in the state that the route meets.
+        near: The optimum of the pools' curves, if it is known.
     """
-    low, high = _bracket(edges, pools)
-    while high - low > 1 + high // _TOLERANCE:
-        middle = (low + high) // 2
-        if _still_gains(edges, pools, middle):
-            low = middle
-        else:
-            high = middle
-    candidates = {low, high} | {_cheapest_for_same(edges, pools, amount) for amount in (low, high)}
-    quoted = [sized for amount in candidates if (sized := quote(edges, pools, amount)) is not None]
-    best = max(quoted, key=lambda sized: (sized.gain, -sized.amounts[0]), default=None)
-    return best if best is not None and best.gain > 0 else None
+    near = near or estimate(edges, pools)
+    if near is not None and not near.closed:
+        near = _nearer(edges, pools, near)
+    if near is None or near.gain <= 0:
+        return None
+    trial = Trial(edges, pools, near)
+    trial.run()
+    best = quote(edges, pools, trial.amount_in)
+    if best is None or best.gain <= 0:
+        return None
+    return Sized(edges, best.amounts, near.gain * (1 + (_FLOAT_ERROR if near.closed else _SAMPLE_ERROR)) + 1)
 
 
 def quote(edges: tuple[Edge, ...], pools: Sequence[Pool], amount_in: int) -> Sized | None:
@@ -71,38 +78,42 @@ def quote(edges: tuple[Edge, ...], pools: Sequence[Pool], amount_in: int) -> Siz
     return Sized(edges, tuple(amounts))
 
 
-def _bracket(edges: tuple[Edge, ...], pools: Sequence[Pool]) -> tuple[int, int]:
-    """Amounts between which the optimum lies: from the least that buys anything, doubled until the gain is used up."""
-    low = 1
-    while low < _LIMIT and not ((sized := quote(edges, pools, low)) and sized.amounts[-1]):
-        low <<= 1
-    high = low
-    while high < _LIMIT and _still_gains(edges, pools, high):
-        low, high = high, high << 1
-    return low, high
+def estimate(
+    edges: tuple[Edge, ...], pools: Sequence[Pool], around: Sequence[float] = (), width: int = 0
+) -> Optimum | None:
+    """
+    Return the optimum of the pools' curves, or None if one of them cannot trade.
+
+    Args:
+        around: What goes into each hop, roughly: where curves without a closed form are best known.
+        width: How roughly: an index of ``samples.AROUND``.
+    """
+    compile_kernels()
+    table, numbers, closed = CurveTable(), [0], True
+    for i, (edge, pool) in enumerate(zip(edges, pools, strict=True)):
+        ways = directions(pool)
+        first = table.add(i, 0, len(ways))
+        numbers.append(first + ways.index((edge.token_in, edge.token_out)))
+        if not table.follow(first, pool):
+            closed = False
+            table.sample(numbers[-1], pool, edge.token_in, edge.token_out, around[i] if around else None, width)
+    if table.arrays.log_rate[numbers[1:]].min() == -inf:
+        return None
+    figures = np.empty((1, 3))
+    cycle = np.full((1, max(len(numbers), MAX_HOPS + 1)), -1)
+    cycle[0, : len(numbers)] = numbers
+    optimum.size(table.arrays, cycle, figures)
+    amount_in, gain, depth = figures[0].tolist()
+    return Optimum(amount_in, gain, depth, closed)
 
 
-def _still_gains(edges: tuple[Edge, ...], pools: Sequence[Pool], amount: int) -> bool:
-    """Whether the marginal unit after *amount* still gains."""
-    rate = 1.0
-    for edge, pool in zip(edges, pools, strict=True):
-        try:
-            amount, after = pool.swap(edge.token_in, edge.token_out, amount)
-        except SwapReverts:
-            return False
-        rate *= after.rate(edge.token_in, edge.token_out)
-    return rate > 1.0
-
-
-def _cheapest_for_same(edges: tuple[Edge, ...], pools: Sequence[Pool], amount: int) -> int:
-    """The least input for the output that *amount* gives: rounding leaves units that buy nothing."""
-    quoted = quote(edges, pools, amount)
-    if quoted is None:
-        return amount
-    wanted = quoted.amounts[-1]
-    try:
-        for edge, pool in zip(reversed(edges), reversed(pools), strict=True):
-            wanted = pool.amount_in(edge.token_in, edge.token_out, wanted)
-    except SwapReverts:
-        return amount
-    return min(wanted, amount)
+def _nearer(edges: tuple[Edge, ...], pools: Sequence[Pool], near: Optimum) -> Optimum:
+    """
+    The optimum over curves without a closed form, sampled again around it, each time closer.
+    """
+    for width in range(len(AROUND)):
+        again = estimate(edges, pools, amounts_near(edges, pools, near.amount_in)[:-1], width)
+        if again is None or again.gain <= 0:
+            break
+        near = again
+    return near

@@ -15,15 +15,17 @@ import ape
 import pytest
 
 import localnet
+from benchmarks._executor import hop_through, provided
 from keeper.config import load_chain
-from keeper.plan import DEXES, Funding, Guard, Hop, Plan, Route, encode, pool_address
+from keeper.plan import DEXES, FlashPool, Funding, Guard, Hop, Plan, Route, encode, pool_address
 from keeper.types import Address
 from localnet import accounts as public_accounts
+from localnet import addresses, genesis
 from localnet.abi import Function, function
 from scripts._deployment import Roles, deploy
 
 FACTS = load_chain("arbitrum")
-VAULT = "0xBA12222222228d8Ba445958a75a0704d566BF2C8"
+VAULT = addresses.BALANCER_VAULT
 FOREVER = 2**40 - 1
 
 _BALANCE_OF = function("balanceOf(address)", ["uint256"])
@@ -38,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     network = config.getoption("--network", None) or "arbitrum:local"
     if ":local" not in network or "APE_FOUNDRY_HOST" in os.environ:
         return
-    net = localnet.start(sequencer=False)
+    net = localnet.start(sequencer=False, groups=provided())
     config.add_cleanup(net.stop)
     # Ape asks for a receipt at once.
     net.rpc("evm_setAutomine", True)
@@ -116,15 +118,38 @@ def hop(dex: str, sold: str, bought: str, fee_pips: int) -> Hop:
     return Hop(dex, pool, token_in, token_out, fee_pips, zero_for_one=token_in < token_out)
 
 
+def held_hop(name: str, sold: str, bought: str) -> Hop:
+    """
+    Return a hop through a pool that takes from the executor; skip the test where the chain has it not.
+    """
+    pools = genesis.build(provided()).layout
+    try:
+        pool = pools.pool(name)
+    except StopIteration:
+        pytest.skip(f"the localnet was built without {name}")
+    if not exists(pool.address):
+        pytest.skip(f"{name} is a pool of the localnet")
+    return hop_through(pool, sold, bought)
+
+
+def exists(address: str) -> bool:
+    """
+    Return whether code stands at the address.
+    """
+    return bool(ape.chain.provider.make_request("eth_getCode", [address, "latest"]) != "0x")
+
+
 def plan(
     hops: Sequence[Hop],
     funding: Funding = Funding.NONE,
     amount_in: int = 10**17,
     min_profit: int = 1,
     guard: Guard | None = None,
+    flash_pool: FlashPool | None = None,
 ) -> Plan:
     tokens = tuple(FACTS.token(symbol) for symbol in FACTS.profit_tokens)
-    return Plan((Route(tuple(hops), funding, amount_in, min_profit, guard),), FOREVER, tokens)
+    route = Route(tuple(hops), funding, amount_in, min_profit, guard, flash_pool=flash_pool)
+    return Plan((route,), FOREVER, tokens)
 
 
 def ask(target: str, view: Function, *arguments: Any) -> Any:

@@ -7,12 +7,32 @@ from typing import Any
 import ape
 import pytest
 
-from keeper.plan import Funding, Guard, Hop, encode
+from keeper.plan import FlashPool, Funding, Guard, Hop, encode
+from localnet import addresses
 from localnet.abi import Function, function
-from tests.contracts.conftest import FACTS, VAULT, World, balance, hop, plan, price, reserves
+from tests.contracts.conftest import FACTS, VAULT, World, balance, exists, held_hop, hop, plan, price, reserves
 
 #: Among WETH and USDC: a pool of every DEX.
 FEES = {"uniswap_v3": 500, "sushi_v3": 500, "pancake_v3": 500, "uniswap_v2": 3_000, "sushi_v2": 3_000}
+#: Fundings of the short programs.
+SHORT = [Funding.NONE, Funding.BALANCER_V2]
+#: Where the lenders stand.
+LENDERS = {
+    Funding.BALANCER_V2: addresses.BALANCER_VAULT,
+    Funding.AAVE_V3: addresses.AAVE_POOL,
+    Funding.UNISWAP_V3: hop("uniswap_v3", "WETH", "USDC", 3_000).pool,
+    Funding.BALANCER_V3: addresses.BALANCER_V3_VAULT,
+    Funding.UNISWAP_V4: addresses.UNISWAP_V4_POOL_MANAGER,
+    Funding.MORPHO: addresses.MORPHO,
+}
+#: What follows a first hop from WETH through a pool of Uniswap V3, by that pool's other token and fee.
+HELD = [
+    ("USDC", 500, [("uniswap_v4 ETH/USDC 500", "USDC", "WETH")]),
+    ("USDC", 500, [("balancer_v2 WBTC/WETH/USDC 2500", "USDC", "WETH")]),
+    ("USDC", 500, [("balancer_v3 WETH/USDC 3000", "USDC", "WETH")]),
+    ("wstETH", 100, [("curve ETH/wstETH 400", "wstETH", "WETH")]),
+    ("USDC.e", 500, [("curve USDC.e/USDT 100", "USDC.e", "USDT"), ("curve USDT/WBTC/WETH 1000", "USDT", "WETH")]),
+]
 PAIRS = [
     ("uniswap_v3", "sushi_v2"),
     ("sushi_v2", "uniswap_v3"),
@@ -28,7 +48,7 @@ LONGER = [
 ]
 
 
-@pytest.mark.parametrize("funding", list(Funding))
+@pytest.mark.parametrize("funding", SHORT)
 @pytest.mark.parametrize("dexes", PAIRS)
 def test_execute__two_hops__sends_the_gain_to_the_treasury(
     world: World, dexes: tuple[str, str], funding: Funding
@@ -43,7 +63,7 @@ def test_execute__two_hops__sends_the_gain_to_the_treasury(
     assert 2 * 10**15 < after[world.roles.treasury, "WETH"] - before[world.roles.treasury, "WETH"] < 10**16
 
 
-@pytest.mark.parametrize("funding", list(Funding))
+@pytest.mark.parametrize("funding", SHORT)
 @pytest.mark.parametrize("steps", LONGER, ids=["V2-V2-V3", "V3-V2-V3", "V3-V3-V3"])
 def test_execute__three_hops__sends_the_gain_to_the_treasury(world: World, steps: Any, funding: Funding) -> None:
     hops = [hop(*step) for step in steps]
@@ -54,6 +74,40 @@ def test_execute__three_hops__sends_the_gain_to_the_treasury(world: World, steps
 
     after = world.holdings()
     assert {key for key in after if after[key] != before[key]} == {(world.roles.treasury, "WETH")}
+
+
+@pytest.mark.parametrize("funding", LENDERS)
+def test_lender__of_every_kind__is_repaid(world: World, funding: Funding) -> None:
+    if not exists(LENDERS[funding]):
+        pytest.skip("the chain was built without it")
+    lends = FlashPool("uniswap_v3", FACTS.token("USDC"), 3_000) if funding is Funding.UNISWAP_V3 else None
+    hops = _cycle(world, ("uniswap_v3", "sushi_v2"))
+    before = world.holdings()
+
+    world.execute(plan(hops, funding, flash_pool=lends))
+
+    after = world.holdings()
+    assert {key for key in after if after[key] != before[key]} == {(world.roles.treasury, "WETH")}
+    assert 10**15 < after[world.roles.treasury, "WETH"] - before[world.roles.treasury, "WETH"] < 10**16
+
+
+@pytest.mark.parametrize(
+    ("symbol", "fee_pips", "steps"),
+    HELD,
+    ids=["V4", "Balancer V2", "Balancer V3", "Curve, ether", "Curve, both indices"],
+)
+def test_hop__of_every_family__sends_the_gain_to_the_treasury(
+    world: World, symbol: str, fee_pips: int, steps: list[tuple[str, str, str]]
+) -> None:
+    hops = [hop("uniswap_v3", "WETH", symbol, fee_pips), *(held_hop(*step) for step in steps)]
+    world.cheapen(hops[0], symbol, 0.08)
+    before = world.holdings()
+
+    world.execute(plan(hops))
+
+    after = world.holdings()
+    assert {key for key in after if after[key] != before[key]} == {(world.roles.treasury, "WETH")}
+    assert 10**15 < after[world.roles.treasury, "WETH"] - before[world.roles.treasury, "WETH"] < 10**16
 
 
 def test_execute__two_pairs__gains_what_the_library_says(world: World) -> None:

@@ -163,7 +163,7 @@ def test_guard__of_a_hop__binds_the_pools_own_state(world: World, step: Step, ba
         return plan(route(world, steps, amount, Funding.AAVE_V3, guards=guards))
 
     for missed in (guarded(state + unit, state + 2 * unit), guarded(0, state - 1)):
-        assert "route: state out of bounds" in world.refusal(world.executor, encode(missed), OPERATOR)
+        assert "state out of bounds" in world.refusal(world.executor, encode(missed), OPERATOR)
     world.execute(guarded(state, state))
 
 

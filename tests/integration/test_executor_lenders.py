@@ -183,7 +183,7 @@ def test_bundle__of_three_with_one_tolerant_lost_race__gains_by_the_others(world
     assert gained(before, world.holdings()) == {(TREASURY, "WETH"): gains[0], (TREASURY, "USDT"): gains[1]}
     assert world.allowances() == []
     strict = replace(routes[1], tolerant=False)
-    assert "route: state out of bounds" in _refusal(world, plan(routes[0], strict, routes[2]))
+    assert "state out of bounds" in _refusal(world, plan(routes[0], strict, routes[2]))
     assert "bundle: no route ran" in _refusal(world, plan(routes[1]))
 
 

@@ -44,6 +44,8 @@ def test_settings__file__is_overridden_by_environment_and_by_what_is_given(
         ("blocks = 3", "rpc_url is missing"),
         ("rpc_url = 'http://x'\nmax_hops = 9", "max_hops"),
         ("rpc_url = 'http://x'\ndeny_pools = ['0x12']", "not an address"),
+        ("rpc_url = 'http://x'\ncache_policy = 'magic'", "cache_policy"),
+        ("rpc_url = 'http://x'\ncache_pools = 0", "cache_pools"),
         ("rpc_url =", "not valid TOML"),
     ],
 )
@@ -65,7 +67,10 @@ def test_settings__misspelt_variable__is_refused(monkeypatch: pytest.MonkeyPatch
 
 
 def test_settings__shown__hide_the_url() -> None:
-    assert "KEY" not in repr(load_settings(rpc_url="http://node/KEY"))
+    settings = load_settings(rpc_url="http://node/KEY", rpc_urls=["http://other/KEY"])
+
+    assert "KEY" not in repr(settings)
+    assert settings.nodes == ("http://node/KEY", "http://other/KEY")
 
 
 def test_settings__missing_file__is_refused(tmp_path: Path) -> None:

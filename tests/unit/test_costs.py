@@ -1,11 +1,16 @@
+import pytest
+
+from keeper.abi import call
+from keeper.config import LenderFacts
 from keeper.gas import GasPrices, l1_fee_wei, l1_gas, route_gas
-from keeper.lenders import Lender, fundings
+from keeper.lenders import Lender, fundings, read_lender
 from keeper.pools.pool import PoolInfo
 from keeper.pools.uniswap_v2 import UniswapV2Pool
 from keeper.types import Address
 from keeper.valuation import Valuation
 
 WETH, USDC, DAI, LONELY = (Address("0x" + f"{n:02x}" * 20) for n in (1, 2, 3, 4))
+VAULT = Address("0x" + "5a" * 20)
 PRICES = GasPrices(base_fee_wei=20_000_000, tip_wei=0, l1_wei_per_unit=1_000_000, brotli_level=1)
 
 
@@ -68,3 +73,60 @@ def test_valuation__no_direct_pool__goes_over_another_token() -> None:
 
 def test_valuation__no_pool__cannot_tell() -> None:
     assert Valuation([pair(1, WETH, USDC, 10**12, 10**12)], WETH).in_eth(LONELY, 5) is None
+
+
+@pytest.mark.parametrize(
+    ("families", "expected"),
+    [
+        (("uniswap_v3", "curve_stableswap"), ["none", "balancer_v2"]),
+        (("curve_stableswap", "uniswap_v3"), ["balancer_v2"]),
+        (("uniswap_v2", "balancer_weighted"), ["none"]),
+        (("balancer_stable", "uniswap_v3"), []),
+    ],
+)
+def test_fundings__of_what_the_pools_allow(families: tuple[str, ...], expected: list[str]) -> None:
+    lenders = [Lender("balancer_v2", DAI, 0, {WETH: 10**9})]
+
+    choices = fundings(WETH, 10**6, ["none", "balancer_v2"], lenders, families)
+
+    assert [name for name, _ in choices] == expected
+
+
+def test_fundings__same_fee__takes_the_loan_of_least_gas() -> None:
+    names = ["morpho", "balancer_v3", "uniswap_v4", "balancer_v2"]
+    lenders = [Lender(name, DAI, 0, {WETH: 10**9}) for name in names]
+
+    choices = fundings(WETH, 10**6, names, lenders)
+
+    assert [name for name, _ in choices] == ["uniswap_v4", "balancer_v2", "morpho", "balancer_v3"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("balancer_v2", [(WETH, "balanceOf(address)", VAULT)]),
+        ("balancer_v3", [(VAULT, "getReservesOf(address)", WETH)]),
+        ("aave_v3", [(VAULT, "getVirtualUnderlyingBalance(address)", WETH), (VAULT, "FLASHLOAN_PREMIUM_TOTAL()")]),
+    ],
+)
+def test_read_lender__asks_for_what_it_can_lend(name: str, expected: list[tuple[str, ...]]) -> None:
+    reading = read_lender(LenderFacts(name=name, address=VAULT, fee_pips=7), [WETH])
+
+    asked = next(reading)
+    with pytest.raises(StopIteration) as end:
+        reading.send([(5).to_bytes(32)] * len(asked))
+
+    assert asked == [call(Address(target), *rest) for target, *rest in expected]
+    lender = end.value.value
+    assert lender.available == {WETH: 5}
+    assert lender.fee_pips == (500 if name == "aave_v3" else 7)
+
+
+def test_read_lender__absent__lends_nothing() -> None:
+    reading = read_lender(LenderFacts(name="aave_v3", address=VAULT, fee_pips=500), [WETH])
+
+    next(reading)
+    with pytest.raises(StopIteration) as end:
+        reading.send([None, None])
+
+    assert end.value.value == Lender("aave_v3", VAULT, 500, {WETH: 0})

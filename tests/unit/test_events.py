@@ -40,10 +40,44 @@ CURVE_CHANGES = (
     "StopRampA(uint256,uint256)",
     "NewFee(uint256,uint256)",
 )
+CURVE_NG_CHANGES = (
+    "AddLiquidity(address,uint256[],uint256[],uint256,uint256)",
+    "RemoveLiquidity(address,uint256[],uint256[],uint256)",
+    "RemoveLiquidityImbalance(address,uint256[],uint256[],uint256,uint256)",
+    "RemoveLiquidityOne(address,int128,uint256,uint256,uint256)",
+    "ApplyNewFee(uint256,uint256)",
+)
+CURVE_CRYPTO = (
+    "TokenExchange(address,uint256,uint256,uint256,uint256)",
+    "TokenExchange(address,uint256,uint256,uint256,uint256,uint256,uint256)",
+    "AddLiquidity(address,uint256[3],uint256,uint256)",
+    *(f"AddLiquidity(address,uint256[{n}],uint256,uint256,uint256)" for n in (2, 3)),
+    *(f"RemoveLiquidity(address,uint256[{n}],uint256)" for n in (2, 3)),
+    "RemoveLiquidityOne(address,uint256,uint256,uint256,uint256,uint256)",
+    "RampAgamma(uint256,uint256,uint256,uint256,uint256,uint256)",
+    "StopRampA(uint256,uint256,uint256)",
+    *(f"NewParameters({','.join(['uint256'] * n)})" for n in (6, 7)),
+    "ClaimAdminFee(address,uint256)",
+    "ClaimAdminFee(address,uint256[2])",
+)
+CAMELOT_FEE_PERCENT = "FeePercentUpdated(uint16,uint16)"
+CAMELOT_STABLE_SWAP = "SetStableSwap(bool,bool)"
+CAMELOT_V3_FEE = "Fee(uint16,uint16)"
 BALANCER_SWAP = "Swap(bytes32,address,address,uint256,uint256)"
 BALANCER_JOIN_OR_EXIT = "PoolBalanceChanged(bytes32,address,address[],int256[],uint256[])"
 BALANCER_SWAP_FEE = "SwapFeePercentageChanged(uint256)"
 BALANCER_PAUSED = "PausedStateChanged(bool)"
+BALANCER_V3 = (
+    "Swap(address,address,address,uint256,uint256,uint256,uint256)",
+    "SwapFeePercentageChanged(address,uint256)",
+    "LiquidityAdded(address,address,uint8,uint256,uint256[],uint256[])",
+    "LiquidityRemoved(address,address,uint8,uint256,uint256[],uint256[])",
+    "AggregateSwapFeePercentageChanged(address,uint256)",
+    "PoolPausedStateChanged(address,bool)",
+    "PoolRecoveryModeStateChanged(address,bool)",
+    "AmpUpdateStarted(uint256,uint256,uint256,uint256)",
+    "AmpUpdateStopped(uint256)",
+)
 V4_INITIALIZE = "Initialize(bytes32,address,address,uint24,int24,address,uint160,int24)"
 V4_SWAP = "Swap(bytes32,address,int128,int128,uint160,uint128,int24,uint24)"
 V4_MODIFY_LIQUIDITY = "ModifyLiquidity(bytes32,address,int24,int24,int256,bytes32)"
@@ -73,7 +107,8 @@ def test_topics__every_hash__is_its_signature() -> None:
     signatures = (
         PAIR_CREATED, SYNC, V2_SWAP, POOL_CREATED, INITIALIZE, V3_SWAP, PANCAKE_SWAP, MINT, BURN,
         SET_FEE_PROTOCOL, PANCAKE_SET_FEE_PROTOCOL, CURVE_EXCHANGE, *CURVE_CHANGES,
-        BALANCER_SWAP, BALANCER_JOIN_OR_EXIT, BALANCER_SWAP_FEE, BALANCER_PAUSED,
+        *CURVE_NG_CHANGES, *CURVE_CRYPTO, CAMELOT_FEE_PERCENT, CAMELOT_STABLE_SWAP, CAMELOT_V3_FEE,
+        BALANCER_SWAP, BALANCER_JOIN_OR_EXIT, BALANCER_SWAP_FEE, BALANCER_PAUSED, *BALANCER_V3,
         V4_INITIALIZE, V4_SWAP, V4_MODIFY_LIQUIDITY, V4_PROTOCOL_FEE,
     )  # fmt: skip
 

@@ -46,13 +46,13 @@ def world(made: World) -> Iterator[World]:
         (0, 2 << 176, "profit: token is not listed"),  # no profit token in this place of the list
         (0, 8 << 176, "profit: token is not listed"),  # no such place
         (0, 255 << 176, "profit: token is not listed"),
-        (3, 0x10 << 184, "derivation: unknown fork"),
-        (3, 0x07 << 184, "derivation: unknown fork"),
-        (3, 0x33 << 184, "derivation: unknown fork"),
-        (3, 1 << 192, "derivation: unknown fork"),
-        (3, 1 << 255, "derivation: unknown fork"),
+        (3, 0x10 << 184, "derivation: unknown V3 fork"),
+        (3, 0x07 << 184, "derivation: unknown V3 fork"),
+        (3, 0x33 << 184, "derivation: unknown V2 fork"),
+        (3, 1 << 192, "derivation: unknown V2 fork"),
+        (3, 1 << 255, "derivation: unknown V2 fork"),
         (4, 1, "executor: last hop names a token"),
-        (4, 0x50 << 184, "derivation: unknown fork"),
+        (4, 0x50 << 184, "derivation: unknown V2 fork"),
     ],
 )
 def test_program__with_a_wrong_field__reverts(world: World, index: int, change: int, message: str) -> None:

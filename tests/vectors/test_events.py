@@ -1,5 +1,6 @@
 """
-Logs that the real contracts' bytecode emitted, and what they say.
+Logs that the real contracts' bytecode emitted, and what they say. Those of contracts whose bytecode no package ships
+are written after their ABI.
 """
 
 import json

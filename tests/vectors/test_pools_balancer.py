@@ -10,6 +10,9 @@ import pytest
 
 from keeper.errors import SwapReverts
 from keeper.pools.balancer_stable import BalancerStablePool
+from keeper.pools.balancer_v3 import VaultState
+from keeper.pools.balancer_v3_stable import BalancerV3StablePool
+from keeper.pools.balancer_v3_weighted import BalancerV3WeightedPool
 from keeper.pools.balancer_weighted import BalancerWeightedPool
 from keeper.pools.pool import PoolInfo
 from keeper.types import Address, Hash
@@ -114,3 +117,33 @@ def _stable(state: dict[str, Any]) -> BalancerStablePool:
         # Pools that do not hold shares of themselves are the older ones.
         shares is None,
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"), [("Weighted-USDC-DAI", 4), ("Stable-stataUSDC-stataUSDT", 2)], ids=["weighted", "stable"]
+)
+def test_balancer_v3_pool__recorded_swaps__equal(load: Load, name: str, rows: int) -> None:
+    recorded = load(f"balancer_v3/11155111-7439300-{name}.json")
+    pool = _v3(recorded["pool"])
+
+    assert len(recorded["swaps"]) == rows
+    for swap in recorded["swaps"]:
+        quote = pool.amount_in if swap["swapKind"] else pool.amount_out
+        tokens = Address(swap["tokenIn"].lower()), Address(swap["tokenOut"].lower())
+        assert quote(*tokens, int(swap["amountRaw"])) == int(swap["outputRaw"])
+
+
+def _v3(state: dict[str, Any]) -> BalancerV3WeightedPool | BalancerV3StablePool:
+    kind = state["poolType"].lower()
+    tokens = tuple(Address(token.lower()) for token in state["tokens"])
+    info = PoolInfo(f"balancer_v3_{kind}", "any", Address(state["poolAddress"].lower()), tokens, 0)
+    live, factors, rates = (
+        tuple(map(int, state[key])) for key in ("balancesLiveScaled18", "scalingFactors", "tokenRates")
+    )
+    # Recorded are the live balances alone: the least that has them is what the Vault holds.
+    balances = tuple(-(-x * 10**18 // (factor * rate)) for x, factor, rate in zip(live, factors, rates, strict=True))
+    vault = VaultState(balances, factors, rates, True, int(state["swapFee"]), int(state["aggregateSwapFee"]))
+    assert vault.live() == list(live)
+    if kind == "stable":
+        return BalancerV3StablePool(info, vault, int(state["amp"]))
+    return BalancerV3WeightedPool(info, vault, tuple(map(int, state["weights"])))

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from keeper.math.cryptoswap import fee
 from keeper.math.stableswap import FEE_DENOMINATOR, get_D, get_xp
+from keeper.pools.curve_cryptoswap import CurveCryptoSwapPool
 from keeper.pools.curve_stableswap import CurveStableSwapPool
 from keeper.pools.pool import PoolInfo
 from keeper.types import Address
@@ -63,6 +65,38 @@ def test_curve_stableswap_pool__virtual_price_of_the_3pool__equal(tripool: dict[
     D = get_D(get_xp(pool.balances, pool.rates), pool.a)
 
     assert D * 10**18 // tripool["lp_token_total_supply"] == tripool["virtual_price"]
+
+
+def test_curve_cryptoswap_pool__quotes_of_tricrypto__equal(load: Load) -> None:
+    state = load("onchain_quotes/states/1_curve_tricrypto_block_24407242.json")
+    pool = _tricrypto(state)
+    quotes = load("onchain_quotes/quotes/curve_tricrypto_get_dy.json")["entries"]
+
+    assert len(quotes) == 18
+    for key, answer in quotes.items():
+        assert pool.amount_out(*_direction(state, key), _amount(key)) == answer["value"], key
+
+
+def test_curve_cryptoswap_pool__fee_of_tricrypto__equal(load: Load) -> None:
+    state = load("onchain_quotes/states/1_curve_tricrypto_block_24407242.json")
+    pool = _tricrypto(state)
+
+    assert fee(pool._xp(pool.balances), pool.mid_fee, pool.out_fee, pool.fee_gamma) == state["fee"]
+
+
+def _tricrypto(state: dict[str, Any]) -> CurveCryptoSwapPool:
+    """The very first, which tells A with no decimals."""
+    tokens = tuple(Address(token["address"].lower()) for token in state["tokens"])
+    info = PoolInfo("curve_cryptoswap", "curve", Address(state["address"].lower()), tokens, 0)
+    return CurveCryptoSwapPool(
+        info,
+        tuple(state["balances"]),
+        tuple(10 ** (18 - token["decimals"]) for token in state["tokens"]),
+        tuple(state["price_scale"]),
+        10_000 * state["a_coefficient"],
+        *(state[key] for key in ("gamma", "d", "mid_fee", "out_fee", "fee_gamma")),
+        "2021",
+    )
 
 
 def _between(load: Load, function: str, symbols: set[str]) -> dict[str, int]:

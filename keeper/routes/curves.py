@@ -1,0 +1,184 @@
+"""
+Pools as curves: what each edge pays, in floats, from the state of its pool.
+"""
+
+from dataclasses import dataclass
+from math import inf, log
+
+import numpy as np
+
+from keeper.pools.pool import Pool
+from keeper.pools.uniswap_v2 import UniswapV2Pool
+from keeper.pools.uniswap_v3 import UniswapV3Pool
+from keeper.pools.uniswap_v4 import UniswapV4Pool
+from keeper.routes import samples
+from keeper.routes.kernels.tables import FALLING, RISING, SAMPLED, WHOLE, Array, Curves
+from keeper.routes.ranges import COLUMNS, Ranges
+from keeper.routes.samples import Smooth
+from keeper.types import Address
+
+FEE_DENOMINATOR = 1_000_000
+
+_FLOATS = ("log_rate", "rate", "depth", "reach", "cap", "keep")
+_INTEGERS = ("kind", "row", "pool", "family")
+
+
+@dataclass(frozen=True, slots=True)
+class Optimum:
+    """
+    Where a cycle gains most, in floats and smallest units.
+
+    Attributes:
+        gain: Of *amount_in*, rounding aside.
+        depth: An input that is off by d gains less by the square of d over this.
+        closed: Whether all curves are in closed form, so that nothing gains more; samples are off by a few percent.
+    """
+
+    amount_in: float
+    gain: float
+    depth: float
+    closed: bool
+
+
+def directions(pool: Pool) -> list[tuple[Address, Address]]:
+    """
+    Return the tokens in and out of each edge of a pool.
+    """
+    return [(one, other) for one in pool.tokens for other in pool.tokens if one != other]
+
+
+class CurveTable:
+    """
+    The curves of all edges, numbered in the order in which they were added.
+    """
+
+    def __init__(self) -> None:
+        self._n = 0
+        self._columns: dict[str, Array] = {name: np.empty(256) for name in _FLOATS}
+        self._columns |= {name: np.empty(256, np.int64) for name in _INTEGERS}
+        self._ranges = Ranges()
+
+    def __len__(self) -> int:
+        return self._n
+
+    @property
+    def arrays(self) -> Curves:
+        """The curves as kernels take them."""
+        return Curves(**{name: column[: self._n] for name, column in self._columns.items()}, rows=self._ranges.rows)
+
+    def add(self, pool: int, family: int, edges: int) -> int:
+        """
+        Return the first of so many new edges, which cannot trade yet.
+        """
+        first, self._n = self._n, self._n + edges
+        if self._n > len(self._columns["rate"]):
+            for name, column in self._columns.items():
+                self._columns[name] = np.concatenate((column, np.empty(max(len(column), edges), column.dtype)))
+        self._columns["pool"][first : self._n] = pool
+        self._columns["family"][first : self._n] = family
+        self.forget(first, edges)
+        return first
+
+    def forget(self, first: int, edges: int) -> None:
+        """
+        Let these edges not trade.
+        """
+        self._columns["log_rate"][first : first + edges] = -inf
+
+    def follow(self, first: int, pool: Pool) -> bool:
+        """
+        Take the curves of *pool* as it now is, and return whether they are closed: others may be wanted as samples.
+
+        Args:
+            first: Number of its first edge; the others follow in the order of :func:`directions`.
+        """
+        if isinstance(pool, UniswapV2Pool):
+            self._follow_v2(first, pool)
+        elif isinstance(pool, UniswapV3Pool | UniswapV4Pool):
+            self._follow_ranges(first, pool)
+        else:
+            self._follow_any(first, pool)
+            return False
+        return True
+
+    def sample(
+        self,
+        edge: int,
+        pool: Pool,
+        token_in: Address,
+        token_out: Address,
+        around: float | None = None,
+        width: int = 0,
+    ) -> None:
+        """
+        Take pieces of an edge's curve from the exact model: small ones around an input, if it is given.
+
+        Args:
+            width: How small: an index of ``samples.AROUND``.
+        """
+        rows = Smooth.of(pool, token_in, token_out).pieces(around, width)
+        table = np.zeros((samples.MOST + 1, COLUMNS))
+        table[:, 1] = -1.0
+        table[: len(rows), :3] = rows
+        rate, depth, cap = rows[0]
+        self._set(edge, rate, depth, samples.reach(rows), cap, 1.0, SAMPLED, self._ranges.place(edge, table))
+
+    def _follow_v2(self, first: int, pool: UniswapV2Pool) -> None:
+        keep = 1 - pool.info.fee_pips / FEE_DENOMINATOR
+        reserve0, reserve1 = float(pool.reserve0), float(pool.reserve1)
+        if not reserve0 or not reserve1:
+            self.forget(first, 2)
+            return
+        self._set(first, reserve1 / reserve0 * keep, reserve0 / keep, reserve0 / keep, inf, keep, WHOLE, -1)
+        self._set(first + 1, reserve0 / reserve1 * keep, reserve1 / keep, reserve1 / keep, inf, keep, WHOLE, -1)
+
+    def _follow_ranges(self, first: int, pool: UniswapV3Pool | UniswapV4Pool) -> None:
+        if not pool.sqrt_price_x96:
+            self.forget(first, 2)
+            return
+        row = self._ranges.follow(first, pool.ticks, pool.ticks.position(pool.tick), pool.liquidity)
+        price, liquidity = pool.sqrt_price_x96 / 2**96, float(pool.liquidity)
+        for edge, kind, tokens in ((first, FALLING, pool.tokens), (first + 1, RISING, pool.tokens[::-1])):
+            self._set_range(edge, kind, row, price, liquidity, pool.rate(*tokens))
+
+    def _set_range(self, edge: int, kind: int, row: int, sqrt_price: float, liquidity: float, rate: float) -> None:
+        """The range that an edge trades in first, which is a later one where the present has no liquidity."""
+        rows = self._ranges.rows
+        while not liquidity:
+            row += kind
+            sqrt_price = float(rows[row + 1 if kind == FALLING else row, 0])
+            liquidity = float(rows[row, 1])
+        if liquidity < 0 or not rate:
+            self.forget(edge, 1)
+            return
+        if kind == FALLING:
+            end, most, deep, price = rows[row, 0], rows[row, 2], 1 / sqrt_price, sqrt_price**2
+            cap = sqrt_price / end - 1
+        else:
+            end, most, deep, price = rows[row + 1, 0], rows[row, 3], sqrt_price, 1 / sqrt_price**2
+            cap = end / sqrt_price - 1
+        keep = rate / price
+        depth = liquidity * deep / keep
+        self._set(edge, rate, depth, max(most, liquidity) * deep / keep, depth * max(cap, 0.0), keep, kind, row)
+
+    def _follow_any(self, first: int, pool: Pool) -> None:
+        keep = 1 - pool.info.fee_pips / FEE_DENOMINATOR
+        for edge, (token_in, token_out) in enumerate(directions(pool), first):
+            rate, depth = pool.rate(token_in, token_out), pool.depth(token_in, token_out)
+            if rate > 0 and depth > 0:
+                self._set(edge, rate, depth / keep, inf, inf, keep, SAMPLED, -1)
+            else:
+                self.forget(edge, 1)
+
+    def _set(
+        self, edge: int, rate: float, depth: float, reach: float, cap: float, keep: float, kind: int, row: int
+    ) -> None:
+        columns = self._columns
+        columns["log_rate"][edge] = log(rate)
+        columns["rate"][edge] = rate
+        columns["depth"][edge] = depth
+        columns["reach"][edge] = reach
+        columns["cap"][edge] = cap
+        columns["keep"][edge] = keep
+        columns["kind"][edge] = kind
+        columns["row"][edge] = row

@@ -1,0 +1,75 @@
+"""
+The inner loops over flat arrays: plain Python, which numba compiles in place where it is installed.
+
+So the interpreted twin of every kernel is its own source. Compiled code is cached under a digest of all kernels, since
+one is inlined into another; where nothing can be written, it is compiled anew by each process.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+from keeper.routes.kernels import count, cycles, optimum, rings, stairs
+
+_HERE = Path(__file__).parent
+_MODULES = (rings, cycles, optimum, stairs, count)
+
+
+@cache
+def compile_kernels() -> bool:
+    """
+    Have numba compile the kernels, each when it is first called; return whether numba is there.
+    """
+    try:
+        from numba import config, njit
+    except ImportError:
+        return False
+    folder = _cache_folder()
+    before = config.CACHE_DIR  # type: ignore[attr-defined]
+    config.CACHE_DIR = str(folder or "")  # type: ignore[attr-defined]
+    try:
+        _replace(njit(cache=folder is not None, error_model="numpy", nogil=True))
+    finally:
+        config.CACHE_DIR = before  # type: ignore[attr-defined]
+    return True
+
+
+def _replace(compile_one: Callable[[FunctionType], Any]) -> None:
+    """Put the compiled kernel wherever a module names the plain one."""
+    compiled: dict[FunctionType, Any] = {}
+    for module in _MODULES:
+        for name, kernel in list(vars(module).items()):
+            if isinstance(kernel, FunctionType) and kernel.__module__.startswith(f"{__name__}."):
+                if kernel not in compiled:
+                    compiled[kernel] = compile_one(kernel)
+                setattr(module, name, compiled[kernel])
+
+
+def _cache_folder() -> Path | None:
+    """The first place that can be written: what the user set, beside the source, the user's own."""
+    digest = blake2b(digest_size=8)
+    for source in sorted(_HERE.glob("*.py")):
+        digest.update(source.read_bytes())
+    for place in _places():
+        folder = place / f"kernels-{digest.hexdigest()}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError:
+            continue
+        return folder
+    return None
+
+
+def _places() -> Iterator[Path]:
+    if given := os.environ.get("NUMBA_CACHE_DIR"):
+        yield Path(given)
+    yield _HERE / "__pycache__"
+    with suppress(RuntimeError):  # a user without a home
+        yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flashkeeper"

@@ -1,0 +1,99 @@
+"""
+The input of a cycle that gains most, in floats.
+"""
+
+from math import inf, sqrt
+
+import numpy as np
+
+from keeper.routes.kernels.tables import FALLING, MAX_HOPS, SAMPLED, WHOLE, Array, Curves
+
+
+def size(curves: Curves, cycles: Array, figures: Array) -> None:
+    """
+    Write, for each cycle, the input that gains most, its gain, and the cycle's depth there.
+
+    Beside the optimum by an input of d, the gain is less by the square of d over that depth.
+
+    Args:
+        cycles: Rows of (-, edges), -1 beyond the last edge.
+    """
+    rate, depth, cap = np.empty(MAX_HOPS), np.empty(MAX_HOPS), np.empty(MAX_HOPS)
+    row = np.empty(MAX_HOPS, np.int64)
+    for c in range(cycles.shape[0]):
+        cycle = cycles[c, 1:]
+        hops = 0
+        while hops < MAX_HOPS and cycle[hops] >= 0:
+            edge = cycle[hops]
+            rate[hops], depth[hops], cap[hops] = curves.rate[edge], curves.depth[edge], curves.cap[edge]
+            row[hops] = curves.row[edge]
+            hops += 1
+        amount, gain, steepness, going = 0.0, 0.0, 0.0, True
+        while going:
+            step, gained, steepness, ending = _step(rate, depth, cap, hops, steepness)
+            amount += step
+            gain += gained
+            going = ending >= 0
+            if going:
+                _advance(rate, depth, cap, hops, step)
+                edge = cycle[ending]
+                going = _enter_next(curves.kind[edge], curves.keep[edge], curves.rows, rate, depth, cap, row, ending)
+        figures[c, 0], figures[c, 1], figures[c, 2] = amount, gain, steepness
+
+
+def _step(rate: Array, depth: Array, cap: Array, hops: int, before: float) -> tuple[float, float, float, int]:
+    """
+    Return the input that gains most within the hops' present ranges, its gain, the cycle's depth there, and the hop
+    whose range ends with it, -1 if none does.
+
+    Within ranges the cycle is one Moebius map, ``total * x / (1 + bend * x)``, whose optimum is closed.
+    """
+    total, bend, limit, ending = 1.0, 0.0, inf, -1
+    for i in range(hops):
+        if cap[i] < inf and total > cap[i] * bend:
+            reach = cap[i] / (total - cap[i] * bend)
+            if reach < limit:
+                limit, ending = reach, i
+        bend += total / depth[i]
+        total *= rate[i]
+    if total <= 1.0 or bend <= 0.0:
+        return 0.0, 0.0, before, -1
+    step = (sqrt(total) - 1.0) / bend
+    if step <= limit:
+        ending = -1
+    else:
+        step = limit
+    return step, step * (total - 1.0 - bend * step) / (1.0 + bend * step), 1.0 / bend + step, ending
+
+
+def _advance(rate: Array, depth: Array, cap: Array, hops: int, step: float) -> None:
+    """Move every hop by what *step* puts into it."""
+    x = step
+    for i in range(hops):
+        grown = 1.0 + x / depth[i]
+        y = rate[i] * x / grown
+        rate[i] /= grown * grown
+        depth[i] += x
+        cap[i] = max(cap[i] - x, 0.0)
+        x = y
+
+
+def _enter_next(kind: int, keep: float, rows: Array, rate: Array, depth: Array, cap: Array, row: Array, i: int) -> bool:
+    """Let hop i go on with the next range that has liquidity; False if there is none."""
+    while kind != WHOLE and row[i] >= 0:
+        row[i] += -1 if kind == FALLING else 1
+        here = row[i]
+        if rows[here, 1] < 0.0:
+            return False
+        if kind == SAMPLED:
+            rate[i], depth[i], cap[i] = rows[here, 0], rows[here, 1], rows[here, 2]
+            return True
+        if rows[here, 1] > 0.0:
+            low, high, liquidity = rows[here, 0], rows[here + 1, 0], rows[here, 1]
+            if kind == FALLING:
+                rate[i], depth[i] = high * high * keep, liquidity / (high * keep)
+            else:
+                rate[i], depth[i] = keep / (low * low), liquidity * low / keep
+            cap[i] = depth[i] * (high / low - 1.0)
+            return True
+    return False

@@ -1,0 +1,291 @@
+"""
+Every ring of up to four arcs that may gain by what changed.
+
+A search meets in the middle. From a profit token t it takes, for every token w, the best rate of two hops t -> v -> w
+and of two hops w -> x -> t over the best edge of each arc; with them every ring through a changed arc is either told or
+proved to hold no cycle that gains. Nothing is sampled.
+"""
+
+from math import exp, expm1, inf
+from typing import NamedTuple
+
+import numpy as np
+
+from keeper.routes.kernels.tables import Array, Best, Topology
+
+
+def refresh(topology: Topology, best: Best, log_rate: Array, reach: Array, edges: Array) -> None:
+    """
+    Find the best again of every arc that has one of *edges*.
+    """
+    edge_first, edge_at = topology.edge_first, topology.edge_at
+    for edge in edges:
+        arc = topology.arc_of[edge]
+        highest, deepest = -inf, 0.0
+        for i in range(edge_first[arc], edge_first[arc + 1]):
+            if log_rate[edge_at[i]] > -inf:
+                highest, deepest = max(highest, log_rate[edge_at[i]]), max(deepest, reach[edge_at[i]])
+        best.out[arc] = highest
+        best.back[topology.reverse[arc]] = highest
+        best.reach[arc] = deepest
+
+
+def mark(topology: Topology, log_rate: Array, edges: Array, changed: Array) -> Array:
+    """
+    Write the best log-rate of each arc's changed edges, and return the arcs that have one which can trade.
+    """
+    arcs = np.empty(edges.size, np.int64)
+    n = 0
+    for edge in edges:
+        arc = topology.arc_of[edge]
+        if log_rate[edge] > -inf:
+            if changed[arc] == -inf:
+                arcs[n] = arc
+                n += 1
+            changed[arc] = max(changed[arc], log_rate[edge])
+    return np.sort(arcs[:n])
+
+
+def search(
+    topology: Topology,
+    best: Best,
+    changed: Array,
+    arcs: Array,
+    tokens: Array,
+    max_hops: int,
+    threshold: float,
+    rings: Array,
+) -> int:
+    """
+    Return how many rings through a changed arc may gain more than the threshold, and write as many as fit.
+
+    A ring is told from the first profit token that it contains, once for each place where its first changed edge may
+    be.
+
+    Args:
+        changed: The best log-rate of each arc's changed edges.
+        arcs: Those that have some.
+        tokens: Profit tokens, the most preferred first, -1 for one that is unknown.
+        rings: Rows of (place in *tokens*, number of arcs, place of the first changed edge, arcs).
+    """
+    n = 0
+    blocked = np.zeros(topology.first.size, np.bool_)
+    way = Way(np.full(topology.first.size, -1, np.int64), np.empty(topology.first.size), np.empty(topology.first.size))
+    for number in range(tokens.size):
+        t = tokens[number]
+        if t >= 0:
+            _reach(topology, best, way, blocked, t, max_hops)
+            n = _search_from(topology, best, way, blocked, changed, arcs, number, t, max_hops, threshold, rings, n)
+            for i in range(topology.first[t], topology.core_end[t]):
+                way.arc[topology.head[i]] = -1
+            blocked[t] = True
+    return n
+
+
+class Way(NamedTuple):
+    """
+    How the profit token t is joined to every token.
+
+    Attributes:
+        arc: The arc from t, or -1.
+        forward: The best log-rate of two hops from t.
+        backward: The best log-rate of two hops to t.
+    """
+
+    arc: Array
+    forward: Array
+    backward: Array
+
+
+def _reach(topology: Topology, best: Best, way: Way, blocked: Array, t: int, max_hops: int) -> None:
+    first, core_end, head = topology.first, topology.core_end, topology.head
+    out, back, arc, forward, backward = best.out, best.back, way.arc, way.forward, way.backward
+    forward[:] = -inf
+    backward[:] = -inf
+    for i in range(first[t], core_end[t]):
+        v = head[i]
+        if blocked[v]:
+            continue
+        arc[v] = i
+        if max_hops < 4:
+            continue
+        there, home = out[i], back[i]
+        for j in range(first[v], core_end[v]):
+            w = head[j]
+            forward[w] = max(forward[w], there + out[j])
+            backward[w] = max(backward[w], back[j] + home)
+
+
+def _search_from(
+    topology: Topology,
+    best: Best,
+    way: Way,
+    blocked: Array,
+    changed: Array,
+    arcs: Array,
+    number: int,
+    t: int,
+    max_hops: int,
+    threshold: float,
+    rings: Array,
+    n: int,
+) -> int:
+    """
+    The rings from t through each changed arc a -> b: where it leaves t, where it comes home to t, and elsewhere.
+    """
+    reverse, out, back = topology.reverse, best.out, best.back
+    for arc in arcs:
+        a, b, rate = topology.tail[arc], topology.head[arc], changed[arc]
+        if blocked[a] or blocked[b]:
+            continue
+        if rate + back[arc] > threshold:
+            if a == t:
+                n = _tell(rings, n, number, 2, 0, arc, reverse[arc], -1, -1)
+            elif b == t:
+                n = _tell(rings, n, number, 2, 1, reverse[arc], arc, -1, -1)
+        if max_hops == 2 or arc >= topology.core_end[a]:
+            continue
+        if a == t:
+            n = _leave(topology, best, way, blocked, number, t, arc, rate, threshold, rings, n)
+            continue
+        if b == t:
+            n = _come_home(topology, best, way, blocked, number, t, arc, rate, threshold, rings, n)
+            continue
+        there, home = way.arc[a], way.arc[b]
+        if there >= 0 and home >= 0 and out[there] + rate + back[home] > threshold:
+            n = _tell(rings, n, number, 3, 1, there, arc, reverse[home], -1)
+        if there >= 0 and out[there] + rate + way.backward[b] > threshold:
+            n = _finish(topology, best, way, number, there, arc, 1, out[there] + rate, threshold, rings, n)
+        if home >= 0 and way.forward[a] + rate + back[home] > threshold:
+            n = _begin(topology, best, way, number, arc, reverse[home], 2, rate + back[home], threshold, rings, n)
+    return n
+
+
+def _leave(
+    topology: Topology,
+    best: Best,
+    way: Way,
+    blocked: Array,
+    number: int,
+    t: int,
+    arc: int,
+    rate: float,
+    threshold: float,
+    rings: Array,
+    n: int,
+) -> int:
+    """The rings of three and four whose first arc is the changed one."""
+    b = topology.head[arc]
+    for i in range(topology.first[b], topology.core_end[b]):
+        w = topology.head[i]
+        if w == t or blocked[w]:
+            continue
+        sofar, home = rate + best.out[i], way.arc[w]
+        if home >= 0 and sofar + best.back[home] > threshold:
+            n = _tell(rings, n, number, 3, 0, arc, i, topology.reverse[home], -1)
+        if sofar + way.backward[w] > threshold:
+            n = _finish(topology, best, way, number, arc, i, 0, sofar, threshold, rings, n)
+    return n
+
+
+def _come_home(
+    topology: Topology,
+    best: Best,
+    way: Way,
+    blocked: Array,
+    number: int,
+    t: int,
+    arc: int,
+    rate: float,
+    threshold: float,
+    rings: Array,
+    n: int,
+) -> int:
+    """The rings of three and four whose last arc is the changed one."""
+    a = topology.tail[arc]
+    for i in range(topology.first[a], topology.core_end[a]):
+        w = topology.head[i]
+        if w == t or blocked[w]:
+            continue
+        togo, there = best.back[i] + rate, way.arc[w]
+        if there >= 0 and best.out[there] + togo > threshold:
+            n = _tell(rings, n, number, 3, 2, there, topology.reverse[i], arc, -1)
+        if way.forward[w] + togo > threshold:
+            n = _begin(topology, best, way, number, topology.reverse[i], arc, 3, togo, threshold, rings, n)
+    return n
+
+
+def _finish(
+    topology: Topology,
+    best: Best,
+    way: Way,
+    number: int,
+    one: int,
+    two: int,
+    changed_at: int,
+    sofar: float,
+    threshold: float,
+    rings: Array,
+    n: int,
+) -> int:
+    """Every ring of four that begins with arcs *one* and *two*, t -> v -> w."""
+    v, w = topology.tail[two], topology.head[two]
+    for i in range(topology.first[w], topology.core_end[w]):
+        x = topology.head[i]
+        home = way.arc[x]
+        if home >= 0 and x != v and sofar + best.out[i] + best.back[home] > threshold:
+            n = _tell(rings, n, number, 4, changed_at, one, two, i, topology.reverse[home])
+    return n
+
+
+def _begin(
+    topology: Topology,
+    best: Best,
+    way: Way,
+    number: int,
+    three: int,
+    four: int,
+    changed_at: int,
+    togo: float,
+    threshold: float,
+    rings: Array,
+    n: int,
+) -> int:
+    """Every ring of four that ends with arcs *three* and *four*, w -> x -> t."""
+    w, x = topology.tail[three], topology.head[three]
+    for i in range(topology.first[w], topology.core_end[w]):
+        v = topology.head[i]
+        there = way.arc[v]
+        if there >= 0 and v != x and best.out[there] + best.back[i] + togo > threshold:
+            n = _tell(rings, n, number, 4, changed_at, there, topology.reverse[i], three, four)
+    return n
+
+
+def _tell(
+    rings: Array, n: int, number: int, hops: int, changed_at: int, one: int, two: int, three: int, four: int
+) -> int:
+    if n < rings.shape[0]:
+        rings[n, 0], rings[n, 1], rings[n, 2] = number, hops, changed_at
+        rings[n, 3], rings[n, 4], rings[n, 5], rings[n, 6] = one, two, three, four
+    return n + 1
+
+
+def bound(
+    best: Best, changed: Array, values: Array, least_toll: float, base: float, rings: Array, bounds: Array
+) -> None:
+    """
+    Write the most that any cycle of each ring can earn: worth of its gain less all costs.
+
+    A cycle's rates multiply to no more than the best edges' do, and if it gains, to no less by more than they gain; no
+    edge reaches deeper than the deepest of its arc.
+    """
+    for i in range(rings.shape[0]):
+        hops, changed_at = rings[i, 1], rings[i, 2]
+        total, bend = 0.0, 0.0
+        for j in range(hops):
+            arc = rings[i, 3 + j]
+            bend += exp(total) / best.reach[arc]
+            total += changed[arc] if j == changed_at else best.out[arc]
+        step = expm1(max(total, 0.0) / 2)
+        gain = inf if bend == 0.0 else step * step / bend * exp(total) * (1.0 + 1e-9)
+        bounds[i] = gain * values[rings[i, 0]] - base - hops * least_toll if gain >= 1.0 else -inf

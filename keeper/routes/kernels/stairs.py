@@ -1,0 +1,58 @@
+"""
+What rounding does to a cycle, near an amount.
+
+Floats throughout: numba's ``math.floor`` gives 64-bit integers, which are too short.
+"""
+
+from math import inf
+
+import numpy as np
+
+from keeper.routes.kernels.tables import Array
+
+
+def gains(stairs: Array, coarsest: int, units: Array, result: Array) -> None:
+    """
+    Write what the least input for each number of units of the coarsest token gains; minus infinity where that leaves
+    the ranges that are given.
+
+    Args:
+        stairs: Of each hop, rows of ranges: input and output at the start and at the end, the output with the fraction
+            that rounding hides; the rate at the start and the depth, both without the fee, and the part that the fee
+            leaves; 1 where the fee is rounded first, as by Uniswap V3 and Balancer. A row whose end lies before its
+            start is none.
+        coarsest: The hop that the units go into.
+    """
+    for j in range(units.size):
+        amount_in = units[j]
+        for i in range(coarsest - 1, -1, -1):
+            amount_in = _least_in(stairs[i], amount_in)
+        amount = units[j]
+        for i in range(coarsest, stairs.shape[0]):
+            amount = _out(stairs[i], amount)
+        result[j] = amount - amount_in
+
+
+def _out(ranges: Array, amount_in: float) -> float:
+    """What a hop gives for an input; minus infinity beyond its ranges."""
+    for i in range(ranges.shape[0]):
+        start_in, start_out, end_in = ranges[i, 0], ranges[i, 1], ranges[i, 2]
+        if start_in <= amount_in <= end_in:
+            kept = (amount_in - start_in) * ranges[i, 6]
+            if ranges[i, 7] == 1.0:
+                kept = np.floor(kept)
+            return float(np.floor(start_out + ranges[i, 4] * kept / (1.0 + kept / ranges[i, 5])))
+    return -inf
+
+
+def _least_in(ranges: Array, amount_out: float) -> float:
+    """What a hop takes for an output; infinity beyond its ranges."""
+    for i in range(ranges.shape[0]):
+        start_in, start_out, end_out = ranges[i, 0], ranges[i, 1], ranges[i, 3]
+        if start_out <= amount_out <= end_out:
+            wanted = amount_out - start_out
+            kept = wanted / (ranges[i, 4] - wanted / ranges[i, 5])
+            if ranges[i, 7] == 1.0:
+                kept = np.ceil(kept)
+            return float(np.ceil(start_in + kept / ranges[i, 6]))
+    return inf

@@ -1,0 +1,85 @@
+"""
+The flat arrays that the kernels work on.
+
+Words: an edge is one direction of one pool; an arc, all edges from one token to another; a ring, a cycle of arcs over
+different tokens; the core, the arcs on rings of three or more tokens.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+#: Of floats, integers or booleans: numba infers which.
+Array = np.ndarray[Any, Any]
+
+MAX_HOPS = 4
+
+#: How a curve goes on beyond its first range: by V3 ranges as the price falls or rises, not at all, by sampled pieces.
+FALLING, WHOLE, RISING, SAMPLED = -1, 0, 1, 2
+
+
+class Topology(NamedTuple):
+    """
+    Which token leads to which, in compressed rows. The tokens of the core have the first numbers.
+
+    Attributes:
+        first: The arcs out of token u are ``first[u]`` to ``first[u + 1]``, those of the core first.
+        core_end: Where the arcs of the core out of token u end.
+        tail: The token that an arc leads from.
+        head: The token that it leads to.
+        reverse: The arc the other way.
+        edge_first: The edges of arc a are ``edge_at[edge_first[a] : edge_first[a + 1]]``.
+        arc_of: The arc of an edge.
+    """
+
+    first: Array
+    core_end: Array
+    tail: Array
+    head: Array
+    reverse: Array
+    edge_first: Array
+    edge_at: Array
+    arc_of: Array
+
+
+class Curves(NamedTuple):
+    """
+    What edges pay: ``rate * x / (1 + x / depth)`` up to an input of ``cap``, then the next range likewise.
+
+    Attributes:
+        log_rate: Of the marginal rate after fees; minus infinity where the edge cannot trade.
+        reach: The depth of one Moebius map, of the same rate, that pays no less anywhere.
+        keep: The part of the input that the fee leaves.
+        row: The present range in *rows*, -1 where there are none.
+        pool: Number of the edge's pool.
+        family: Number of the pool's family.
+        rows: Of V3 (square root of the lower price, liquidity, the most liquidity from here down, and from here up), of
+            samples (rate, depth, cap, -); a negative second column ends the curve.
+    """
+
+    log_rate: Array
+    rate: Array
+    depth: Array
+    reach: Array
+    cap: Array
+    keep: Array
+    kind: Array
+    row: Array
+    pool: Array
+    family: Array
+    rows: Array
+
+
+class Best(NamedTuple):
+    """
+    The best that each arc offers.
+
+    Attributes:
+        out: Log-rate, over all its edges.
+        back: Log-rate, over all edges of its reverse.
+        reach: Over all its edges.
+    """
+
+    out: Array
+    back: Array
+    reach: Array

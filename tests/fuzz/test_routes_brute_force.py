@@ -1,0 +1,14 @@
+"""
+The search and the sizing against brute force in plain Python, on markets that mix all families.
+"""
+
+import pytest
+
+from tests.brute_force import check_market
+
+
+@pytest.mark.parametrize("first", range(0, 30, 10))
+def test_search_and_size__random_markets__equal_brute_force(first: int) -> None:
+    opportunities = sum(check_market(seed) for seed in range(first, first + 10))
+
+    assert opportunities > 20
