@@ -28,6 +28,7 @@ class RevmChain:
         self.evm = EVM(spec_id="CANCUN")
         self.evm.set_block_env(BlockEnv(number=1, timestamp=_NOW, gas_limit=2**63))
         self._accounts = 0
+        self._replaced: dict[str, bytes] = {}
 
     def account(self) -> str:
         self._accounts += 1
@@ -40,7 +41,7 @@ class RevmChain:
 
     def place(self, name: str, address: str) -> Any:
         contract = _compiled(name)
-        self.evm.insert_account_info(address, AccountInfo(nonce=1, code=contract.runtime))
+        self._set_code(address, contract.runtime)
         return _Contract(self, contract, address)
 
     def at(self, name: str, address: str) -> Any:
@@ -49,6 +50,10 @@ class RevmChain:
     def send(self, to: str, sender: str, data: bytes, value: int = 0) -> Outcome:
         if value:
             self.evm.set_balance(sender, self.evm.get_balance(sender) + value)
+        code = self.evm.get_code(sender)
+        if code:
+            # Who has code sends no transactions; without it he may.
+            self._set_code(sender, b"")
         try:
             output = bytes(self.evm.message_call(sender, to, data, value or None))
         except RuntimeError as error:
@@ -56,6 +61,8 @@ class RevmChain:
             return Outcome(True, bytes.fromhex(found[1]) if found else b"", 0)
         finally:
             self.evm.reset_transient_storage()
+            if code:
+                self._set_code(sender, bytes(code))
         return Outcome(False, output, int(self.evm.result.gas_used))
 
     def balance(self, address: str) -> int:
@@ -66,11 +73,22 @@ class RevmChain:
 
     @contextmanager
     def anchor(self) -> Iterator[None]:
-        checkpoint = self.evm.snapshot()
+        checkpoint, outer = self.evm.snapshot(), self._replaced
+        self._replaced = {}
         try:
             yield
         finally:
+            # Code that was set is not in the journal.
+            for address, code in self._replaced.items():
+                self._set_code(address, code)
             self.evm.revert(checkpoint)
+            self._replaced = outer
+
+    def _set_code(self, address: str, code: bytes) -> None:
+        old, balance = self.evm.get_code(address), self.evm.get_balance(address)
+        self._replaced.setdefault(address, bytes(old or b""))
+        self.evm.insert_account_info(address, AccountInfo(nonce=1, code=code))
+        self.evm.set_balance(address, balance)
 
 
 class _Compiled:

@@ -28,7 +28,7 @@ LOST = Guard(2**40, 2**40)
 
 def can_open(funding: Funding, dexes: Sequence[str]) -> bool:
     """
-    Tell whether there is such a route: without a lender its first pool sends first, and a V2 Vault that lends is locked.
+    Tell whether there is such a route: without a lender its first pool sends first, and a V2 Vault that lends is shut.
     """
     if funding is Funding.NONE:
         return dexes[0] not in HELD

@@ -31,7 +31,7 @@ def made() -> World:
 @FAST
 @given(seed=st.integers(0, 2**64 - 1))
 def test_encode__valid_plan__decodes_to_itself(model: Model, seed: int) -> None:
-    plan = model.plan(Random(seed))  # noqa: S311 - reproducible, not secret
+    plan = model.plan(Random(seed))
     calldata = encode(plan)
 
     read = decode(calldata, plan.profit_tokens)
@@ -47,7 +47,7 @@ def test_encode__valid_plan__decodes_to_itself(model: Model, seed: int) -> None:
 @FAST
 @given(data=st.binary(max_size=2_048), head=st.integers(0, 6))
 def test_execute__random_bytes__do_no_harm(model: Model, data: bytes, head: int) -> None:
-    selectors = encode(model.plan(Random(head)))  # noqa: S311 - reproducible, not secret
+    selectors = encode(model.plan(Random(head)))
 
     assert not check(model, selectors[: 4 * (head % 3)] + data)
 
