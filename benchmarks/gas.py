@@ -102,7 +102,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 def run(options: Namespace | None = None) -> dict[str, Result]:
     """
-    Return for every shape and funding the gas and the calldata, then the gas of lost races; only of what the localnet has.
+    Return for every shape and funding the gas and the calldata, then the gas of lost races: of what the localnet has.
 
     Raises:
         RuntimeError: A document is to be written, and something is missing.
