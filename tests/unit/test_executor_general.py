@@ -46,10 +46,10 @@ def through_held_pools(world: World, funding: Funding = Funding.MORPHO) -> list[
 @pytest.mark.parametrize(
     ("place", "change", "message"),
     [
-        (0, 32, "executor: calldata is not the program alone"),
+        (0, 32, "bundle: calldata is not the program alone"),
         (0, 96, ""),
-        (0, 1 << 255, "executor: calldata is not the program alone"),
-        (1, 1, "executor: calldata is not the program alone"),
+        (0, 1 << 255, "bundle: calldata is not the program alone"),
+        (1, 1, "bundle: calldata is not the program alone"),
         (1, 64, ""),
         (HEADER, 1 << 232, "executor: unknown version"),
         (HEADER, 1 << 255, "executor: unknown version"),
@@ -85,7 +85,7 @@ def through_held_pools(world: World, funding: Funding = Funding.MORPHO) -> list[
         (FIRST, 8 << 160, ""),
         (FIRST, 128 << 160, ""),
         (FIRST, 1 << 184, "route: unknown kind of hop"),
-        (FIRST, 0x64 << 184, "derivation: unknown fork"),
+        (FIRST, 0x64 << 184, "derivation: unknown V2 fork"),
         (FIRST, 1 << 192, "route: unknown kind of hop"),
         (FIRST, 1 << 255, "route: unknown kind of hop"),
         (POOL, 1 << 160, ""),
@@ -137,7 +137,7 @@ def test_general_program__tells_the_lender_what_it_does_not_know__reverts(world:
                 again.send(written(program))
             else:
                 no_pool = funding is Funding.UNISWAP_V3 and told == 1 << 191
-                with again.reverts("derivation: unknown fork" if no_pool else ""):
+                with again.reverts("derivation: unknown V2 fork" if no_pool else ""):
                     again.send(written(program))
 
 
@@ -220,7 +220,7 @@ def test_general_program__truncated_to_any_word__reverts(world: World) -> None:
 
 @pytest.mark.parametrize("trailing", range(1, 65))
 def test_general_calldata__with_trailing_bytes__reverts(world: World, trailing: int) -> None:
-    with world.reverts("executor: calldata is not the program alone"):
+    with world.reverts("bundle: calldata is not the program alone"):
         world.send(written(through_held_pools(world)) + bytes(trailing))
 
 
