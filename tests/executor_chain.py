@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import boa
+    from eth.vm.forks.shanghai import computation as shanghai
+    from eth.vm.forks.spurious_dragon import computation as spurious_dragon
     from vyper.compiler.settings import OptimizationLevel
 
 from eth_abi.abi import encode
@@ -23,6 +25,11 @@ from keeper.types import Address
 #: The sources under test and the optimizer's level; those who test the tests say otherwise.
 CONTRACTS = Path(os.environ.get("EXECUTOR_CONTRACTS", Path(__file__).parent.parent / "contracts"))
 OPTIMIZE = os.environ.get("EXECUTOR_OPTIMIZE")
+
+if OPTIMIZE == "none":
+    # Without the optimizer the executor is larger than a chain takes (EIP-170, EIP-3860); what it does is compared.
+    spurious_dragon.EIP170_CODE_SIZE_LIMIT = 2**17
+    shanghai.MAX_INITCODE_SIZE = 2**18
 
 
 class Outcome(NamedTuple):

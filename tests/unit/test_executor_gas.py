@@ -31,3 +31,9 @@ def test_gas__of_a_lost_race__is_within_its_budget() -> None:
     for name, values in json.loads(SNAPSHOT.read_text()).items():
         if name.startswith(gas.LOST) and "short program" in name:
             assert values["gas"] <= (31_000 if name.endswith("first guard") else 37_000)
+
+
+def test_gas__tables_of_the_document__are_those_of_the_snapshot() -> None:
+    document = SNAPSHOT.parent.parent / "docs" / "gas.md"
+
+    assert "\n".join(gas.lines(json.loads(SNAPSHOT.read_text()))) in document.read_text()
