@@ -8,17 +8,19 @@ from itertools import permutations
 
 import pytest
 
-from keeper.plan import DEXES, Funding, Plan, Route
+from keeper.plan import DEXES, Funding, Plan, Route, encode
 from tests.executor_revm import RevmChain
 from tests.executor_routes import BACK, LENDERS, THERE, can_open, gainful, given, under
 from tests.executor_world import (
     FOREVER,
     ONE,
+    Reverted,
     World,
     build,
     cycle,
     fee_of,
     hop,
+    lower,
     plan,
     undone,
 )
@@ -154,3 +156,75 @@ def test_unlocked_manager__owes_and_is_owed_ether_and_weth_apart(world: World, n
     world.execute(Plan((lent,), FOREVER, world.profit_tokens))
 
     assert world.gain(world.weth) == ONE // 5
+
+
+# Camelot's pairs, and held pools that are nobody's
+
+
+@pytest.mark.parametrize("funding", list(Funding))
+@pytest.mark.parametrize("is_stable", [False, True])
+@pytest.mark.parametrize("fees", [(100, 900), (900, 100)])
+def test_camelot_pair__with_a_fee_for_each_direction__gives_what_it_tells(
+    world: World, fees: tuple[int, int], is_stable: bool, funding: Funding
+) -> None:
+    tokens = world.weth, world.dai
+    for dexes in (("camelot_v2", "sushi_v3"), ("sushi_v3", "camelot_v2")):
+        for dex, step in zip(dexes, (tokens, tokens[::-1]), strict=True):
+            pool = world.pool(dex, *step, (1, 1) if dex == "camelot_v2" else (12, 10))
+            if dex == "camelot_v2":
+                pair = pool
+        pair.set_fees(*fees)
+        pair.set_stable(is_stable)
+        if dexes[0] == "camelot_v2":
+            expected = pair.getAmountOut(ONE, world.weth) * 12 // 10
+        else:
+            expected = pair.getAmountOut(ONE * 12 // 10, world.dai)
+        before = world.gain(world.weth)
+
+        world.execute(under(world, funding, Route(cycle(dexes, tokens), Funding.NONE, ONE, 1)))
+
+        assert world.gain(world.weth) - before == expected - ONE - fee_of(funding, ONE) > ONE // 6
+
+
+@pytest.mark.parametrize("who", ["executor", "weth", "dai", "treasury", "stranger", "lender", "precompile"])
+def test_curve_hop__names_what_is_no_pool__reverts(world: World, who: str) -> None:
+    route = gainful(world, ("sushi_v3", "curve"))
+    lender = world.venues.lenders[Funding.MORPHO]
+    named = {"lender": lender, "precompile": "0x" + "04".rjust(40, "0")}.get(who) or getattr(world, who)
+    wrong = replace(route, hops=(route.hops[0], replace(route.hops[1], pool=lower(named))))
+    world.weth.mint(world.executor, 10 * ONE)
+
+    with pytest.raises(Reverted), world.unharmed(exactly=True):
+        world.execute(under(world, Funding.MORPHO, wrong))
+
+
+def test_balancer_v2_pool__that_is_hostile__gives_nothing_and_reverts(world: World) -> None:
+    """Such a pool says itself what it gives; the Vault collects what was allowed, and the minimum decides."""
+    route = gainful(world, ("sushi_v3", "balancer_v2"))
+    pool_id = route.hops[1].detail.pool_id.to_bytes(32)
+    world.vault.set_pool(pool_id, world.dai, world.weth, 1, 10**30)
+    world.weth.mint(world.executor, 10 * ONE)
+
+    with world.reverts("profit: below minimum"):
+        world.execute(under(world, Funding.MORPHO, route))
+
+
+def test_profit_token__in_every_place_of_the_list__is_started_from_and_gained(world: World) -> None:
+    tokens = [world.token() for _ in range(8)]
+    executor = world.chain.deploy(
+        "Executor", world.owner, world.guardian, world.treasury, [t.address for t in tokens], [world.operator]
+    )
+    listed = tuple(lower(token) for token in tokens)
+    routes = [gainful(world, ("uniswap_v3", "sushi_v3"), start=token) for token in tokens]
+    for route, token in zip(routes, tokens, strict=True):
+        short = encode(Plan((route,), FOREVER, listed))
+        world.send(short, to=executor)
+        assert world.gain(token) == ONE // 5
+    minimal = [replace(route, min_profit=ONE // 5) for route in routes]
+    world.send(encode(Plan(tuple(minimal), FOREVER, listed)), to=executor)
+
+    assert [world.gain(token) for token in tokens] == [2 * (ONE // 5)] * 8
+    for place in range(8):
+        beyond = [replace(route, min_profit=ONE // 5 + (i == place)) for i, route in enumerate(routes)]
+        with world.reverts("profit: below minimum"):
+            world.send(encode(Plan(tuple(beyond), FOREVER, listed)), to=executor)

@@ -81,6 +81,16 @@ def test_attacks__every_test_that_the_document_names__exists() -> None:
     assert [name for name in sorted(named) if f"def {name}(" not in tests] == []
 
 
+def test_attacks__every_number__is_in_the_document() -> None:
+    cells = re.findall(r"^\| (\d[\d, -]*) \|", (ROOT / "docs" / "attacks.md").read_text(), re.MULTILINE)
+    numbers = []
+    for part in ",".join(cells).split(","):
+        first, _, last = part.strip().partition("-")
+        numbers += range(int(first), int(last or first) + 1)
+
+    assert sorted(numbers) == list(range(1, 111))
+
+
 def conditional_expressions(source: str, is_interface: bool = False) -> list[int]:
     """
     Return the lines of all ``a if b else c``.
