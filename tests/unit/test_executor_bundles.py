@@ -9,7 +9,7 @@ import pytest
 
 from keeper.plan import DEXES, FlashPool, Funding, Group, Guard, Loan, Plan, Program, Route, encode
 from tests.executor_revm import RevmChain
-from tests.executor_routes import BACK, HELD, LENDERS, LOST, SEVERAL, THERE, gainful, given, state_of, under
+from tests.executor_routes import BACK, LENDERS, LOST, SEVERAL, THERE, gainful, given, state_of, under
 from tests.executor_world import (
     FOREVER,
     ONE,
