@@ -26,10 +26,10 @@ from keeper.types import Address
 CONTRACTS = Path(os.environ.get("EXECUTOR_CONTRACTS", Path(__file__).parent.parent / "contracts"))
 OPTIMIZE = os.environ.get("EXECUTOR_OPTIMIZE")
 
-if OPTIMIZE == "none":
-    # Without the optimizer the executor is larger than a chain takes (EIP-170, EIP-3860); what it does is compared.
-    spurious_dragon.EIP170_CODE_SIZE_LIMIT = 2**17
-    shanghai.MAX_INITCODE_SIZE = 2**18
+#: Without the optimizer the executor is larger than a chain takes (EIP-170, EIP-3860); what it does is compared.
+CODE_LIMIT = 2**17 if OPTIMIZE == "none" else 24_576
+spurious_dragon.EIP170_CODE_SIZE_LIMIT = CODE_LIMIT
+shanghai.MAX_INITCODE_SIZE = 2 * CODE_LIMIT
 
 
 class Outcome(NamedTuple):

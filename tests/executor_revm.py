@@ -10,10 +10,10 @@ from typing import Any
 
 from eth_abi.abi import decode, encode
 from eth_utils.crypto import keccak
-from pyrevm import EVM, AccountInfo, BlockEnv
+from pyrevm import EVM, AccountInfo, BlockEnv, CfgEnv, Env
 from vyper.compiler.output import build_abi_output
 
-from tests.executor_chain import Outcome, Reverted, deployer, reason
+from tests.executor_chain import CODE_LIMIT, Outcome, Reverted, deployer, reason
 
 _NOBODY = "0x" + "d0" * 20
 _NOW = 1_800_000_000
@@ -25,7 +25,7 @@ class RevmChain:
     """
 
     def __init__(self) -> None:
-        self.evm = EVM(spec_id="CANCUN")
+        self.evm = EVM(env=Env(cfg=CfgEnv(limit_contract_code_size=CODE_LIMIT)), spec_id="CANCUN")
         self.evm.set_block_env(BlockEnv(number=1, timestamp=_NOW, gas_limit=2**63))
         self._accounts = 0
         self._replaced: dict[str, bytes] = {}
