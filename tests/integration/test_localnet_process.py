@@ -92,6 +92,7 @@ def test_stop__body_raises__leaves_no_process() -> None:
 
 
 def test_start__port_in_use__is_one_sentence_and_leaves_nothing() -> None:
+    before = children(os.getpid())
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -101,7 +102,7 @@ def test_start__port_in_use__is_one_sentence_and_leaves_nothing() -> None:
             with pytest.raises(NodeError, match=f"^port {port} is in use$"):
                 localnet.start(port, like_production=like_production)
 
-    assert not children(os.getpid())
+    assert children(os.getpid()) == before
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

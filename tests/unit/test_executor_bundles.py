@@ -9,7 +9,7 @@ import pytest
 
 from keeper.plan import DEXES, FlashPool, Funding, Group, Guard, Loan, Plan, Program, Route, encode
 from tests.executor_revm import RevmChain
-from tests.executor_routes import BACK, HELD, LENDERS, LOST, SEVERAL, THERE, gainful, given, state_of, under
+from tests.executor_routes import BACK, LENDERS, LOST, SEVERAL, THERE, gainful, given, state_of, under
 from tests.executor_world import (
     FOREVER,
     ONE,
@@ -146,6 +146,7 @@ def test_lent_token__that_no_route_starts_from__must_not_decrease(world: World) 
 @pytest.mark.parametrize("funding", [Funding.NONE, Funding.MORPHO])
 @pytest.mark.parametrize("dex", list(DEXES))
 def test_guard__of_every_kind_of_pool__binds_its_state(made: World, dex: str, funding: Funding) -> None:
+    short = funding is Funding.NONE and (DEXES[dex].is_v2 or DEXES[dex].is_v3)
     for off in (-1, 0, 1):
         with undone(made) as world, world.unharmed():
             route = gainful(world, ("pancake_v3" if dex != "pancake_v3" else "sushi_v3", dex))
@@ -157,7 +158,6 @@ def test_guard__of_every_kind_of_pool__binds_its_state(made: World, dex: str, fu
                 world.execute(under(world, funding, bound))
                 assert world.gain(world.weth)
             else:
-                short = funding is Funding.NONE and dex not in HELD
                 with world.reverts(f"{'route' if short else 'bundle'}: state out of bounds"):
                     world.execute(under(world, funding, bound))
 

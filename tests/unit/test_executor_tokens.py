@@ -26,6 +26,7 @@ from tests.executor_world import (
     build,
     call,
     calldata,
+    cycle,
     deployer,
     lower,
     place,
@@ -183,3 +184,13 @@ def test_token__keeps_a_share__reverts(world: World, dexes: tuple[str, str], fee
     words = {("uniswap_v3", "sushi_v2"): "UniswapV2: K", ("sushi_v2", "uniswap_v3"): "IIA"}.get(dexes, "")
     with world.reverts(words):
         world.execute(plan(world, hops))
+
+
+@pytest.mark.parametrize("dex", ["curve", "balancer_v2"])
+def test_token__refuses_to_allow__reverts(world: World, dex: str) -> None:
+    token = world.token("RefusingTokenMock")
+    world.pool("uniswap_v3", world.weth, token, (2, 1))
+    world.pool(dex, token, world.weth, (6, 10))
+
+    with world.reverts("erc20: approval failed"):
+        world.execute(plan(world, cycle(("uniswap_v3", dex), (world.weth, token))))
