@@ -69,6 +69,12 @@ def slot0() -> (uint160, int24, uint16, uint16, uint16, uint8, bool):
 
 @external
 @view
+def rate() -> (uint256, uint256):
+    return self.numerator, self.denominator
+
+
+@external
+@view
 def globalState() -> (uint160, int24, uint16, uint16, uint16, uint8, bool):
     assert self.fork == ALGEBRA
     return self.sqrt_price_x96, 0, 500, 500, 0, 0, self.unlocked

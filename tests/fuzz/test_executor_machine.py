@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from keeper.plan import DEXES, Funding, encode
+from keeper.plan import DEXES, Funding, Hop, encode
 from tests.executor_revm import RevmChain
 from tests.executor_routes import can_open
 from tests.executor_venues import AAVE, MORPHO, VAULT_V3
@@ -23,6 +23,7 @@ from tests.executor_world import (
     World,
     build,
     call,
+    cycle,
     hop,
     plan,
     words,
@@ -110,6 +111,7 @@ class Machine(RuleBasedStateMachine):
 
     steps = 0
     successes = 0
+    trapped = 0
 
     @initialize()
     def begin(self) -> None:
@@ -128,25 +130,25 @@ class Machine(RuleBasedStateMachine):
 
     @rule(data=st.data(), funding=st.sampled_from(list(Funding)), amount=_AMOUNTS, hops=st.integers(2, 4))
     def operator_runs_a_route(self, data: st.DataObject, funding: Funding, amount: int, hops: int) -> None:
-        if data.draw(st.booleans()):
+        if data.draw(st.integers(0, 3)):
             self._reinstate()
         start = data.draw(st.integers(0, 1))
         others = data.draw(st.permutations([token for i, token in enumerate(self.tokens) if i != start]))
         dexes = data.draw(st.permutations(list(DEXES)))[:hops]
-        if not can_open(funding, dexes):
-            funding = Funding.MORPHO
+        native, more = data.draw(st.booleans()), data.draw(st.integers(0, 2))
         stations = [self.tokens[start], *others[: hops - 1], self.tokens[start]]
-        steps = list(zip(dexes, stations[:-1], stations[1:], strict=True))
-        native = data.draw(st.booleans())
-        route = tuple(hop(*step, native=native and self.world.weth in step[1:]) for step in steps)
-        single = plan(self.world, route, funding, amount, min_profit=0)
-        more = data.draw(st.integers(0, 2))
-        self.last = encode(replace(single, routes=single.routes + self.bundle[:more]))
-        succeeded = self._try(self.world.operator, self.last)
-        if succeeded:
-            self.bundle = (*single.routes, *self.bundle[:1])
-        Machine.successes += succeeded
-        assert not succeeded or (self.is_operator and not self.is_paused)
+        # What loses in one order of the pools may gain in the other.
+        for order in (dexes, dexes[::-1]):
+            steps = list(zip(order, stations[:-1], stations[1:], strict=True))
+            route = tuple(hop(*step, native=native and self.world.weth in step[1:]) for step in steps)
+            lender = funding if can_open(funding, order) else Funding.MORPHO
+            single = plan(self.world, route, lender, amount, min_profit=0)
+            self.last = encode(replace(single, routes=single.routes + self.bundle[:more]))
+            if self._try(self.world.operator, self.last):
+                assert self.is_operator and not self.is_paused
+                self.bundle = (*single.routes, *self.bundle[:1])
+                Machine.successes += 1
+                return
 
     @rule(which=st.integers(0, 4), amount=_AMOUNTS, extra=st.integers(-2, 2))
     def hostile_curve_pool_changes_its_mind(self, which: int, amount: int, extra: int) -> None:
@@ -162,6 +164,21 @@ class Machine(RuleBasedStateMachine):
             [],
         ][which]
         trap.script(calls, 1, -1)
+
+    @rule(amount=_AMOUNTS, taken=st.integers(-2, 1), paid=st.integers(0, 3), before=st.booleans())
+    def operator_runs_a_route_through_the_hostile_pool(self, amount: int, taken: int, paid: int, before: bool) -> None:
+        """It pays in its own money, perhaps enough, and takes what it likes, before that or behind."""
+        world, trap, us = self.world, self.trap, self.world.executor.address
+        self._reinstate()
+        hops = cycle(("sushi_v3", "curve", "pancake_v3"), (world.weth, world.dai, self.hostile))
+        rate = self._delivered(hops[0], amount)
+        take = call("transferFrom(address,address,uint256)", us, trap.address, max(0, rate + taken))
+        pay = call("mint(address,uint256)", us, paid * amount)
+        calls = [(world.dai.address, take, False), (self.hostile.address, pay, False)]
+        trap.script(calls if before else calls[::-1], 1, -1)
+        succeeded = self._try(world.operator, encode(plan(world, hops, Funding.BALANCER_V3, amount, min_profit=0)))
+        assert not succeeded or taken == 0, "the pool took another amount than the hop put in"
+        Machine.trapped += succeeded
 
     @rule(bit=st.integers(0, 255), index=st.integers(0, 40))
     def operator_runs_a_spoilt_program(self, bit: int, index: int) -> None:
@@ -280,6 +297,13 @@ class Machine(RuleBasedStateMachine):
         assert world.executor.paused() == self.is_paused
         assert self.hostile.successes() == 0
 
+    def _delivered(self, first: Hop, amount: int) -> int:
+        """What a V3 pool gives."""
+        pool = self.world.chain.at("mocks/UniswapV3PoolMock", first.pool)
+        numerator, denominator = pool.rate()
+        out = amount * numerator // denominator if first.zero_for_one else amount * denominator // numerator
+        return int(out)
+
     def _reinstate(self) -> None:
         if not self.is_operator:
             self.owner_appoints_the_operator()
@@ -303,7 +327,7 @@ def run_machine(steps: int, number: int) -> None:
     Run the machine until it took at least so many steps; runs of different numbers differ.
     """
     _world()  # outside of the runs, each of which is undone
-    Machine.steps = Machine.successes = 0
+    Machine.steps = Machine.successes = Machine.trapped = 0
     while Machine.steps < steps:
         # Else each turn would repeat the first.
         number += 1_000
@@ -318,6 +342,7 @@ def run_machine(steps: int, number: int) -> None:
             ),
         )
     assert Machine.successes > steps // 100, "hardly any route succeeded: the machine tests little"
+    assert Machine.trapped, "no route through the hostile pool succeeded"
 
 
 def test_executor__whoever_does_what__loses_nothing() -> None:
