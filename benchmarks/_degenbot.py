@@ -1,5 +1,5 @@
 """
-The same cycles by degenbot, what a user would otherwise pick: https://pypi.org/project/degenbot (MIT).
+The same cycles by degenbot (MIT, on PyPI), what a user would otherwise pick.
 
 Later versions need Python 3.13; this is the last one for the versions of Python that the keeper runs on.
 """
