@@ -24,7 +24,8 @@ from benchmarks._executor import (
     start,
 )
 from benchmarks._trace import split
-from keeper.plan import DEXES, Funding, Guard, Plan, Route, encode
+from keeper.plan import DEXES, Funding, Guard, Plan, Program, Route, encode
+from keeper.plan.bundle import program_of
 from localnet.pins import GROUPS
 
 Result = dict[str, int]
@@ -187,12 +188,12 @@ class _Bench:
             yield "bundle of 3 V3 V2 of which one is left out, none", self._cost(plan(first, lost, third))
 
     def _lost(self) -> Iterator[tuple[str, Result]]:
-        general = Funding.AAVE_V3
         for name in ("V3 V2", "V3 V3", "V2 V3", "V3 V2 V3"):
-            for entry, funding in (("short", Funding.NONE), ("general", general)):
+            for entry, funding in (("short", Funding.NONE), ("general", Funding.AAVE_V3)):
                 for place, guards in (("first", [_NEVER]), ("second", [_wide(SHAPES[name][0]), _NEVER])):
                     lost = plan(self._route(SHAPES[name], funding, guards=guards))
-                    yield f"{LOST} {name}, {entry} program, {place} guard", self._reverted(lost)
+                    sent = lost if entry == "short" else program_of(lost)
+                    yield f"{LOST} {name}, {entry} program, {place} guard", self._reverted(sent)
         tolerant = [self._route(steps, Funding.NONE, guards=[_NEVER], tolerant=True) for steps in BUNDLE[:2]]
         yield f"{LOST} of a whole bundle of 2, first guards", self._reverted(plan(*tolerant))
 
@@ -213,7 +214,7 @@ class _Bench:
         sizes = {"calldata": len(calldata), "brotli": len(brotli.compress(calldata, **_BROTLI))}
         return {"gas": int(receipt["gasUsed"], 16)} | own | sizes
 
-    def _reverted(self, planned: Plan) -> Result:
+    def _reverted(self, planned: Plan | Program) -> Result:
         with self._later():
             receipt = self._world.send(OPERATOR, self._world.executor, encode(planned))
             if receipt["status"] != "0x0":

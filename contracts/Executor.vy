@@ -91,6 +91,8 @@ exports: (
 VERSION: public(constant(uint256)) = bundle.VERSION
 
 _BYTE_MASK: constant(uint256) = 2**8 - 1
+# The profit token's place in a resolved hop.
+_PLACE: constant(uint256) = _BYTE_MASK << 40
 
 
 @deploy
@@ -111,12 +113,11 @@ def __init__(
 
 
 @external
-def execute(program: DynArray[uint256, bundle.MAX_WORDS]):
+def execute(header: uint256, group: uint256):
     """
-    @notice Runs a bundle of routes.
+    @notice Runs a bundle of routes, of which more words follow.
     """
-    assert len(msg.data) == 68 + 32 * len(program), "bundle: calldata is not the program alone"
-    bundle._run(len(program))
+    bundle._run(header, group)
 
 
 @external
@@ -126,8 +127,8 @@ def execute_two(header: uint256, guard: uint256, second_guard: uint256, first: u
     """
     token: uint256 = self._begin(header, second, 164)
     middle: uint256 = first << 96 >> 96
-    hop0: uint256 = route._guarded(first, token, middle, guard)
-    hop1: uint256 = hop.LAST | route._guarded(second, middle, token, second_guard)
+    hop0: uint256 = derivation._resolve(first, token, middle, guard, 0)
+    hop1: uint256 = derivation._resolve(second, middle, token, second_guard, header >> 136 & _PLACE | hop.LAST)
     # A pair that is paid directly, by a pool, and does not quote itself, does not need its token.
     if hop1 & (hop.PREPAID | hop.QUOTES) != hop.PREPAID or hop0 & hop.PREPAID != 0 or header >> 184 & _BYTE_MASK != 0:
         route._tokens[1] = middle
@@ -143,11 +144,11 @@ def execute_three(
     """
     token: uint256 = self._begin(header, third, 196)
     token1: uint256 = first << 96 >> 96
-    hop0: uint256 = route._guarded(first, token, token1, guard)
+    hop0: uint256 = derivation._resolve(first, token, token1, guard, 0)
     token2: uint256 = second << 96 >> 96
-    hop1: uint256 = route._guarded(second, token1, token2, second_guard)
+    hop1: uint256 = derivation._resolve(second, token1, token2, second_guard, header >> 136 & _PLACE)
     route._tokens[1] = token1
-    route._hops[2] = hop.LAST | derivation._resolve(third, token2, token)
+    route._hops[2] = derivation._resolve(third, token2, token, 0, hop.LAST)
     route._tokens[2] = token2
     self._run(header, token, hop0, hop1)
 
@@ -222,9 +223,9 @@ def unlockCallback(data: Bytes[1]) -> Bytes[1]:
     @notice Swaps on a Uniswap V4 pool, or runs routes with what the PoolManager lends.
     """
     purpose: uint256 = callback._consume(0)
-    if purpose == callback.LOAN:
+    if purpose >= callback.LOAN_OF_ONE_ROUTE:
         loan._draw_from_uniswap_v4()
-        route._run_all()
+        route._run_lent(purpose, loan._amounts[0])
         loan._repay_uniswap_v4()
     else:
         route._swap_unlocked(purpose)
@@ -237,9 +238,9 @@ def onBalancerV3Unlock():
     @notice Swaps on a Balancer V3 pool, or runs routes with what the Vault lends.
     """
     purpose: uint256 = callback._consume(0)
-    if purpose == callback.LOAN:
+    if purpose >= callback.LOAN_OF_ONE_ROUTE:
         loan._draw_from_balancer_v3()
-        route._run_all()
+        route._run_lent(purpose, loan._amounts[0])
         loan._repay_balancer_v3()
     else:
         route._swap_unlocked(purpose)
@@ -252,10 +253,7 @@ def receiveFlashLoan(
     """
     @notice Runs routes with what Balancer's V2 Vault lent, then pays it back.
     """
-    if callback._consume_loan(amounts[0]) == callback.LOAN:
-        route._run_all()
-    else:
-        route._walk(0, amounts[0], True)
+    route._run_lent(callback._consume_loan(amounts[0]), amounts[0])
     for i: uint256 in range(len(tokens), bound=4):
         erc20._pay(convert(tokens[i], uint256), msg.sender, amounts[i] + fee_amounts[i])
 
@@ -267,8 +265,7 @@ def executeOperation(
     """
     @notice Runs routes with what Aave's V3 Pool lent, then lets it collect.
     """
-    aave_v3._on_loan(amount, initiator)
-    route._run_all()
+    route._run_lent(aave_v3._on_loan(amount, initiator), amount)
     aave_v3._repay(loan._tokens[0], amount + premium)
     return True
 
@@ -278,8 +275,7 @@ def onMorphoFlashLoan(assets: uint256, data: Bytes[1]):
     """
     @notice Runs routes with what Morpho lent, then lets it collect.
     """
-    callback._consume_loan(assets)
-    route._run_all()
+    route._run_lent(callback._consume_loan(assets), assets)
     morpho._repay(loan._tokens[0], assets)
 
 
@@ -305,11 +301,10 @@ def _begin(header: uint256, last: uint256, length: uint256) -> uint256:
     """
     @return The token that the route starts and ends with.
     """
-    assert len(msg.data) == length, "executor: calldata is not the program alone"
+    assert len(msg.data) == length and last << 96 == 0, "executor: calldata is not the program alone"
     # What is compared here again, in the usual case instead, spares the call.
     if header >> 232 != VERSION or block.timestamp > header >> 192 & bundle.TIME_MASK:
         bundle._check_header(header)
-    assert last << 96 == 0, "executor: last hop names a token"
     place: uint256 = header >> 176 & _BYTE_MASK
     if place == 0:
         return profit._TOKEN0
@@ -325,8 +320,7 @@ def _run(header: uint256, token: uint256, first: uint256, second: uint256):
         roles._check_operator()
     if callback._permission != callback.IDLE:
         callback._check_idle()
-    place: uint256 = header >> 176 & _BYTE_MASK
-    route._hops[1] = second | place << 40
+    route._hops[1] = second
     amount: uint256 = header & bundle.AMOUNT_MASK
     balance: uint256 = staticcall IERC20(convert(token, address)).balanceOf(self)
     funding: uint256 = header >> 184 & _BYTE_MASK
@@ -341,9 +335,11 @@ def _run(header: uint256, token: uint256, first: uint256, second: uint256):
             route._open(first, second, token, amount)
     else:
         route._tokens[0] = token
-        assert funding == balancer_v2.KIND, "executor: unknown funding"
         route._hops[0] = first
-        balancer_v2._borrow_one(callback.LOAN_OF_ONE_ROUTE, token, amount)
+        if funding == balancer_v2.KIND:
+            balancer_v2._borrow_one(callback.LOAN_OF_ONE_ROUTE, token, amount)
+        else:
+            loan._borrow_one(funding, 0, callback.LOAN_OF_ONE_ROUTE, token, amount)
     after: uint256 = staticcall IERC20(convert(token, address)).balanceOf(self)
     if after < balance + (header >> 88 & bundle.AMOUNT_MASK):
         profit._take(token, balance, header >> 88 & bundle.AMOUNT_MASK)
@@ -399,6 +395,6 @@ def _pay_uniswap_v3(delta0: int256, delta1: int256):
 
 @internal
 def _repay_uniswap_v3(fee: uint256):
-    callback._consume_loan(fee)
-    route._run_all()
-    erc20._pay(loan._tokens[0], msg.sender, loan._amounts[0] + fee)
+    amount: uint256 = loan._amounts[0]
+    route._run_lent(callback._consume_loan(fee), amount)
+    erc20._pay(loan._tokens[0], msg.sender, amount + fee)

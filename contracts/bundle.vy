@@ -4,7 +4,7 @@
 @title Bundles
 @license MIT
 @notice The general program: groups of routes, each group under one funding, all in one transaction or none.
-@dev Words, from the top:
+@dev Words behind the selector, from the top:
 
          header   version (24 bits) | deadline (40) | zeros (184) | groups (8)
 
@@ -20,10 +20,12 @@
      kind 48 and above have a second word.
 
      Without a lender a group has one route, whose guards are compared just before it runs. With one, the guards of all
-     its routes are compared before anything is borrowed. If a guard does not hold, a tolerant route is left out.
+     its routes are compared before anything is borrowed. If a guard does not hold, a tolerant route is left out. Nothing is
+     written before a route's first two guards have held: most races are lost there.
 """
 
 import callback
+import derivation
 import erc20
 import hop
 import loan
@@ -38,8 +40,7 @@ uses: profit
 uses: roles
 uses: route
 
-VERSION: constant(uint256) = 3
-MAX_WORDS: constant(uint256) = 64
+VERSION: constant(uint256) = 4
 MAX_GROUPS: constant(uint256) = 8
 
 TIME_MASK: constant(uint256) = 2**40 - 1
@@ -48,47 +49,105 @@ _ZEROS_OF_HEADER: constant(uint256) = (2**184 - 1) << 8
 _BYTE_MASK: constant(uint256) = 2**8 - 1
 
 
-# The places of the profit tokens that are touched, a bit each; what was held of them before, and the sums of the minimum
-# profits of the routes that ran.
-_touched: transient(uint256)
-_before: transient(uint256[profit.MAX_PROFIT_TOKENS])
-_minima: transient(uint256[profit.MAX_PROFIT_TOKENS])
+# Where the words behind the header and the first group begin in the calldata.
+_START: constant(uint256) = 68
+
+# In place of where a route ends, if it is left out: with this bit.
+_LEFT_OUT: constant(uint256) = 2**255
 
 
 @internal
-def _run(length: uint256):
+def _run(header: uint256, first: uint256):
     """
     @dev Throws unless each profit token's balance grew by the minima of the routes that ran.
-    @param length Of the program, in words.
+    @param first The first group.
     """
-    header: uint256 = self._word(0)
-    self._check_header(header)
+    if header >> 232 != VERSION or block.timestamp > header >> 192 & TIME_MASK:
+        self._check_header(header)
     assert header & _ZEROS_OF_HEADER == 0
+    # The profit tokens that are touched, a bit each; what was held of them before, and the sums of the minimum profits of the
+    # routes that ran.
+    touched: uint256 = 0
+    before: uint256[profit.MAX_PROFIT_TOKENS] = empty(uint256[profit.MAX_PROFIT_TOKENS])
+    minima: uint256[profit.MAX_PROFIT_TOKENS] = empty(uint256[profit.MAX_PROFIT_TOKENS])
     ran: bool = False
-    at: uint256 = 1
-    for _: uint256 in range(header & _BYTE_MASK, bound=MAX_GROUPS):
-        group: uint256 = self._word(at)
-        at = self._load(group, unsafe_add(at, 1))
-        if route._count == 0:
+    group: uint256 = first
+    at: uint256 = _START
+    for i: uint256 in range(header & _BYTE_MASK, bound=MAX_GROUPS):
+        if i != 0:
+            group = self._word(at)
+            at = unsafe_add(at, 32)
+        loans: uint256 = group >> 200 & _BYTE_MASK
+        if group >> 208 == loan.NOBODY:
+            assert group == 1 << 192
+        else:
+            assert unsafe_sub(loans, 1) < loan.MAX_LOANS
+        routes: uint256 = group >> 192 & _BYTE_MASK
+        loans_at: uint256 = at
+        at = unsafe_add(at, unsafe_mul(32, loans))
+        count: uint256 = 0
+        place: uint256 = 0
+        amount: uint256 = 0
+        for _: uint256 in range(routes, bound=route.MAX_ROUTES):
+            word: uint256 = self._word(at)
+            at = self._load_route(word, unsafe_add(at, 32), place)
+            if at & _LEFT_OUT != 0:
+                at = at ^ _LEFT_OUT
+                continue
+            amount = word & AMOUNT_MASK
+            if routes != 1:
+                route._routes[count] = amount << 8 | place
+            count = unsafe_add(count, 1)
+            place = unsafe_add(place, unsafe_add(word >> 192 & _BYTE_MASK, 1))
+            token: uint256 = word >> 200
+            if touched >> token & 1 == 0:
+                touched |= 1 << token
+                before[token] = erc20._balance(profit._token(token))
+            minima[token] += word >> 88 & AMOUNT_MASK
+        if count == 0:
             continue
+        # Only now: a race that is lost at a guard does not pay for looking at balances.
+        lent: uint256 = 0
+        lent_amount: uint256 = 0
+        for j: uint256 in range(loans, bound=loan.MAX_LOANS):
+            word: uint256 = self._word(unsafe_add(loans_at, unsafe_mul(32, j)))
+            token: uint256 = word >> 88
+            lent = profit._token(token)
+            lent_amount = word & AMOUNT_MASK
+            if loans != 1:
+                loan._tokens[j] = lent
+                loan._amounts[j] = lent_amount
+            if touched >> token & 1 == 0:
+                touched |= 1 << token
+                before[token] = erc20._balance(lent)
         if not ran:
             # The guards have held; whatever follows is paid for only by those who may.
             roles._check_operator()
             callback._check_idle()
             ran = True
-        if group >> 208 == loan.NOBODY:
-            route._open(route._hops[0], route._hops[1], route._tokens[0], route._routes[0] >> 8)
+        if loans == 0:
+            route._open(route._hops[0], route._hops[1], route._tokens[0], amount)
         else:
-            loan._borrow(group >> 208, group & (2**192 - 1))
+            purpose: uint256 = callback.LOAN_OF_ONE_ROUTE
+            if routes != 1 or lent_amount != amount or loans != 1:
+                purpose = callback.LOAN
+                route._count = count
+                if routes == 1:
+                    route._routes[0] = amount << 8
+            if loans == 1:
+                loan._borrow_one(group >> 208, group & (2**192 - 1), purpose, lent, lent_amount)
+            else:
+                loan._borrow(group >> 208, group & (2**192 - 1), loans)
         callback._check_delivered()
 
     assert ran, "bundle: no route ran"
-    assert at == length
+    assert at == len(msg.data), "bundle: calldata is not the program alone"
     for i: uint256 in range(profit.MAX_PROFIT_TOKENS):
-        if self._touched >> i & 1 != 0:
-            profit._take(profit._token(i), self._before[i], self._minima[i])
-    self._touched = 0
-    callback._leave()
+        if touched >> i == 0:
+            break
+        if touched >> i & 1 != 0:
+            profit._take(profit._token(i), before[i], minima[i])
+    callback._permission = callback.IDLE
 
 
 @internal
@@ -102,102 +161,69 @@ def _check_header(header: uint256):
 
 
 @internal
-def _load(group: uint256, start: uint256) -> uint256:
-    """
-    @dev Writes a group's loans, and the routes whose guards hold, where they are run from.
-    @param start Where its loans begin in the program.
-    @return Where the group ends.
-    """
-    loans: uint256 = group >> 200 & _BYTE_MASK
-    routes: uint256 = group >> 192 & _BYTE_MASK
-    if group >> 208 == loan.NOBODY:
-        assert group == 1 << 192
-    else:
-        assert loans != 0
-    at: uint256 = start
-    loan._count = loans
-    for i: uint256 in range(loans, bound=loan.MAX_LOANS):
-        word: uint256 = self._word(at)
-        loan._tokens[i] = profit._token(word >> 88)
-        loan._amounts[i] = word & AMOUNT_MASK
-        at = unsafe_add(at, 1)
-    place: uint256 = 0
-    route._count = 0
-    for _: uint256 in range(routes, bound=route.MAX_ROUTES):
-        word: uint256 = self._word(at)
-        holds: bool = False
-        at, holds = self._load_route(word, unsafe_add(at, 1), place)
-        if holds:
-            self._touch(word >> 200, word >> 88 & AMOUNT_MASK)
-            route._routes[route._count] = (word & AMOUNT_MASK) << 8 | place
-            route._count = unsafe_add(route._count, 1)
-            place = unsafe_add(place, unsafe_add(word >> 192 & _BYTE_MASK, 1))
-    # Only now: a race that is lost at a guard does not pay for looking at balances.
-    if route._count != 0:
-        for i: uint256 in range(loans, bound=loan.MAX_LOANS):
-            self._touch(self._word(unsafe_add(start, i)) >> 88, 0)
-    return at
-
-
-@internal
-def _load_route(header: uint256, start: uint256, place: uint256) -> (uint256, bool):
+def _load_route(header: uint256, start: uint256, place: uint256) -> uint256:
     """
     @dev Resolves a route's hops and writes them from a place on.
     @param start Where its guards begin in the program.
-    @return Where the route ends, and whether its guards hold.
+    @return Where the route ends; with a bit that says so if its guards do not hold.
     """
     hops: uint256 = header >> 192 & _BYTE_MASK
     guards: uint256 = header >> 184 & _BYTE_MASK
     assert hops > 1 and guards <= hops
-    assert header >> 176 & _BYTE_MASK < 2
-    token: uint256 = profit._token(header >> 200)
-    token_in: uint256 = token
-    at: uint256 = unsafe_add(start, guards)
-    holds: bool = True
+    token_in: uint256 = profit._token(header >> 200)
+    flags: uint256 = header >> 200 << 40
+    if header >> 176 & _BYTE_MASK != 0:
+        assert header >> 176 & _BYTE_MASK == 1
+        flags |= hop.TOLERANT
+    token: uint256 = token_in
+    guard_at: uint256 = start
+    at: uint256 = unsafe_add(start, unsafe_mul(32, guards))
+    end_of_guards: uint256 = at
+    left_out: uint256 = 0
+    # What is written once the next hop's guard has held, too.
+    before: uint256 = 0
+    token_before: uint256 = 0
     for i: uint256 in range(hops, bound=route.MAX_HOPS):
         word: uint256 = self._word(at)
-        at = unsafe_add(at, 1)
-        extra: uint256 = 0
-        if word >> 184 >= uniswap_v4.KIND:
-            extra = self._word(at)
-            at = unsafe_add(at, 1)
-        token_out: uint256 = hop._token(word)
-        last: uint256 = 0
+        at = unsafe_add(at, 32)
+        token_out: uint256 = word << 96 >> 96
         if unsafe_add(i, 1) == hops:
             assert token_out == 0
             token_out = token
-            last = hop.LAST
-        resolved: uint256 = last | route._resolve_any(word, extra, token_in, token_out)
-        if holds and i < guards:
-            holds = route._holds(resolved, extra, token_in, token_out, self._word(unsafe_add(start, i)))
-        if holds:
-            route._set(unsafe_add(place, i), resolved | header >> 200 << 40, token_in, extra)
+            flags |= hop.LAST
+        guard: uint256 = 0
+        if guard_at != end_of_guards:
+            guard = self._word(guard_at)
+            guard_at = unsafe_add(guard_at, 32)
+        resolved: uint256 = 0
+        if word >> 184 < uniswap_v4.KIND:
+            resolved = derivation._resolve(word, token_in, token_out, guard, flags)
+        else:
+            extra: uint256 = self._word(at)
+            at = unsafe_add(at, 32)
+            resolved = route._resolve_held(word, extra, token_in, token_out, guard, flags)
+            route._extras[unsafe_add(place, i)] = extra
+        if resolved == 0 or left_out != 0:
+            left_out = _LEFT_OUT
+            guard_at = end_of_guards
+            resolved = 0
+        if before != 0:
+            route._hops[unsafe_add(place, unsafe_sub(i, 1))] = before
+            route._tokens[unsafe_add(place, unsafe_sub(i, 1))] = token_before
+        before = resolved
+        token_before = token_in
         token_in = token_out
-    if holds:
-        route._set(unsafe_add(place, hops), 0, token, 0)
-    else:
-        assert header >> 176 & 1 != 0, "bundle: state out of bounds"
-    return at, holds
-
-
-@internal
-def _touch(place: uint256, minimum: uint256):
-    """
-    @dev A profit token whose balance may change is looked at before it does.
-    @param minimum What it has to grow by, besides what it had to already.
-    """
-    if self._touched >> place & 1 == 0:
-        self._touched |= 1 << place
-        self._before[place] = erc20._balance(profit._token(place))
-        self._minima[place] = minimum
-    else:
-        self._minima[place] += minimum
+    if before != 0:
+        route._hops[unsafe_add(place, unsafe_sub(hops, 1))] = before
+        route._tokens[unsafe_add(place, unsafe_sub(hops, 1))] = token_before
+        route._tokens[unsafe_add(place, hops)] = token
+    return at | left_out
 
 
 @internal
 @view
-def _word(place: uint256) -> uint256:
+def _word(at: uint256) -> uint256:
     """
-    @return A word of the program, which stands in the calldata behind the selector, its offset and its length.
+    @return The word that begins there in the calldata.
     """
-    return convert(slice(msg.data, unsafe_add(68, unsafe_mul(32, place)), 32), uint256)
+    return convert(slice(msg.data, at, 32), uint256)

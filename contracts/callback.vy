@@ -13,7 +13,7 @@
 
      The word is set immediately before each call that is answered by a callback and spent by that callback before it
      does anything else, so that calls may nest but a permission is never valid twice. Transient storage outlives
-     `execute` (it lasts for the transaction), therefore `_leave` clears it.
+     `execute` (it lasts for the transaction), therefore it is cleared at the end.
 
      The amount is bound by its low 88 bits. The callers are authentic pools and lenders; the binding is the second line
      of defence.
@@ -45,15 +45,6 @@ def _check_idle():
     @dev Throws while the executor is running. The lock is the first permission, before which only views are called.
     """
     assert self._permission == IDLE, "callback: executor is running"
-
-
-@internal
-def _leave():
-    """
-    @dev Throws if a permission was not used: a venue returned without calling back.
-    """
-    self._check_delivered()
-    self._permission = IDLE
 
 
 @internal

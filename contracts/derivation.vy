@@ -3,12 +3,19 @@
 """
 @title Where pools stand
 @license MIT
-@notice How the pools of Uniswap V2 and V3 and of their forks are found.
+@notice How the pools of Uniswap V2 and V3 and of their forks are found, and whether they are as they were expected to be.
 @dev A pool is derived from its tokens, and for most V3 forks its fee: what is not the CREATE2 child of a factory or deployer
      known here cannot be named. PancakeSwap's and Camelot's V3 pools are made by a deployer of their own, not by the factory.
 """
 
 import hop
+from interfaces import IUniswapV2Pair
+from interfaces import IUniswapV3Pool
+
+interface IAlgebraPool:
+    # Six more words follow; only the price is read.
+    def globalState() -> uint256: view
+
 
 _FEE_MASK: constant(uint256) = 2**24 - 1
 
@@ -39,43 +46,47 @@ _CAMELOT_V2_INIT_HASH: constant(bytes32) = 0xa856464ae65f7619087bc369daaf7e387da
 
 
 @internal
-@pure
-def _resolve(word: uint256, token_in: uint256, token_out: uint256) -> uint256:
+@view
+def _resolve(word: uint256, token_in: uint256, token_out: uint256, guard: uint256, flags: uint256) -> uint256:
     """
-    @dev Throws if the kind is unknown, which it is, too, if any bit above it is set. Nothing need stand at the pool's
-         address.
+    @dev Throws if the kind is unknown, which it is, too, if any bit above it is set. Without a guard nothing need stand at
+         the pool's address.
     @param word Zeros (64 bits) | kind (8) | fee in millionths of the input (24), which V2 pairs do not know by number but
                 enforce, and Camelot's pools tell themselves | not read (160).
+    @param guard Lower bound (128 bits) | upper bound (128), of a V3 pool's square root of the price, in units of 2**-64, or of
+                 a V2 pair's reserve of its first token; zero for none.
+    @param flags What else is set in the resolved hop.
+    @return The resolved hop; zero if the pool's state is out of bounds and the flags say that this is tolerated.
     """
-    resolved: uint256 = hop.ZERO_FOR_ONE
+    resolved: uint256 = flags | hop.ZERO_FOR_ONE
     token0: uint256 = token_in
     token1: uint256 = token_out
     if token_in > token_out:
-        resolved = 0
+        resolved = flags
         token0 = token_out
         token1 = token_in
 
     kind: uint256 = word >> 184
-    fee: uint256 = word >> 160 & _FEE_MASK
     origin: bytes21 = _UNISWAP_V3_ORIGIN
     init_hash: bytes32 = _UNISWAP_V3_INIT_HASH
     salt: bytes32 = empty(bytes32)
     if kind < UNISWAP_V2:
-        salt = keccak256(abi_encode(token0, token1, fee))
-        if kind == PANCAKE_V3:
-            origin = _PANCAKE_V3_ORIGIN
-            init_hash = _PANCAKE_V3_INIT_HASH
-        elif kind == CAMELOT_V3:
-            resolved |= hop.QUOTES
-            origin = _CAMELOT_V3_ORIGIN
-            init_hash = _CAMELOT_V3_INIT_HASH
-            # There is one pool for two tokens, whatever its fee.
-            salt = keccak256(abi_encode(token0, token1))
-        elif kind != UNISWAP_V3:
-            assert kind == SUSHI_V3, "derivation: unknown V3 fork"
-            origin = _SUSHI_V3_ORIGIN
+        salt = keccak256(abi_encode(token0, token1, word >> 160 & _FEE_MASK))
+        if kind != UNISWAP_V3:
+            if kind == PANCAKE_V3:
+                origin = _PANCAKE_V3_ORIGIN
+                init_hash = _PANCAKE_V3_INIT_HASH
+            elif kind == CAMELOT_V3:
+                resolved |= hop.QUOTES
+                origin = _CAMELOT_V3_ORIGIN
+                init_hash = _CAMELOT_V3_INIT_HASH
+                # There is one pool for two tokens, whatever its fee.
+                salt = keccak256(abi_encode(token0, token1))
+            else:
+                assert kind == SUSHI_V3
+                origin = _SUSHI_V3_ORIGIN
     else:
-        resolved |= hop.PREPAID | fee << 8
+        resolved |= hop.PREPAID | (word >> 160 & _FEE_MASK) << 8
         # Twice 20 bytes.
         salt = keccak256(concat(convert(convert(token0, address), bytes20), convert(convert(token1, address), bytes20)))
         if kind == SUSHI_V2:
@@ -89,4 +100,17 @@ def _resolve(word: uint256, token_in: uint256, token_out: uint256) -> uint256:
             resolved |= hop.QUOTES
             origin = _CAMELOT_V2_ORIGIN
             init_hash = _CAMELOT_V2_INIT_HASH
-    return resolved | convert(keccak256(concat(origin, salt, init_hash)), uint256) << 96
+    resolved |= convert(keccak256(concat(origin, salt, init_hash)), uint256) << 96
+
+    if guard != 0:
+        state: uint256 = 0
+        if resolved & (hop.PREPAID | hop.QUOTES) == 0:
+            state = staticcall IUniswapV3Pool(convert(resolved >> 96, address)).slot0() >> 32
+        elif resolved & hop.PREPAID != 0:
+            state = (staticcall IUniswapV2Pair(convert(resolved >> 96, address)).getReserves())[0]
+        else:
+            state = staticcall IAlgebraPool(convert(resolved >> 96, address)).globalState() >> 32
+        if state < guard >> 128 or state > guard & (2**128 - 1):
+            assert flags & hop.TOLERANT != 0, "derivation: state out of bounds"
+            return 0
+    return resolved

@@ -4,10 +4,11 @@
 @title The resolved hop
 @license MIT
 @notice One swap of a route in one word, its pool found and its direction known.
-@dev From the top: pool (160 bits) | zeros (48) | place of the profit token (8) | kind (8) | parameter (24) | zeros (3) | quotes (1) | held (1)
-     | prepaid (1) | last (1) | zero for one (1).
+@dev From the top: pool (160 bits) | zeros (48) | place of the profit token (8) | kind (8) | parameter (24) | zeros (2) | tolerant (1)
+     | quotes (1) | held (1) | prepaid (1) | last (1) | zero for one (1).
 
          kind, parameter   as in the program, see derivation.vy and the modules of the held pools
+         tolerant          the route is left out if a pool's state is out of bounds
          quotes            the pair tells itself what it gives, the pool its state in its own way (Camelot)
          held              the pool takes its input from the executor, and its second word tells more (Curve, Balancer,
                            Uniswap V4)
@@ -23,6 +24,7 @@ LAST: constant(uint256) = 2
 PREPAID: constant(uint256) = 4
 HELD: constant(uint256) = 8
 QUOTES: constant(uint256) = 16
+TOLERANT: constant(uint256) = 32
 
 _PARAMETER_MASK: constant(uint256) = 2**24 - 1
 

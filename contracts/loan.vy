@@ -38,45 +38,62 @@ _extra: transient(uint256)
 
 
 @internal
-def _borrow(lender: uint256, word: uint256):
+def _borrow_one(lender: uint256, word: uint256, purpose: uint256, token: uint256, amount: uint256):
     """
-    @dev Returns when the loans are paid back; what they are for has run in between, in the lender's callback.
+    @dev Returns when the loan is paid back; what it is for has run in between, in the lender's callback.
     @param word What else the lender is to be told; zero for most.
+    @param purpose Of the callback.
     """
-    token: uint256 = self._tokens[0]
-    amount: uint256 = self._amounts[0]
-    if lender == uniswap_v3.KIND:
-        self._check_one()
-        uniswap_v3._borrow(word, token, amount)
-        return
-    if lender == UNISWAP_V4:
-        assert word in [0, uniswap_v4.NATIVE]
-        self._extra = word
-        uniswap_v4._unlock(callback.LOAN)
-        return
-    assert word == 0
     if lender == balancer_v2.KIND:
-        tokens: DynArray[address, MAX_LOANS] = []
-        amounts: DynArray[uint256, MAX_LOANS] = []
-        for i: uint256 in range(self._count, bound=MAX_LOANS):
-            tokens.append(convert(self._tokens[i], address))
-            amounts.append(self._amounts[i])
-        balancer_v2._borrow(tokens, amounts)
-    elif lender == BALANCER_V3:
-        balancer_v3._unlock(callback.LOAN)
+        assert word == 0
+        balancer_v2._borrow_one(purpose, token, amount)
+        return
+    self._tokens[0] = token
+    if lender == aave_v3.KIND:
+        assert word == 0
+        aave_v3._borrow(purpose, token, amount)
+    elif lender == morpho.KIND:
+        assert word == 0
+        morpho._borrow(purpose, token, amount)
+    elif lender == uniswap_v3.KIND:
+        self._amounts[0] = amount
+        uniswap_v3._borrow(word, purpose, token, amount)
     else:
-        self._check_one()
-        if lender == aave_v3.KIND:
-            aave_v3._borrow(token, amount)
-        else:
-            assert lender == morpho.KIND
-            morpho._borrow(token, amount)
+        self._amounts[0] = amount
+        self._count = 1
+        self._unlock(lender, word, purpose)
 
 
 @internal
-@view
-def _check_one():
-    assert self._count == 1
+def _borrow(lender: uint256, word: uint256, count: uint256):
+    """
+    @dev As `_borrow_one`, of more tokens than one, which are written down already.
+    """
+    self._count = count
+    if lender == balancer_v2.KIND:
+        assert word == 0
+        tokens: DynArray[address, MAX_LOANS] = []
+        amounts: DynArray[uint256, MAX_LOANS] = []
+        for i: uint256 in range(count, bound=MAX_LOANS):
+            tokens.append(convert(self._tokens[i], address))
+            amounts.append(self._amounts[i])
+        balancer_v2._borrow(tokens, amounts)
+    else:
+        self._unlock(lender, word, callback.LOAN)
+
+
+@internal
+def _unlock(lender: uint256, word: uint256, purpose: uint256):
+    """
+    @dev What these lend is drawn and paid back while they are unlocked.
+    """
+    if lender == UNISWAP_V4:
+        assert word in [0, uniswap_v4.NATIVE]
+        self._extra = word
+        uniswap_v4._unlock(purpose)
+    else:
+        assert lender == BALANCER_V3 and word == 0
+        balancer_v3._unlock(purpose)
 
 
 @internal

@@ -19,8 +19,6 @@ from pools import curve
 from pools import uniswap_v2
 from pools import uniswap_v3
 from pools import uniswap_v4
-from interfaces import IUniswapV2Pair
-from interfaces import IUniswapV3Pool
 
 uses: balancer_v3
 uses: callback
@@ -63,89 +61,41 @@ _delivered: transient(uint256)
 
 
 @internal
-def _set(place: uint256, resolved: uint256, token_in: uint256, extra: uint256):
-    """
-    @dev Writes a hop where it is run from.
-    """
-    self._hops[place] = resolved
-    self._tokens[place] = token_in
-    self._extras[place] = extra
-
-
-@internal
 @view
-def _guarded(word: uint256, token_in: uint256, token_out: uint256, guard: uint256) -> uint256:
+def _resolve_held(
+    word: uint256, extra: uint256, token_in: uint256, token_out: uint256, guard: uint256, flags: uint256
+) -> uint256:
     """
-    @dev As the derivation; throws, too, if the pool's state is out of bounds.
-    """
-    resolved: uint256 = derivation._resolve(word, token_in, token_out)
-    if guard == 0:
-        return resolved
-    state: uint256 = 0
-    if resolved & (hop.PREPAID | hop.QUOTES) == 0:
-        state = staticcall IUniswapV3Pool(convert(resolved >> 96, address)).slot0() >> 32
-    else:
-        state = self._state(resolved)
-    assert guard >> 128 <= state and state <= guard & (2**128 - 1), "route: state out of bounds"
-    return resolved
-
-
-@internal
-@pure
-def _resolve_any(word: uint256, extra: uint256, token_in: uint256, token_out: uint256) -> uint256:
-    """
-    @dev Throws if the kind is unknown.
-    @param word The hop in the program: zeros (64 bits) | kind (8) | parameter (24) | token out (160).
-    @param extra The second word of those kinds that have one.
+    @dev As the derivation, of pools that take from the executor. Bound is what they have of the token that goes in; of
+         Uniswap V4's, as of V3's, the price.
+    @param extra The second word of the hop in the program.
     """
     kind: uint256 = word >> 184
-    if kind < uniswap_v4.KIND:
-        return derivation._resolve(word, token_in, token_out)
-    if kind == uniswap_v4.KIND:
-        return uniswap_v4._resolve(word, extra)
+    resolved: uint256 = 0
     if kind == curve.KIND:
-        return curve._resolve(word, extra)
-    if kind == balancer_v2.KIND:
-        return balancer_v2._resolve(word)
-    assert kind == balancer_v3.KIND, "route: unknown kind of hop"
-    return balancer_v3._resolve(word, extra)
-
-
-@internal
-@view
-def _state(resolved: uint256) -> uint256:
-    """
-    @return Of a V3 pool the square root of the price, in units of 2**-64; of a V2 pair the reserve of its first token.
-    """
-    if resolved & hop.PREPAID != 0:
-        return (staticcall IUniswapV2Pair(convert(resolved >> 96, address)).getReserves())[0]
-    return uniswap_v3._price(resolved) >> 32
-
-
-@internal
-@view
-def _holds(resolved: uint256, extra: uint256, token_in: uint256, token_out: uint256, guard: uint256) -> bool:
-    """
-    @dev Of pools that take from the executor it is bound what they have of the token that goes in; of Uniswap V4's, as of
-         V3's, the price.
-    @param guard Lower bound (128 bits) | upper bound (128).
-    @return Whether the pool's state is within the bounds, or there are none.
-    """
-    if guard == 0:
-        return True
-    state: uint256 = 0
-    kind: uint256 = hop._kind(resolved)
-    if resolved & hop.HELD == 0:
-        state = self._state(resolved)
+        resolved = curve._resolve(word, extra)
     elif kind == uniswap_v4.KIND:
-        state = uniswap_v4._price(resolved, extra, token_in, token_out) >> 32
-    elif kind == curve.KIND:
-        state = curve._state(resolved)
+        resolved = uniswap_v4._resolve(word, extra)
     elif kind == balancer_v2.KIND:
-        state = balancer_v2._state(extra, token_in)
+        resolved = balancer_v2._resolve(word)
     else:
-        state = balancer_v3._state(resolved)
-    return guard >> 128 <= state and state <= guard & (2**128 - 1)
+        assert kind == balancer_v3.KIND, "route: unknown kind of hop"
+        resolved = balancer_v3._resolve(word, extra)
+
+    if guard != 0:
+        state: uint256 = 0
+        if kind == curve.KIND:
+            state = curve._state(resolved)
+        elif kind == uniswap_v4.KIND:
+            state = uniswap_v4._price(resolved, extra, token_in, token_out) >> 32
+        elif kind == balancer_v2.KIND:
+            state = balancer_v2._state(extra, token_in)
+        else:
+            state = balancer_v3._state(resolved)
+        if state < guard >> 128 or state > guard & (2**128 - 1):
+            assert flags & hop.TOLERANT != 0, "route: state out of bounds"
+            return 0
+    return resolved | flags
 
 
 @internal
@@ -157,7 +107,7 @@ def _open(first: uint256, second: uint256, token: uint256, amount: uint256):
     if first & (hop.PREPAID | hop.HELD) == 0:
         recipient: address = self
         if second & hop.PREPAID != 0:
-            recipient = hop._pool(second)
+            recipient = convert(second >> 96, address)
         uniswap_v3._swap(first, callback.UNISWAP_V3_FLASH_SWAP, amount, recipient)
         return
     assert first & hop.HELD == 0, "route: its first pool does not send first"
@@ -172,12 +122,17 @@ def _open(first: uint256, second: uint256, token: uint256, amount: uint256):
 
 
 @internal
-def _run_all():
+def _run_lent(purpose: uint256, amount: uint256):
     """
     @dev Runs the routes that the loan is for; the executor holds what goes into them.
+    @param purpose Of the callback: if the loan is of one route, it is all that goes into that.
     """
+    if purpose == callback.LOAN_OF_ONE_ROUTE:
+        self._walk(0, amount, True)
+        return
     for i: uint256 in range(self._count, bound=MAX_ROUTES):
-        self._walk(self._routes[i] & 255, self._routes[i] >> 8, True)
+        word: uint256 = self._routes[i]
+        self._walk(word & 255, word >> 8, True)
 
 
 @internal
@@ -196,15 +151,22 @@ def _walk(start: uint256, amount_in: uint256, held: bool):
         if current & hop.LAST == 0:
             following = self._hops[unsafe_add(i, 1)]
             if following & hop.PREPAID != 0:
-                recipient = hop._pool(following)
+                recipient = convert(following >> 96, address)
 
         if current & hop.PREPAID != 0:
-            if not paid:
-                erc20._pay(self._tokens[i], hop._pool(current), amount)
-            amount = uniswap_v2._swap(current, self._tokens[i], amount, recipient)
+            token: uint256 = 0
+            # A pair that was paid, and does not quote itself, does not need its token.
+            if not paid or current & hop.QUOTES != 0:
+                token = self._tokens[i]
+                if not paid:
+                    erc20._pay(token, convert(current >> 96, address), amount)
+            amount = uniswap_v2._swap(current, token, amount, recipient)
         elif current & hop.HELD != 0:
             # A call, because all callers' memory lies behind that of the functions they may call, and this one takes much.
             amount = extcall ISelf(self).swap_held(i, amount, recipient, skip_contract_check=True)
+        elif current & hop.LAST != 0:
+            uniswap_v3._swap(current, unsafe_add(callback.UNISWAP_V3_LAST, i), amount, recipient)
+            callback._check_delivered()
         else:
             uniswap_v3._swap(current, i, amount, recipient)
             # Else the next hop's permission would hide that no pool stood there.

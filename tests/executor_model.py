@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from keeper.errors import PlanError
 from keeper.plan import DEXES, FlashPool, Funding, Group, Guard, Hop, Loan, Plan, Program, Route, decode, encode
-from keeper.plan.bundle import SELECTOR, program_of
+from keeper.plan.bundle import program_of
 from tests.executor_revm import RevmChain
 from tests.executor_routes import can_open
 from tests.executor_venues import key
@@ -186,8 +186,6 @@ def mutated(rng: Random, data: bytes) -> bytes:
             words[i] = (words[i] + rng.choice([-1, 1]) * (1 << rng.randrange(256))) % 2**256
         case _:
             words[rng.randrange(len(words))] ^= 1 << rng.randrange(256)
-    if data[:4] == SELECTOR and rng.random() < 0.7:
-        words[1] = len(words) - 2
     return data[:4] + b"".join(word.to_bytes(32) for word in words)
 
 

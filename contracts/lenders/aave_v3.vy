@@ -24,22 +24,23 @@ POOL: constant(address) = 0x794a61358D6845594F94dc1DB02A252b5b4814aD
 
 
 @internal
-def _borrow(token: uint256, amount: uint256):
+def _borrow(purpose: uint256, token: uint256, amount: uint256):
     """
     @dev The Pool sends `amount`, calls back, and collects that and its premium.
     """
-    callback._expect(convert(POOL, uint256), callback.LOAN, amount)
+    callback._expect(convert(POOL, uint256), purpose, amount)
     extcall IAavePool(POOL).flashLoanSimple(self, convert(token, address), amount, b"", 0)
     erc20._check_spent(token, POOL)
 
 
 @internal
-def _on_loan(amount: uint256, initiator: address):
+def _on_loan(amount: uint256, initiator: address) -> uint256:
     """
     @dev Throws unless this callback is due and answers a call of ours.
+    @return Its purpose.
     """
     assert initiator == self, "aave_v3: not our loan"
-    callback._consume_loan(amount)
+    return callback._consume_loan(amount)
 
 
 @internal

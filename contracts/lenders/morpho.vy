@@ -22,11 +22,11 @@ MORPHO: constant(address) = 0x6c247b1F6182318877311737BaC0844bAa518F5e
 
 
 @internal
-def _borrow(token: uint256, amount: uint256):
+def _borrow(purpose: uint256, token: uint256, amount: uint256):
     """
     @dev Morpho sends `amount`, calls back, and collects it.
     """
-    callback._expect(convert(MORPHO, uint256), callback.LOAN, amount)
+    callback._expect(convert(MORPHO, uint256), purpose, amount)
     extcall IMorpho(MORPHO).flashLoan(convert(token, address), amount, b"")
     erc20._check_spent(token, MORPHO)
 

@@ -24,16 +24,16 @@ _PIPS: constant(uint256) = 1_000_000
 
 
 @internal
-def _borrow(word: uint256, token: uint256, amount: uint256):
+def _borrow(word: uint256, purpose: uint256, token: uint256, amount: uint256):
     """
     @dev The pool sends `amount`, calls back, and throws unless it is then paid that and its fee.
     @param word The pool as a hop from `token` would name it: kind (8 bits) | fee in millionths (24) | other token (160).
     """
-    resolved: uint256 = derivation._resolve(word, token, hop._token(word))
+    resolved: uint256 = derivation._resolve(word, token, hop._token(word), 0, 0)
     # Neither can overflow: an amount has 88 bits.
     fee: uint256 = unsafe_add(unsafe_mul(amount, word >> 160 & _FEE_MASK), _PIPS - 1) // _PIPS
     pool: address = hop._pool(resolved)
-    callback._expect(convert(pool, uint256), callback.LOAN, fee)
+    callback._expect(convert(pool, uint256), purpose, fee)
     amount0: uint256 = amount
     if resolved & hop.ZERO_FOR_ONE == 0:
         amount0 = 0

@@ -14,11 +14,6 @@ from ..interfaces import IUniswapV3Pool
 
 uses: callback
 
-interface IAlgebraPool:
-    # Six more words follow; only the price is read.
-    def globalState() -> uint256: view
-
-
 # TickMath.MIN_SQRT_RATIO + 1 and MAX_SQRT_RATIO - 1: swap to the end of the liquidity.
 _MIN_PRICE_LIMIT: constant(uint160) = 4_295_128_740
 _MAX_PRICE_LIMIT: constant(uint160) = 1_461_446_703_485_210_103_287_273_052_203_988_822_378_723_970_341
@@ -38,14 +33,3 @@ def _swap(resolved: uint256, purpose: uint256, amount: uint256, recipient: addre
     extcall IUniswapV3Pool(convert(resolved >> 96, address)).swap(
         recipient, resolved & hop.ZERO_FOR_ONE != 0, convert(amount, int256), limit, b"", skip_contract_check=True
     )
-
-
-@internal
-@view
-def _price(resolved: uint256) -> uint256:
-    """
-    @return The square root of the price in units of 2**-96.
-    """
-    if resolved & hop.QUOTES != 0:
-        return staticcall IAlgebraPool(hop._pool(resolved)).globalState()
-    return staticcall IUniswapV3Pool(convert(resolved >> 96, address)).slot0()

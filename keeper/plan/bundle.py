@@ -14,6 +14,7 @@ from keeper.plan.words import (
     ADDRESS_MASK,
     AMOUNT_BITS,
     DEADLINE_BITS,
+    LENDERS,
     VERSION,
     check_cycle,
     decode_guard,
@@ -26,9 +27,9 @@ from keeper.plan.words import (
 )
 from keeper.types import Address
 
-SELECTOR = keccak(text="execute(uint256[])")[:4]
+#: The header and the first group are arguments, more words follow them.
+SELECTOR = keccak(text="execute(uint256,uint256)")[:4]
 
-MAX_WORDS = 64
 MAX_GROUPS = 8
 MAX_ROUTES = 8
 MAX_LOANS = 4
@@ -36,16 +37,6 @@ MAX_HOPS = 8
 #: Of a group's hops, each of its routes counting for one more.
 MAX_PLACES = 24
 
-#: By their numbers in a program.
-LENDERS = (
-    Funding.NONE,
-    Funding.BALANCER_V2,
-    Funding.AAVE_V3,
-    Funding.UNISWAP_V3,
-    Funding.BALANCER_V3,
-    Funding.UNISWAP_V4,
-    Funding.MORPHO,
-)
 _OF_SEVERAL_TOKENS = (Funding.BALANCER_V2, Funding.BALANCER_V3, Funding.UNISWAP_V4)
 _NATIVE_LOAN = 1 << 24
 
@@ -77,9 +68,7 @@ def encode(program: Program) -> bytes:
     words = [header << 24 | len(program.groups)]
     for group in program.groups:
         words += _encode_group(group, program.profit_tokens)
-    if len(words) > MAX_WORDS:
-        raise PlanError(f"plan: a program has {MAX_WORDS} words at most, not {len(words)}")
-    return SELECTOR + b"".join(word.to_bytes(32) for word in (32, len(words), *words))
+    return SELECTOR + b"".join(word.to_bytes(32) for word in words)
 
 
 def decode(data: Sequence[int], profit_tokens: tuple[Address, ...]) -> Program:
@@ -89,9 +78,7 @@ def decode(data: Sequence[int], profit_tokens: tuple[Address, ...]) -> Program:
     Raises:
         PlanError: The executor would refuse it.
     """
-    if len(data) < 3 or data[0] != 32 or data[1] != len(data) - 2 or data[1] > MAX_WORDS:
-        raise PlanError("plan: the calldata is not a program alone")
-    words = iter(data[2:])
+    words = iter(data)
     header = take(words)
     if header >> 232 != VERSION:
         raise PlanError("plan: the program has an unknown version")

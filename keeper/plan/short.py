@@ -1,5 +1,5 @@
 """
-The short programs: one route over V2 and V3 pools, without a loan or with one of Balancer's V2 Vault.
+The short programs: one route over V2 and V3 pools, without a loan or with one of a lender that need not be told more.
 """
 
 from eth_utils.crypto import keccak
@@ -10,6 +10,7 @@ from keeper.plan.model import Funding, Plan, Route
 from keeper.plan.words import (
     AMOUNT_BITS,
     DEADLINE_BITS,
+    LENDERS,
     VERSION,
     check_cycle,
     decode_guard,
@@ -27,7 +28,8 @@ SELECTORS = {
     for count, name in ((2, "two"), (3, "three"))
 }
 
-_FUNDINGS = (Funding.NONE, Funding.BALANCER_V2)
+#: Which pool is to lend does not fit.
+_FUNDINGS = tuple(funding for funding in Funding if funding is not Funding.UNISWAP_V3)
 
 
 def fits(plan: Plan) -> bool:
@@ -40,6 +42,7 @@ def fits(plan: Plan) -> bool:
     return (
         len(route.hops) in SELECTORS
         and route.funding in _FUNDINGS
+        and not route.native
         and not route.tolerant
         and len(route.guards) <= 2
         and all(hop.dex in DEXES and DEXES[hop.dex].family is not Family.HELD for hop in route.hops)
@@ -53,7 +56,7 @@ def encode(plan: Plan) -> bytes:
     (route,) = plan.routes
     check_cycle(route.hops)
     header = VERSION << DEADLINE_BITS | fitting("deadline", plan.deadline, DEADLINE_BITS)
-    header = header << 8 | _FUNDINGS.index(route.funding)
+    header = header << 8 | LENDERS.index(route.funding)
     header = header << 8 | plan.profit_tokens.index(route.profit_token)
     header = header << AMOUNT_BITS | fitting("minimum profit", route.min_profit, AMOUNT_BITS)
     header = header << AMOUNT_BITS | fitting("amount in", route.amount_in, AMOUNT_BITS)
@@ -70,7 +73,7 @@ def decode(words: list[int], profit_tokens: tuple[Address, ...]) -> Plan:
     if header >> 232 != VERSION:
         raise PlanError("plan: the program has an unknown version")
     funding, place = (header >> 184) & 0xFF, (header >> 176) & 0xFF
-    if funding >= len(_FUNDINGS):
+    if funding >= len(LENDERS) or LENDERS[funding] not in _FUNDINGS:
         raise PlanError("plan: the program has an unknown funding")
     if place >= len(profit_tokens):
         raise PlanError("plan: the program's profit token is not listed")
@@ -79,7 +82,7 @@ def decode(words: list[int], profit_tokens: tuple[Address, ...]) -> Plan:
     hops = decode_hops(iter(hop_words), len(hop_words), profit_tokens[place])
     route = Route(
         hops=hops,
-        funding=_FUNDINGS[funding],
+        funding=LENDERS[funding],
         amount_in=low_bits(header, AMOUNT_BITS),
         min_profit=low_bits(header >> AMOUNT_BITS, AMOUNT_BITS),
         guard=decode_guard(guard, hops[0]),

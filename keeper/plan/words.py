@@ -11,13 +11,25 @@ from keeper.plan.model import (
     BalancerV3Detail,
     CurveDetail,
     Detail,
+    Funding,
     Guard,
     Hop,
     UniswapV4Detail,
 )
 from keeper.types import ZERO_ADDRESS, Address
 
-VERSION = 3
+VERSION = 4
+
+#: By their numbers in a program.
+LENDERS = (
+    Funding.NONE,
+    Funding.BALANCER_V2,
+    Funding.AAVE_V3,
+    Funding.UNISWAP_V3,
+    Funding.BALANCER_V3,
+    Funding.UNISWAP_V4,
+    Funding.MORPHO,
+)
 
 AMOUNT_BITS = 88
 DEADLINE_BITS = 40

@@ -36,7 +36,7 @@ _STEPS_OF_A_RUN = 100
 SIGNATURES = (
     "execute_two(uint256,uint256,uint256,uint256,uint256)",
     "execute_three(uint256,uint256,uint256,uint256,uint256,uint256)",
-    "execute(uint256[])",
+    "execute(uint256,uint256)",
     "swap_held(uint256,uint256,address)",
     "uniswapV3SwapCallback(int256,int256,bytes)",
     "pancakeV3SwapCallback(int256,int256,bytes)",

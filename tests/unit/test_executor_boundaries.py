@@ -66,7 +66,7 @@ def test_execute__first_pool_has_a_guard__is_bound_by_it(world: World, hops: int
     if off == 0:
         world.execute(bound)
     else:
-        with world.reverts("route: state out of bounds" if hops < 4 else "bundle: state out of bounds"):
+        with world.reverts("derivation: state out of bounds"):
             world.execute(bound)
 
 

@@ -146,7 +146,7 @@ def test_lent_token__that_no_route_starts_from__must_not_decrease(world: World) 
 @pytest.mark.parametrize("funding", [Funding.NONE, Funding.MORPHO])
 @pytest.mark.parametrize("dex", list(DEXES))
 def test_guard__of_every_kind_of_pool__binds_its_state(made: World, dex: str, funding: Funding) -> None:
-    short = funding is Funding.NONE and (DEXES[dex].is_v2 or DEXES[dex].is_v3)
+    derived = DEXES[dex].is_v2 or DEXES[dex].is_v3
     for off in (-1, 0, 1):
         with undone(made) as world, world.unharmed():
             route = gainful(world, ("pancake_v3" if dex != "pancake_v3" else "sushi_v3", dex))
@@ -158,7 +158,7 @@ def test_guard__of_every_kind_of_pool__binds_its_state(made: World, dex: str, fu
                 world.execute(under(world, funding, bound))
                 assert world.gain(world.weth)
             else:
-                with world.reverts(f"{'route' if short else 'bundle'}: state out of bounds"):
+                with world.reverts(f"{'derivation' if derived else 'route'}: state out of bounds"):
                     world.execute(under(world, funding, bound))
 
 
@@ -174,7 +174,7 @@ def test_guard__of_the_last_of_four_pools__binds_it(world: World, off: int) -> N
         world.execute(under(world, Funding.AAVE_V3, bound))
         assert world.gain(world.weth)
     else:
-        with world.reverts("bundle: state out of bounds"):
+        with world.reverts("route: state out of bounds"):
             world.execute(under(world, Funding.AAVE_V3, bound))
 
 
@@ -210,7 +210,7 @@ def test_intolerant_route__lost_its_race__reverts_the_bundle(world: World) -> No
     lost = replace(gainful(world, ("pancake_v3", "camelot_v3")), guard=LOST)
 
     for routes in ((won, lost), (lost, won)):
-        with world.reverts("bundle: state out of bounds"):
+        with world.reverts("derivation: state out of bounds"):
             world.execute(under(world, Funding.BALANCER_V2, *routes))
 
 
@@ -218,5 +218,5 @@ def test_lost_race__of_a_stranger__ends_with_the_guard(world: World) -> None:
     """Who may not execute learns it behind the guards: a lost race costs nothing more."""
     lost = replace(gainful(world, ("uniswap_v3", "curve")), guard=LOST)
 
-    with world.reverts("bundle: state out of bounds"):
+    with world.reverts("derivation: state out of bounds"):
         world.execute(under(world, Funding.AAVE_V3, lost), sender=world.stranger)

@@ -14,8 +14,8 @@ from tests.executor_revm import RevmChain
 from tests.executor_routes import gainful, under
 from tests.executor_world import FOREVER, Reverted, World, build, cycle, hop, undone, words
 
-#: Places of the words that follow the offset and the length, in a program of one loan, one route, and two held pools.
-HEADER, GROUP, LOAN, ROUTE, FIRST, POOL, LAST, SPACING = range(2, 10)
+#: Places of the words in a program of one loan, one route, and two held pools.
+HEADER, GROUP, LOAN, ROUTE, FIRST, POOL, LAST, SPACING = range(8)
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +46,6 @@ def through_held_pools(world: World, funding: Funding = Funding.MORPHO) -> list[
 @pytest.mark.parametrize(
     ("place", "change", "message"),
     [
-        (0, 32, "bundle: calldata is not the program alone"),
-        (0, 96, ""),
-        (0, 1 << 255, "bundle: calldata is not the program alone"),
-        (1, 1, "bundle: calldata is not the program alone"),
-        (1, 64, ""),
         (HEADER, 1 << 232, "executor: unknown version"),
         (HEADER, 1 << 255, "executor: unknown version"),
         (HEADER, 1 << 8, ""),
@@ -157,7 +152,6 @@ def test_lender_of_one_token__asked_for_two__reverts(world: World, funding: Fund
     program = through_held_pools(world, funding)
     program[GROUP] += 1 << 200
     program.insert(LOAN, program[LOAN] ^ 1 << 88)
-    program[1] += 1
 
     with world.reverts(""):
         world.send(written(program))
@@ -181,7 +175,6 @@ def test_group_without_a_lender__opened_by_a_pool_that_does_not_send_first__reve
     program = through_held_pools(world)
     del program[LOAN]
     program[GROUP] = 1 << 192
-    program[1] -= 1
 
     with world.reverts("route: its first pool does not send first"):
         world.send(written(program))
@@ -209,15 +202,6 @@ def test_general_program__truncated_anywhere__reverts(world: World) -> None:
             world.send(data[:length])
 
 
-def test_general_program__truncated_to_any_word__reverts(world: World) -> None:
-    """The length says so, too: the words that are missing are not read from behind the calldata."""
-    program = through_held_pools(world)
-
-    for length in range(len(program) - 2):
-        with world.unharmed(exactly=True), pytest.raises(Reverted):
-            world.send(written([32, length, *program[2 : 2 + length]]))
-
-
 @pytest.mark.parametrize("trailing", range(1, 65))
 def test_general_calldata__with_trailing_bytes__reverts(world: World, trailing: int) -> None:
     with world.reverts("bundle: calldata is not the program alone"):
@@ -226,18 +210,8 @@ def test_general_calldata__with_trailing_bytes__reverts(world: World, trailing: 
 
 @pytest.mark.parametrize("word", [0, 1, 1 << 192])
 def test_general_program__with_a_word_left_over__reverts(world: World, word: int) -> None:
-    program = through_held_pools(world)
-
-    with world.reverts(""):
-        world.send(written([32, program[1] + 1, *program[2:], word]))
-
-
-def test_general_program__of_more_words_than_there_may_be__reverts(world: World) -> None:
-    program = through_held_pools(world)
-    padded = [*program[2:], *[0] * 65][:65]
-
-    with world.reverts(""):
-        world.send(written([32, 65, *padded]))
+    with world.reverts("bundle: calldata is not the program alone"):
+        world.send(written([*through_held_pools(world), word]))
 
 
 def test_general_program__of_eight_groups__is_the_most(world: World) -> None:
@@ -245,7 +219,7 @@ def test_general_program__of_eight_groups__is_the_most(world: World) -> None:
     most = Plan((route,) * 8, FOREVER, world.profit_tokens)
     world.execute(most)
     program = words(encode(most))
-    ninth = [32, program[1] + 4, program[2] + 1, *program[3:], *program[3:7]]
+    ninth = [program[0] + 1, *program[1:], *program[1:5]]
 
     with world.reverts(""):
         world.send(written(ninth))
@@ -260,7 +234,7 @@ def test_group__of_more_places_than_there_are__reverts(world: World) -> None:
     route = Route(cycle(dexes, tokens), Funding.NONE, 10**6, 0)
     world.execute(under(world, Funding.MORPHO, *[route] * 6))
     program = words(encode(under(world, Funding.MORPHO, *[route] * 6)))
-    seventh = [32, program[1] + 4, program[2], program[3] + (1 << 192), *program[4:], *program[5:9]]
+    seventh = [program[0], program[1] + (1 << 192), *program[2:], *program[3:7]]
 
     with world.reverts(""):
         world.send(written(seventh))

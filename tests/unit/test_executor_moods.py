@@ -188,7 +188,7 @@ def test_price__moved_before_us_by_basis_points__is_seen_by_the_guard_or_the_min
         world.execute(under(world, Funding.MORPHO, route))
     if dex == "uniswap_v3":
         price = world.chain.at("mocks/UniswapV3PoolMock", route.hops[1].pool).slot0()[0]
-        with world.reverts("bundle: state out of bounds"):
+        with world.reverts("derivation: state out of bounds"):
             world.execute(under(world, Funding.MORPHO, replace(route, second_guard=Guard(price + 2**40, 2**160 - 1))))
 
 

@@ -38,20 +38,21 @@ def world(made: World) -> Iterator[World]:
     ("index", "change", "message"),
     [
         (0, 1 << 232, "executor: unknown version"),
-        (0, 3 << 232, "executor: unknown version"),
+        (0, 4 << 232, "executor: unknown version"),
         (0, 1 << 240, "executor: unknown version"),
         (0, 1 << 255, "executor: unknown version"),
-        (0, 2 << 184, "executor: unknown funding"),
-        (0, 255 << 184, "executor: unknown funding"),
+        (0, 3 << 184, ""),  # which pool is to lend cannot be said
+        (0, 7 << 184, ""),
+        (0, 255 << 184, ""),
         (0, 2 << 176, "profit: token is not listed"),  # no profit token in this place of the list
         (0, 8 << 176, "profit: token is not listed"),  # no such place
         (0, 255 << 176, "profit: token is not listed"),
-        (3, 0x10 << 184, "derivation: unknown V3 fork"),
-        (3, 0x07 << 184, "derivation: unknown V3 fork"),
+        (3, 0x10 << 184, ""),
+        (3, 0x07 << 184, ""),
         (3, 0x33 << 184, "derivation: unknown V2 fork"),
         (3, 1 << 192, "derivation: unknown V2 fork"),
         (3, 1 << 255, "derivation: unknown V2 fork"),
-        (4, 1, "executor: last hop names a token"),
+        (4, 1, "executor: calldata is not the program alone"),
         (4, 0x50 << 184, "derivation: unknown V2 fork"),
     ],
 )

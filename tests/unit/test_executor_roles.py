@@ -14,7 +14,7 @@ ZERO = "0x" + "00" * 20
 
 #: A call of every function that changes state, and the words by which a stranger is refused.
 CALLS = {
-    "execute": ([[0]], "executor: unknown version"),
+    "execute": ([0, 0], "executor: unknown version"),
     "execute_two": ([0] * 5, "executor: unknown version"),
     "execute_three": ([0] * 6, "executor: unknown version"),
     "sweep": ([ZERO], "roles: caller is not the owner"),

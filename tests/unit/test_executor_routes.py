@@ -146,7 +146,7 @@ def test_execute__price_below_its_bound__reverts(world: World) -> None:
     hops = _profitable(world)
     price = _pool(world, "uniswap_v3").slot0()[0]
 
-    with world.reverts("route: state out of bounds"):
+    with world.reverts("derivation: state out of bounds"):
         world.execute(plan(world, hops, guard=Guard(price + 2**32, 2**160 - 1)))
 
 
@@ -154,7 +154,7 @@ def test_execute__price_above_its_bound__reverts(world: World) -> None:
     hops = _profitable(world)
     price = _pool(world, "uniswap_v3").slot0()[0]
 
-    with world.reverts("route: state out of bounds"):
+    with world.reverts("derivation: state out of bounds"):
         world.execute(plan(world, hops, guard=Guard(0, price - 2**32)))
 
 
@@ -172,7 +172,7 @@ def test_execute__reserve_outside_its_bounds__reverts(world: World, off: int) ->
     hops = _profitable_v2(world)
     reserve = _pool(world, "sushi_v2").getReserves()[0]
 
-    with world.reverts("route: state out of bounds"):
+    with world.reverts("derivation: state out of bounds"):
         world.execute(plan(world, hops, guard=Guard(reserve + off, reserve + off)))
 
 
@@ -190,7 +190,7 @@ def test_execute__second_pool_has_a_guard__is_bound_by_it(world: World, hops: in
     if off == 0:
         world.execute(bound)
     else:
-        with world.reverts("route: state out of bounds" if hops < 4 else "bundle: state out of bounds"):
+        with world.reverts("derivation: state out of bounds"):
             world.execute(bound)
 
 

@@ -49,7 +49,7 @@ def test_pool_address__known_pool__is_its_address(dex: str, tokens: tuple, fee_p
 
 def test_encode__two_hops__is_five_words_by_hand() -> None:
     words = [
-        (3 << 232) | (1_800_000_000 << 192) | (1 << 176) | (12_345 << 88) | 10**18,
+        (4 << 232) | (1_800_000_000 << 192) | (1 << 176) | (12_345 << 88) | 10**18,
         0,
         5 << 128 | 6,
         (0x10 << 184) | (500 << 160) | int(USDC, 16),
@@ -163,7 +163,8 @@ def test_encode__no_route__is_refused() -> None:
         (0, 0x8F, "the calldata is not a call of the executor"),
         (4, 1, "the program has an unknown version"),
         (6, 2, "the program has an unknown version"),
-        (12, 2, "the program has an unknown funding"),
+        (12, 3, "the program has an unknown funding"),
+        (12, 7, "the program has an unknown funding"),
         (13, 2, "the program's profit token is not listed"),
         (108, 1, "the program has an unknown kind of hop"),
         (163, 1, "the last hop names a token"),
