@@ -31,6 +31,7 @@ _LENDERS_OWN = (
     "the program tells the lender what it does not know",
     "the program has an unknown lender",
     "the program's lender is no V3 pool",
+    "the program's loan is of a token that is not listed",
     "there are 1 to 1 loans, not 2",
     "there are 1 to 1 loans, not 3",
     "there are 1 to 1 loans, not 4",

@@ -184,7 +184,10 @@ def _decode_group(words: Iterator[int], profit_tokens: tuple[Address, ...]) -> G
 
 
 def _decode_loan(word: int, profit_tokens: tuple[Address, ...]) -> Loan:
-    return Loan(_token(word >> AMOUNT_BITS, profit_tokens), low_bits(word, AMOUNT_BITS))
+    place = word >> AMOUNT_BITS
+    if place >= len(profit_tokens):
+        raise PlanError("plan: the program's loan is of a token that is not listed")
+    return Loan(profit_tokens[place], low_bits(word, AMOUNT_BITS))
 
 
 def _decode_told(funding: Funding, told: int) -> tuple[FlashPool | None, bool]:
