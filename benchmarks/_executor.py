@@ -33,8 +33,10 @@ from localnet import Localnet, accounts, addresses, pins, swaps
 from localnet.abi import Function, function
 from localnet.errors import RpcError
 from localnet.layout import Pool
+from localnet.node import HARDFORK
 from localnet.swaps import Swap
 from localnet.universe import ETHER, token
+from scripts._build import Artifact
 from scripts._deployment import Roles, deploy
 
 FACTS = load_chain("arbitrum")
@@ -280,16 +282,21 @@ class World:
         return [int.from_bytes(answer) for _, answer in answers]
 
 
-def start() -> World:
+def start(artifact: Artifact | None = None, hardfork: str = HARDFORK) -> World:
     """
     Start a localnet with every optional protocol that is at hand, and deploy the executor there.
+
+    Args:
+        artifact: The compiled executor; None compiles it.
+        hardfork: Whose rules the chain has.
     """
-    net = localnet.start(sequencer=False, groups=provided())
+    net = localnet.start(sequencer=False, groups=provided(), hardfork=hardfork)
     net.rpc("evm_setAutomine", True)
     net.rpc("anvil_autoImpersonateAccount", True)
     roles = Roles(OWNER, GUARDIAN, TREASURY, PROFIT_TOKENS, (OPERATOR,))
     with TemporaryDirectory() as folder:
-        record = deploy(net.url, accounts.public(0), roles.checksummed(), "local", Path(folder) / "deployment.json")
+        path = Path(folder) / "deployment.json"
+        record = deploy(net.url, accounts.public(0), roles.checksummed(), "local", path, artifact=artifact)
         executor = str(json.loads(record.read_text())["executor"])
     net.rpc("evm_setAutomine", False)
     return World(net, executor)

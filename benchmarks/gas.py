@@ -27,6 +27,7 @@ from benchmarks._trace import split
 from keeper.plan import DEXES, Funding, Guard, Plan, Program, Route, encode
 from keeper.plan.bundle import program_of
 from localnet.pins import GROUPS
+from scripts._build import Artifact
 
 Result = dict[str, int]
 
@@ -103,16 +104,17 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--markdown", type=Path, help="a document whose tables are to be replaced")
 
 
-def run(options: Namespace | None = None) -> dict[str, Result]:
+def run(options: Namespace | None = None, artifact: Artifact | None = None) -> dict[str, Result]:
     """
     Return for every shape and funding the gas and the calldata, then the gas of lost races.
 
     Args:
         options: Of the command, which measures everything; without, what the localnet was built with is measured.
+        artifact: The compiled executor; None compiles it.
     """
     if options and (missing := set(GROUPS) - set(provided())):
         sys.exit(f"gas: build the rest first: python -m localnet build --with {' --with '.join(sorted(missing))}")
-    world = start()
+    world = start(artifact)
     try:
         results = dict(_Bench(world).measure())
     finally:

@@ -122,6 +122,7 @@ def start(
     order: Literal["fifo", "fees"] = "fifo",
     like_production: bool = False,
     groups: Iterable[str] = (),
+    hardfork: str = node.HARDFORK,
 ) -> Localnet:
     """
     Start a localnet, generating its chain first where needed, and return when it answers.
@@ -135,12 +136,14 @@ def start(
             ArbOwnerPublic say that tips are collected.
         like_production: Put the face of a Nitro node in front, see production.py.
         groups: Optional protocols, see pins.GROUPS.
+        hardfork: Whose rules the chain has, by Ethereum's name.
     """
     built = genesis.build(groups)
     scratch = Path(tempfile.mkdtemp(prefix="localnet-"))
     with ExitStack() as undo:
         undo.callback(shutil.rmtree, scratch, ignore_errors=True)
-        running = node.start(0 if like_production else port, _arguments(built, scratch, order), scratch / "anvil.log")
+        arguments = _arguments(built, scratch, order)
+        running = node.start(0 if like_production else port, arguments, scratch / "anvil.log", hardfork)
         undo.callback(running.stop)
         rpc = undo.enter_context(closing(Rpc(running.url)))
         _settle(rpc)

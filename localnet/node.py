@@ -61,7 +61,7 @@ class Node:
             self.process.wait()
 
 
-def start(port: int, arguments: Sequence[str], log: Path) -> Node:
+def start(port: int, arguments: Sequence[str], log: Path, hardfork: str = HARDFORK) -> Node:
     """
     Start anvil on *port* of the loopback interface (0: a free one) and return when it listens.
 
@@ -70,6 +70,7 @@ def start(port: int, arguments: Sequence[str], log: Path) -> Node:
     Raises:
         NodeError: The port is taken, or anvil ended; its last words are in the message.
     """
+    arguments = [*_RULES, "--hardfork", hardfork, *arguments]
     if port:
         _require_free(port)
         return _start(port, arguments, log)
@@ -87,7 +88,7 @@ def _start(port: int, arguments: Sequence[str], log: Path) -> Node:
     binary = program("anvil", "run npm ci in the checkout")
     log.parent.mkdir(parents=True, exist_ok=True)
     place = ["--host", "127.0.0.1", "--port", str(port)]
-    command = [binary, *place, "--quiet", "--no-request-size-limit", *_RULES, *arguments]
+    command = [binary, *place, "--quiet", "--no-request-size-limit", *arguments]
     trampoline = [sys.executable, "-I", "-S", "-c", _TRAMPOLINE, str(os.getpid())]
     with log.open("wb") as output:
         # A group of its own: an interrupt at the terminal reaches the localnet only, which then ends anvil in order.
@@ -103,7 +104,7 @@ def _start(port: int, arguments: Sequence[str], log: Path) -> Node:
     return node
 
 
-_RULES = ("--chain-id", str(CHAIN_ID), "--hardfork", HARDFORK, "--gas-limit", str(GAS_LIMIT))
+_RULES = ("--chain-id", str(CHAIN_ID), "--gas-limit", str(GAS_LIMIT))
 
 
 def free_port() -> int:

@@ -19,6 +19,7 @@ from keeper.config import load_chain
 from keeper.routes.warm import warm
 from localnet import Localnet, TraderSettings, accounts
 from scripts._deployment import deploy, rehearsal_roles
+from tests.executor_artifact import artifact
 
 ROOT = Path(__file__).parents[1]
 PASSPHRASE = "a public test key needs no secret"
@@ -74,7 +75,8 @@ def prepared(net: Localnet, directory: Path) -> KeeperProcess:
     operator = accounts.public(0)
     profit_tokens = tuple(facts.token(symbol) for symbol in facts.profit_tokens)
     roles = rehearsal_roles(operator.address, accounts.public(9).address, profit_tokens)
-    deploy(net.url, operator, roles, "localnet", directory / "state" / "deployment.json")
+    record = directory / "state" / "deployment.json"
+    deploy(net.url, operator, roles, "localnet", record, artifact=artifact())
     keystore = directory / "operator.json"
     keystore.write_text(json.dumps(Account.encrypt(operator.key, PASSPHRASE, kdf="pbkdf2", iterations=1)))
     return KeeperProcess(net, directory / "state", keystore, operator.address.lower())

@@ -54,6 +54,13 @@ def furnish(world: World) -> Before:
     for symbol, amount in _LEFT.items():
         world.net.deal(symbol, world.executor, amount)
     world.enrich(HONEST, AMOUNT)
+    return standing(world)
+
+
+def standing(world: World) -> Before:
+    """
+    Return what there is now.
+    """
     return Before(world.holdings(), roles(world))
 
 
@@ -82,7 +89,7 @@ def check_refused(world: World, before: Before, attack: Call, reason: str) -> No
     gain = world.outcome(HONEST, AMOUNT) - AMOUNT
     honest = encode(plan(route(world, HONEST, AMOUNT, min_profit=gain)))
     script(world, actor, 0, [(to, data, True), (world.executor, honest, False)])
-    before = Before(world.holdings(), roles(world))
+    before = standing(world)
 
     assert world.send(STRANGER, actor, b"")["status"] == "0x1"
 

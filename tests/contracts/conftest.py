@@ -23,6 +23,7 @@ from localnet import accounts as public_accounts
 from localnet import addresses, genesis
 from localnet.abi import Function, function
 from scripts._deployment import Roles, deploy
+from tests.executor_artifact import artifact
 
 FACTS = load_chain("arbitrum")
 VAULT = addresses.BALANCER_VAULT
@@ -101,7 +102,10 @@ def world(accounts: Any, project: Any, tmp_path_factory: pytest.TempPathFactory)
         operators=(operator.address,),
     ).checksummed()
     folder = tmp_path_factory.mktemp("deployment")
-    path = deploy(ape.chain.provider.http_uri, public_accounts.public(0), roles, "local", folder / "deployment.json")
+    record = folder / "deployment.json"
+    path = deploy(
+        ape.chain.provider.http_uri, public_accounts.public(0), roles, "local", record, artifact=artifact()
+    )
     trader = payer.deploy(project.V3TraderMock)
     executor = project.Executor.at(read_record(path)["executor"])
     return World(executor, roles, path, owner, guardian, operator, stranger, trader)

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,11 @@ from keeper.plan import pool_address
 from localnet import accounts as public_accounts
 from localnet import genesis
 from localnet.rpc import Rpc
-from scripts._build import PROXY, Artifact
+from scripts._build import PROXY
 from scripts._checks import advice
-from scripts._deployment import ROOT, DeploymentError, Roles, compile_executor, deploy
+from scripts._deployment import ROOT, DeploymentError, Roles, deploy
 from tests.contracts.conftest import FACTS, World, read_record
+from tests.executor_artifact import artifact
 
 PAYER = public_accounts.public(0)
 ZERO = "0x" + "00" * 20
@@ -79,7 +79,7 @@ def test_deploy__paused_since__is_refused(world: World, tmp_path: Path) -> None:
 
 def test_deploy__other_code_at_the_address__is_refused(world: World, tmp_path: Path) -> None:
     other = replace(world.roles, guardian=world.stranger.address)
-    address = _artifact().address(other)
+    address = artifact().address(other)
     ape.chain.provider.make_request("anvil_setCode", [address, "0x60"])
 
     with pytest.raises(DeploymentError, match="has code hash 0x[0-9a-f]{64}, 0x[0-9a-f]{64} was compiled"):
@@ -91,7 +91,7 @@ def test_deploy__poor_account__is_refused(world: World, tmp_path: Path) -> None:
     poor = public_accounts.named("poor")
 
     with pytest.raises(DeploymentError, match=f"{poor.address} has 0 wei, the deployment may take"):
-        deploy(_url(), poor, other, "local", tmp_path / "record.json", artifact=_artifact())
+        deploy(_url(), poor, other, "local", tmp_path / "record.json", artifact=artifact())
 
 
 def test_deploy__other_chain__is_refused(world: World, tmp_path: Path) -> None:
@@ -174,12 +174,12 @@ def test_deploy__not_an_address__is_refused(world: World) -> None:
 
 def test_deploy__no_node__is_refused(world: World, tmp_path: Path) -> None:
     with pytest.raises(DeploymentError, match="the node does not answer"):
-        deploy("http://127.0.0.1:1", PAYER, world.roles, "local", tmp_path / "record.json", artifact=_artifact())
+        deploy("http://127.0.0.1:1", PAYER, world.roles, "local", tmp_path / "record.json", artifact=artifact())
 
 
 def test_compiled_by_ape__is_the_deployed_code(project: Any) -> None:
     """Ape does not recompile a contract when only a module that it imports has changed."""
-    fresh = _artifact()
+    fresh = artifact()
     stale = "ape's cache is stale: run ape compile -f"
 
     compiled = project.Executor.contract_type.deployment_bytecode.bytecode
@@ -245,13 +245,8 @@ def test_script__ad_hoc_network__deploys_as_configured(world: World, tmp_path: P
     assert world.roles.treasury[2:].lower() in form["constructor_arguments"]
 
 
-@cache
-def _artifact() -> Artifact:
-    return compile_executor()
-
-
 def _deploy(roles: Roles, record: Path, chain_id: int | None = None) -> Path:
-    return deploy(_url(), PAYER, roles, "local", record, chain_id, _artifact())
+    return deploy(_url(), PAYER, roles, "local", record, chain_id, artifact())
 
 
 def _advice(world: World, payer: str, roles: Roles | None = None) -> list[str]:

@@ -7,12 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from tests import real_world
+from tests.executor_artifact import artifact
 from tests.real_world import World
+
+#: For accounts with delegated code, which Arbitrum One has since ArbOS 40. Gas, which others measure, costs less there.
+HARDFORK = "prague"
 
 
 @pytest.fixture(scope="session")
 def standing_world() -> Iterator[World]:
-    world = real_world.start()
+    world = real_world.start(artifact(), HARDFORK)
     yield world
     world.net.stop()
 

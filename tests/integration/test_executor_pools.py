@@ -41,6 +41,7 @@ WEIGHTED = "balancer_v2 WBTC/WETH/USDC 2500"
 BALANCER_V3 = "balancer_v3 WETH/USDC 3000"
 
 _APPROVE = function("approve(address,uint256)")
+_ALLOWANCE = function("allowance(address,address)", ["uint256"])
 _JOIN = Function("joinPool", ("bytes32", "address", "address", "(address[],uint256[],bytes,bool)"), ())
 _POOL_ID = function("pool_id()", ["bytes32"])
 _GIVES = function("gives(uint256)")
@@ -129,6 +130,32 @@ def test_balancer_pool__in_recovery__gives_what_the_query_says(world: World, ste
     world.execute(plan(route(world, [first, step], AMOUNT, min_profit=gain)))
 
     assert gained(before, world.holdings()) == {(TREASURY, "WETH"): gain}
+
+
+def test_composable_pool__its_own_shares_are_sold__is_refused(world: World) -> None:
+    """They are a token of it, too, which the Vault may take from anybody: an allowance that no hop may leave."""
+    steps = [("uniswap_v3 wstETH/WETH 100", "WETH", "wstETH"), ("balancer_v2 wstETH/WETH 400", "wstETH", "WETH")]
+    before = furnish(world)
+    world.enrich(steps, AMOUNT, 0.05)
+    single = world.hop(*steps[1])
+    assert isinstance(single.detail, BalancerV2Detail)
+    joins = replace(single, token_out=single.pool, zero_for_one=single.token_in < single.pool)
+    exits = replace(single, token_in=single.pool, zero_for_one=single.pool < single.token_out)
+    through = replace(route(world, steps, AMOUNT), hops=(world.hop(*steps[0]), joins, exits))
+    with pytest.raises(PlanError, match="a pool occurs twice"):
+        encode(plan(through))
+
+    # The planner takes the second for another pool, and the program is changed behind its back.
+    pool_id, mark = single.detail.pool_id, single.detail.pool_id ^ 1 << 200
+    unknown = replace(exits, pool=Address("0x" + mark.to_bytes(32)[:20].hex()), detail=BalancerV2Detail(mark))
+    data = encode(plan(replace(through, hops=(*through.hops[:2], unknown))))
+    assert data.count(mark.to_bytes(32)) == 1
+    data = data.replace(mark.to_bytes(32), pool_id.to_bytes(32))
+
+    assert world.ask(single.pool, _ALLOWANCE, world.executor, BALANCER_VAULT) == 2**256 - 1
+    assert "erc20: allowance is left" in world.refusal(world.executor, data, OPERATOR)
+    assert world.send(OPERATOR, world.executor, data)["status"] == "0x0"
+    check_unharmed(world, before)
 
 
 def test_balancer_v2__hop_within_its_own_loan__is_refused_by_the_planner(world: World) -> None:

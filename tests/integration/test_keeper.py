@@ -22,6 +22,10 @@ def net(request: pytest.FixtureRequest) -> Iterator[Localnet]:
         yield net
 
 
+#: The stricter of the two is enough for what concerns a setting only.
+in_production = pytest.mark.parametrize("net", [True], ids=["like production"], indirect=True, scope="module")
+
+
 @pytest.fixture(scope="module")
 def keeper(net: Localnet, tmp_path_factory: pytest.TempPathFactory) -> KeeperProcess:
     return prepared(net, tmp_path_factory.mktemp("keeper"))
@@ -77,6 +81,7 @@ def test_keeper__steady_state__asks_little_and_reads_no_pool_again(report: dict[
     assert report["rpc_calls"]["eth_getLogs"] <= report["blocks"] + 20
 
 
+@in_production
 def test_keeper__dry_run__sends_nothing(keeper: KeeperProcess, report: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "dry.json"
 
@@ -89,6 +94,7 @@ def test_keeper__dry_run__sends_nothing(keeper: KeeperProcess, report: dict[str,
     assert written["opportunities"] > 0
 
 
+@in_production
 def test_keeper__only_a_lender_allowed__earns_by_its_loans(
     keeper: KeeperProcess, report: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -107,6 +113,7 @@ def test_keeper__only_a_lender_allowed__earns_by_its_loans(
     assert set(lent) == {"balancer_v2"}
 
 
+@in_production
 def test_keeper__cache_off_and_preferred_node_dead__still_earns(keeper: KeeperProcess, tmp_path: Path) -> None:
     path = tmp_path / "off.json"
     nodes = {"KEEPER_RPC_URL": "http://127.0.0.1:9/KEY", "KEEPER_RPC_URLS": json.dumps([keeper.net.url])}

@@ -2,51 +2,15 @@
 ``ape run deploy``, ``ape run keeper`` and ``ape test`` as their users type them.
 """
 
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import localnet
-from localnet import Localnet, TraderSettings
+from localnet import Localnet
+from tests.ape_process import ape, home, upstream
 
-ROOT = Path(__file__).parents[2]
-APE = Path(sys.executable).with_name("ape")
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[Localnet]:
-    """As an archive node would serve it: a block that others build on, and whose state does not go away."""
-    with localnet.start(sequencer=False, traders=TraderSettings(seed=5), like_production=True) as net:
-        assert net.traders is not None
-        for _ in range(40):
-            net.traders.step()
-            net.mine()
-        yield net
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Whoever runs Ape here leaves nothing in the user's own folder."""
-    return tmp_path
-
-
-def ape(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("APE_", "KEEPER_"))}
-    return subprocess.run(
-        [str(APE), *arguments],
-        cwd=ROOT,
-        env=clean | {"APE_DATA_FOLDER": str(home / "ape"), "HOME": str(home)} | environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+__all__ = ["home", "upstream"]
 
 
 def test_fork__deploy_and_keeper__work_as_on_the_chain(home: Path, upstream: Localnet) -> None:
@@ -63,10 +27,11 @@ def test_fork__deploy_and_keeper__work_as_on_the_chain(home: Path, upstream: Loc
     assert ", 0 lost money" in ran.stdout
 
 
-def test_fork__contract_tests__pass(home: Path, upstream: Localnet) -> None:
+def test_fork__routes_and_attacks__are_as_on_the_localnet(home: Path, upstream: Localnet) -> None:
+    """What tests the deployment's scripts does so on the localnet, and here in the long run."""
     tested = ape(
         home,
-        *("test", "tests/contracts", "-q", "--network", "arbitrum:mainnet-fork:foundry"),
+        *("test", "tests/contracts/test_executor.py", "-q", "--network", "arbitrum:mainnet-fork:foundry"),
         ARBITRUM_RPC_URL=upstream.url,
     )
 

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 import vyper
+from eth_utils.crypto import keccak
 
 from scripts import _build
 from scripts._build import RECORD, ROOT, Artifact, BuildError, check_record, compile_executor, standard_json
+from tests import executor_artifact
 
 #: Opcodes by which code could be replaced, run in the executor's name, or leave.
 FORBIDDEN_OPCODES = {"DELEGATECALL", "CALLCODE", "SELFDESTRUCT", "CREATE", "CREATE2"}
@@ -27,9 +29,9 @@ _LARGEST_INIT_CODE = 49_152
 _LARGEST_ARGUMENTS = 32 * (5 + 9 + 9)
 
 
-@pytest.fixture(scope="module")
-def artifact() -> Artifact:
-    return compile_executor()
+@pytest.fixture(scope="module", name="artifact")
+def made() -> Artifact:
+    return executor_artifact.artifact()
 
 
 def test_build__is_the_one_that_is_recorded(artifact: Artifact) -> None:
@@ -74,6 +76,16 @@ def test_executor__cannot_become_other_code(artifact: Artifact) -> None:
     """Looked for before assembly: the table of selectors is data, in which any byte may occur."""
     assert {"CALL", "STATICCALL", "TSTORE"} <= artifact.opcodes
     assert not FORBIDDEN_OPCODES & artifact.opcodes
+
+
+def test_executor__never_asks_for_decimals_or_prices(artifact: Artifact) -> None:
+    """A call needs the selector in the code, and these are nowhere in it: no view's answer decides on anything."""
+    asked = ["transfer(address,uint256)", "balanceOf(address)"]
+    views = ["decimals()", "get_virtual_price()", "getRate()", "coins(uint256)", "get_dy(int128,int128,uint256)"]
+    views += ["get_dy(uint256,uint256,uint256)", "totalSupply()", "symbol()", "factory()", "token0()"]
+
+    assert all(keccak(text=name)[:4] in artifact.runtime for name in asked)
+    assert [name for name in views if keccak(text=name)[:4] in artifact.runtime] == []
 
 
 def test_executor__fits_the_size_limits(artifact: Artifact) -> None:

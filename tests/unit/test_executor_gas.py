@@ -10,6 +10,7 @@ import pytest
 from benchmarks import gas
 from benchmarks._executor import provided
 from localnet.pins import GROUPS
+from tests.executor_artifact import artifact
 
 SNAPSHOT = Path(gas.__file__).with_name("gas_snapshot.json")
 TOLERANCE = 0.02
@@ -19,7 +20,7 @@ def test_gas__of_every_route__is_that_of_the_snapshot() -> None:
     """To accept a change: ``python -m benchmarks gas --json benchmarks/gas_snapshot.json``."""
     expected = json.loads(SNAPSHOT.read_text())
 
-    measured = gas.run()
+    measured = gas.run(artifact=artifact())
 
     assert measured.keys() <= expected.keys()
     assert len(measured) > 50 if set(GROUPS) - set(provided()) else measured.keys() == expected.keys()
