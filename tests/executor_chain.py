@@ -106,13 +106,6 @@ def deployer(name: str) -> Any:
     return boa.load_partial(str(CONTRACTS / f"{name}.vy"), compiler_args=arguments)
 
 
-def place(name: str, address: str) -> Any:
-    """
-    Put a mock's code at an address of titanoboa's chain and return the contract there.
-    """
-    return BoaChain().place(f"mocks/{name}", address)
-
-
 def lower(contract: Any) -> Address:
     """
     Return a contract's or an account's address as the keeper writes it.

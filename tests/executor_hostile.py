@@ -14,7 +14,6 @@ from tests.executor_world import (
     cycle,
     lower,
     number,
-    place,
     plan,
     pool_address,
 )
@@ -44,7 +43,8 @@ def scripted_pool(world: World) -> Any:
     """
     Return a pool that can be told what to do, and a route that it opens.
     """
-    pool = place("ScriptMock", pool_address("uniswap_v3", lower(world.weth), lower(world.usdc), V3_FEE))
+    address = pool_address("uniswap_v3", lower(world.weth), lower(world.usdc), V3_FEE)
+    pool = world.chain.place("mocks/ScriptMock", address)
     pool.set_reserves(number(world.weth), number(world.usdc))
     world.v3("sushi_v3", world.usdc, world.weth, (6, 10))
     return pool, cycle(("uniswap_v3", "sushi_v3"), (world.weth, world.usdc))
@@ -57,7 +57,7 @@ def script(world: World, pool: Any, callbacks: Sequence[bytes], delta_in: int, d
 
 def deltas(pool: Any, delta_in: int, delta_out: int) -> tuple[int, int]:
     """
-    Return a swap's two deltas in the order of the pool's tokens, which ``_scripted_pool`` noted as its reserves.
+    Return a swap's two deltas in the order of the pool's tokens, which ``scripted_pool`` noted as its reserves.
     """
     token_in, token_out = pool.getReserves()[:2]
     return (delta_in, delta_out) if token_in < token_out else (delta_out, delta_in)

@@ -1,5 +1,5 @@
 """
-A chain that is thirty times as fast as titanoboa's, for campaigns; it does not know the sources.
+A chain that is thirty times as fast as titanoboa's; it does not know the sources.
 """
 
 import re
@@ -16,7 +16,8 @@ from vyper.compiler.output import build_abi_output
 from tests.executor_chain import CODE_LIMIT, Outcome, Reverted, deployer, reason
 
 _NOBODY = "0x" + "d0" * 20
-_NOW = 1_800_000_000
+#: The block's time.
+NOW = 1_800_000_000
 
 
 class RevmChain:
@@ -26,7 +27,7 @@ class RevmChain:
 
     def __init__(self) -> None:
         self.evm = EVM(env=Env(cfg=CfgEnv(limit_contract_code_size=CODE_LIMIT)), spec_id="CANCUN")
-        self.evm.set_block_env(BlockEnv(number=1, timestamp=_NOW, gas_limit=2**63))
+        self.evm.set_block_env(BlockEnv(number=1, timestamp=NOW, gas_limit=2**63))
         self._accounts = 0
         self._replaced: dict[str, bytes] = {}
 
@@ -37,7 +38,10 @@ class RevmChain:
     def deploy(self, name: str, *arguments: Any) -> Any:
         contract = _compiled(name)
         creation = contract.creation + _encoded(contract.inputs, arguments)
-        return _Contract(self, contract, self.evm.deploy(_NOBODY, creation).lower())
+        try:
+            return _Contract(self, contract, self.evm.deploy(_NOBODY, creation).lower())
+        except RuntimeError as error:
+            raise Reverted(reason(_failure(error).output)) from None
 
     def place(self, name: str, address: str) -> Any:
         contract = _compiled(name)
@@ -47,7 +51,7 @@ class RevmChain:
     def at(self, name: str, address: str) -> Any:
         return _Contract(self, _compiled(name), address)
 
-    def send(self, to: str, sender: str, data: bytes, value: int = 0) -> Outcome:
+    def send(self, to: str, sender: str, data: bytes, value: int = 0, gas: int | None = None) -> Outcome:
         if value:
             self.evm.set_balance(sender, self.evm.get_balance(sender) + value)
         code = self.evm.get_code(sender)
@@ -55,10 +59,9 @@ class RevmChain:
             # Who has code sends no transactions; without it he may.
             self._set_code(sender, b"")
         try:
-            output = bytes(self.evm.message_call(sender, to, data, value or None))
+            output = bytes(self.evm.message_call(sender, to, data, value or None, gas))
         except RuntimeError as error:
-            found = re.search(r"output: (?:Bytes\()?0x([0-9a-f]*)", str(error))
-            return Outcome(True, bytes.fromhex(found[1]) if found else b"", 0)
+            return _failure(error)
         finally:
             self.evm.reset_transient_storage()
             if code:
@@ -123,6 +126,13 @@ class _Contract:
             raise Reverted(reason(outcome.output))
         values = decode(outputs, outcome.output)
         return values[0] if len(values) == 1 else values
+
+
+def _failure(error: RuntimeError) -> Outcome:
+    """What pyrevm tells in words."""
+    used = re.search(r"gas_used: (\d+)", str(error))
+    found = re.search(r"output: (?:Bytes\()?0x([0-9a-f]*)", str(error))
+    return Outcome(True, bytes.fromhex(found[1]) if found else b"", int(used[1]) if used else 0)
 
 
 _compiled = cache(_Compiled)

@@ -1,5 +1,5 @@
 """
-The executor among mock pools and lenders, in titanoboa: a call takes a fraction of a millisecond.
+The executor among mock pools and lenders, on a chain inside the test's process.
 
 Real bytecode is tested on the localnet.
 """
@@ -20,7 +20,6 @@ from tests.executor_chain import (
     deployer,
     lower,
     number,
-    place,
     reason,
 )
 from tests.executor_venues import (
@@ -63,7 +62,6 @@ __all__ = [
     "hop",
     "lower",
     "number",
-    "place",
     "plan",
     "pool_address",
     "undone",

@@ -6,9 +6,14 @@
 
 # Every transfer makes the recipient's balance smaller or larger than it should be, in ten-thousandths.
 rebase: int256
-# Whose question about its balance is answered with a lie.
+# Once it has moved, everybody's balance is multiplied by this share; for nobody while the denominator is zero.
+numerator: uint256
+denominator: uint256
+moved: bool
+# Whose question about its balance is answered with a lie; or, once it has moved, with so much more than the truth.
 deceived: address
 lie: uint256
+excess: int256
 is_paused: bool
 blacklisted: address
 burns_gas: bool
@@ -34,9 +39,32 @@ def set_rebase(rebase: int256):
 
 
 @external
+def set_share(numerator: uint256, denominator: uint256):
+    self.numerator = numerator
+    self.denominator = denominator
+    self.moved = False
+
+
+@external
 def set_lie(deceived: address, lie: uint256):
     self.deceived = deceived
     self.lie = lie
+
+
+@external
+def set_excess(deceived: address, excess: int256):
+    self.deceived = deceived
+    self.excess = excess
+    self.moved = False
+
+
+@external
+def redenominate(holders: DynArray[address, 16], numerator: uint256, denominator: uint256):
+    """
+    @dev As an upgrade that changes the decimals does: at once, whether or not it moves.
+    """
+    for holder: address in holders:
+        self.held[holder] = self.held[holder] * numerator // denominator
 
 
 @external
@@ -77,9 +105,13 @@ def set_ignoring_allowance(ignores_allowance: bool):
 @external
 @view
 def balanceOf(holder: address) -> uint256:
-    if msg.sender == self.deceived and holder == self.deceived:
+    if msg.sender != self.deceived or holder != self.deceived:
+        return self._balance(holder)
+    if self.excess == 0:
         return self.lie
-    return self.held[holder]
+    if not self.moved:
+        return self._balance(holder)
+    return convert(convert(self._balance(holder), int256) + self.excess, uint256)
 
 
 @external
@@ -101,6 +133,7 @@ def transferFrom(sender: address, to: address, amount: uint256) -> bool:
 def approve(spender: address, amount: uint256) -> Bytes[32]:
     if self.approval == 3:
         assert amount == 0 or self.allowance[msg.sender][spender] == 0
+    assert amount > 0 or not self.refuses_zero, "token: nothing"
     self.allowance[msg.sender][spender] = amount
     if self.approval == 1:
         return b""
@@ -117,5 +150,17 @@ def _move(sender: address, to: address, amount: uint256):
             self.lie = i
     if self.is_bomb:
         raw_revert(abi_encode(empty(uint256[2_048])))
-    self.held[sender] -= amount
-    self.held[to] += convert(convert(amount, int256) * (10_000 + self.rebase) // 10_000, uint256)
+    share: uint256 = amount
+    if self.moved and self.denominator != 0:
+        share = (amount * self.denominator + self.numerator - 1) // self.numerator
+    self.held[sender] -= share
+    self.held[to] += convert(convert(share, int256) * (10_000 + self.rebase) // 10_000, uint256)
+    self.moved = True
+
+
+@internal
+@view
+def _balance(holder: address) -> uint256:
+    if self.moved and self.denominator != 0:
+        return self.held[holder] * self.numerator // self.denominator
+    return self.held[holder]

@@ -1,17 +1,18 @@
 """
-Lenders and pools that are hostile, and lenders that a stranger sends.
+Lenders that are hostile or that a stranger sends, and what venues find later.
 """
 
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
 
-from keeper.plan import Funding, encode, pool_address
+from keeper.plan import Funding, pool_address
 from tests.executor_revm import RevmChain
-from tests.executor_routes import LENDERS, gainful, under
+from tests.executor_routes import LENDERS, can_open, gainful, under
 from tests.executor_venues import AAVE, MORPHO, VAULT_V3
 from tests.executor_world import MANAGER, ONE, V3_FEE, VAULT, Reverted, World, build, call, lower, undone
 
@@ -136,109 +137,34 @@ def test_lender_that_collects__leaves_the_allowance__is_refused(world: World, fu
         world.execute(lent)
 
 
-# Curve pools, which may be anybody's
-
-
-def trapped(world: World, native: bool = False) -> tuple[Any, Any]:
-    """
-    Return a Curve pool that does what it is told, and a plan that goes through it second.
-    """
-    route = gainful(world, ("sushi_v3", "curve"), native=native)
-    pool = world.chain.place("mocks/ScriptMock", route.hops[1].pool)
-    return pool, under(world, Funding.MORPHO, route)
-
-
-def taking(world: World, pool: Any, amount: int, token: Any = None) -> tuple[str, bytes, bool]:
-    data = call("transferFrom(address,address,uint256)", world.executor.address, pool.address, amount)
-    return (token or world.dai).address, data, False
-
-
-@pytest.mark.parametrize(("taken", "words"), [(0, "allowance is left"), (-1, "allowance is left"), (1, None)])
-def test_curve_pool__takes_more_or_less_than_the_hop_puts_in__reverts(
-    world: World, taken: int, words: str | None
-) -> None:
-    pool, program = trapped(world)
-    amount = 0 if taken == 0 else 2 * ONE + taken
-    paid = (world.weth.address, call("mint(address,uint256)", world.executor.address, 2 * ONE), False)
-    pool.script([taking(world, pool, amount), paid], 0, 0)
-
-    with world.reverts(f"erc20: {words}" if words else ""):
-        world.execute(program)
-
-
-def test_curve_pool__takes_another_token_that_is_held__reverts(world: World) -> None:
-    pool, program = trapped(world)
-    world.usdc.mint(world.executor, ONE)
-    pool.script([taking(world, pool, ONE, world.usdc)], 0, 0)
-
-    with world.reverts(""):
-        world.execute(program)
-
-
-@pytest.mark.parametrize("claimed", [0, 2**200])
-def test_curve_pool__pays_nothing_and_claims_much__reverts(world: World, claimed: int) -> None:
-    pool, program = trapped(world)
-    pool.script([taking(world, pool, 2 * ONE)], claimed, claimed)
-
-    with pytest.raises(Reverted), world.unharmed(exactly=True):
-        world.execute(program)
-
-
-def test_curve_pool__pays_but_what_the_loan_needs__gains_nothing_of_the_held(world: World) -> None:
-    """What the executor happens to hold does not make up for what the pool did not pay."""
-    world.weth.mint(world.executor, 10 * ONE)
-    pool, program = trapped(world)
-    pool.script([taking(world, pool, 2 * ONE)], 0, 0)
-
-    with world.reverts("profit: below minimum"):
-        world.execute(program)
-
-
-def test_curve_pool__reenters_by_every_door__achieves_nothing(world: World) -> None:
-    pool, program = trapped(world)
-    paid = (world.weth.address, call("mint(address,uint256)", world.executor.address, 2 * ONE), False)
-    us = world.executor.address
-    tried = [
-        (us, encode(program)[:2_048], True),
-        (us, call("swap_held(uint256,uint256,address)", 0, ONE, pool.address), True),
-        (us, call("unlockCallback(bytes)", b""), True),
-        (AAVE, call(SIMPLE, us, world.weth.address, ONE, b"", 0), True),
-        (VAULT, call("flashLoan(address,address[],uint256[],bytes)", us, [world.weth.address], [ONE], b""), True),
-    ]
-    pool.script([*tried, taking(world, pool, 2 * ONE), paid], 0, 0)
-    world.executor.add_operator(pool, sender=world.owner)
-    roles = world.executor.operators()
-
-    world.execute(program)
-
-    assert world.gain(world.weth) == ONE
-    world.executor.remove_operator(pool, sender=world.owner)
-    assert pool.address in roles
-
-
-def test_curve_pool_of_ether__pays_none__reverts(world: World) -> None:
-    pool, program = trapped(world, native=True)
-    pool.script([taking(world, pool, 2 * ONE)], 0, 0)
-    world.chain.set_balance(world.executor.address, 10 * ONE)
-
-    with pytest.raises(Reverted), world.unharmed(exactly=True):
-        world.execute(program)
-
-
 def test_ether__from_anybody_but_who_owes_it__is_refused(world: World) -> None:
     for sender in (world.stranger, world.operator, world.owner, MANAGER, VAULT):
         with pytest.raises(Reverted, match="weth: unexpected ether"):
             world.send(b"", sender, value=1)
 
 
-def test_venues_ever_used__take_nothing_later(world: World) -> None:
-    for funding in (Funding.AAVE_V3, Funding.MORPHO, Funding.UNISWAP_V4):
-        world.execute(under(world, funding, gainful(world, ("curve", "balancer_v2"))))
-    for token in (world.weth, world.usdc, world.dai):
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("funding", LENDERS)
+@pytest.mark.parametrize("dexes", [("curve", "balancer_v2"), ("uniswap_v4", "curve"), ("balancer_v3", "sushi_v2")])
+def test_venues_ever_used__take_nothing_later(
+    world: World, dexes: tuple[str, str], funding: Funding, fails: bool
+) -> None:
+    """Whether the route gained or failed, neither they nor an operator find an allowance."""
+    if not can_open(funding, dexes):
+        funding = Funding.MORPHO
+    route = gainful(world, dexes)
+    if fails:
+        with world.reverts("profit: below minimum"):
+            world.execute(under(world, funding, replace(route, min_profit=ONE)))
+    else:
+        world.execute(under(world, funding, route))
+    tokens = world.weth, world.usdc, world.dai
+    for token in tokens:
         token.mint(world.executor, ONE)
 
-    for spender in world.venues.spenders:
-        for token in (world.weth, world.usdc, world.dai):
+    pools = [single.pool for single in route.hops]
+    with world.unharmed(exactly=True):
+        for token, spender in product(tokens, {*world.venues.spenders, *pools, world.operator}):
             with pytest.raises(Reverted):
                 token.transferFrom(world.executor, spender, 1, sender=spender)
 

@@ -3,15 +3,14 @@ Fields at the edge of what they hold, and every bit of a program: nothing is rea
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import permutations
 
-import boa
 import pytest
 
 from keeper.errors import PlanError
 from keeper.plan import Guard, Hop, decode, encode
-from tests.executor_world import Reverted, World, build, cycle, deployer, lower, plan
+from tests.executor_revm import NOW, RevmChain
+from tests.executor_world import Reverted, World, build, cycle, lower, plan, undone
 
 DEXES = ("sushi_v2", "uniswap_v3", "uniswap_v2", "sushi_v3")
 #: The highest bit of each field.
@@ -21,13 +20,13 @@ AMOUNT_BIT = 2**87
 
 @pytest.fixture(scope="module")
 def made() -> World:
-    return build()
+    return build(RevmChain())
 
 
 @pytest.fixture
 def world(made: World) -> Iterator[World]:
-    with boa.env.anchor():
-        yield replace(made, tokens=list(made.tokens))
+    with undone(made) as world:
+        yield world
 
 
 def test_profit_tokens__are_those_of_the_deployment(world: World) -> None:
@@ -46,7 +45,7 @@ def test_execute__deadline_passed_and_second_profit_token__reverts(world: World)
     world.execute(plan(world, hops))
 
     with world.reverts("executor: deadline passed"):
-        world.execute(plan(world, hops, deadline=boa.env.timestamp - 1))
+        world.execute(plan(world, hops, deadline=NOW - 1))
 
 
 def test_execute__minimum_with_only_its_highest_bit__reverts(world: World) -> None:
@@ -60,7 +59,7 @@ def test_execute__minimum_with_only_its_highest_bit__reverts(world: World) -> No
 @pytest.mark.parametrize("off", [-1, 0, 1])
 def test_execute__first_pool_has_a_guard__is_bound_by_it(world: World, hops: int, off: int) -> None:
     route = gainful(world, hops)
-    reserve = deployer("mocks/UniswapV2PairMock").at(route[0].pool).getReserves()[0]
+    reserve = world.chain.at("mocks/UniswapV2PairMock", route[0].pool).getReserves()[0]
     bound = plan(world, route, guard=Guard(reserve + off, reserve + off))
 
     if off == 0:
@@ -89,7 +88,7 @@ def test_program__with_any_bit_flipped__reverts_or_is_another_program(world: Wor
     for bit in range(32, 8 * len(program)):
         flipped = bytearray(program)
         flipped[bit // 8] ^= 0x80 >> bit % 8
-        with boa.env.anchor():
+        with world.chain.anchor():
             try:
                 world.send(bytes(flipped))
             except Reverted:
@@ -106,7 +105,7 @@ def assert_is_a_program(world: World, data: bytes) -> None:
         raise AssertionError(f"was executed, but is no program: {error}") from None
     assert encode(decoded) == data
     for hop in decoded.routes[0].hops:
-        assert boa.env.get_code(hop.pool), "ran through another pool than the program names"
+        assert world.chain.evm.get_code(hop.pool), "ran through another pool than the program names"
 
 
 def gainful(world: World, hops: int, start: int = 0, dexes: Sequence[str] = DEXES) -> tuple[Hop, ...]:

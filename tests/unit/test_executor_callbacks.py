@@ -4,7 +4,6 @@ Callbacks that nobody permitted, and venues that call back wrongly.
 
 from collections.abc import Iterator
 
-import boa
 import pytest
 from eth_abi.abi import encode as abi_encode
 from eth_utils.crypto import keccak
@@ -19,6 +18,7 @@ from tests.executor_hostile import (
     script,
     scripted_pool,
 )
+from tests.executor_revm import RevmChain
 from tests.executor_world import (
     ONE,
     V3_FEE,
@@ -31,7 +31,6 @@ from tests.executor_world import (
     cycle,
     lower,
     number,
-    place,
     plan,
     undone,
 )
@@ -59,7 +58,7 @@ FOREIGN_SELECTORS = (
 
 @pytest.fixture(scope="module")
 def made() -> World:
-    return build()
+    return build(RevmChain())
 
 
 @pytest.fixture
@@ -69,12 +68,12 @@ def world(made: World) -> Iterator[World]:
 
 
 def test_vault__lends_to_the_executor_for_a_stranger__is_refused(world: World) -> None:
-    with world.unharmed(exactly=True), boa.reverts("callback: unexpected caller"):
+    with world.reverts("callback: unexpected caller"):
         world.vault.flashLoan(world.executor, [world.weth], [ONE], b"", sender=world.stranger)
 
 
 def test_vault__passes_a_strangers_data_on__is_refused(world: World) -> None:
-    with world.unharmed(exactly=True), boa.reverts():
+    with world.unharmed(exactly=True), pytest.raises(Reverted):
         world.vault.flashLoan(world.executor, [world.weth], [ONE], b"attack", sender=world.stranger)
 
 
@@ -88,14 +87,14 @@ def test_vault__lends_several_tokens_to_the_executor__is_refused(world: World) -
 def test_pair__swaps_to_the_executor_for_a_stranger__is_refused(world: World) -> None:
     pair = world.pool("sushi_v2", world.weth, world.usdc, (2, 1))
 
-    with world.unharmed(exactly=True), boa.reverts("uniswap_v2: not our swap"):
+    with world.reverts("uniswap_v2: not our swap"):
         pair.swap(ONE, 0, world.executor, b"\1", sender=world.stranger)
 
 
 def test_pair__passes_a_strangers_data_on__is_refused(world: World) -> None:
     pair = world.pool("sushi_v2", world.weth, world.usdc, (2, 1))
 
-    with world.unharmed(exactly=True), boa.reverts():
+    with world.unharmed(exactly=True), pytest.raises(Reverted):
         pair.swap(ONE, 0, world.executor, b"attack", sender=world.stranger)
 
 
@@ -167,7 +166,7 @@ def test_pool__asks_for_another_amount__is_refused(world: World, off: int) -> No
 @pytest.mark.parametrize("zero_for_one", [True, False])
 def test_pool__says_in_the_end_that_it_took_less__is_not_listened_to(world: World, zero_for_one: bool) -> None:
     first, second = sorted((world.weth, world.usdc), key=number, reverse=not zero_for_one)
-    pool = place("ScriptMock", pool_address("uniswap_v3", lower(first), lower(second), V3_FEE))
+    pool = world.chain.place("mocks/ScriptMock", pool_address("uniswap_v3", lower(first), lower(second), V3_FEE))
     world.v3("sushi_v3", second, first, (6, 10))
     second.mint(pool, 2 * ONE)
     sent = call("transfer(address,uint256)", world.executor.address, 2 * ONE)
@@ -200,7 +199,7 @@ def test_pool__answers_as_a_lender__is_refused(world: World) -> None:
 
 def test_lender__answers_as_a_pool__is_refused(world: World) -> None:
     hops = profitable(world)
-    lender = place("ScriptMock", VAULT)
+    lender = world.chain.place("mocks/ScriptMock", VAULT)
     lender.script(
         [(world.executor.address, call("uniswapV3SwapCallback(int256,int256,bytes)", ONE, -1, b""), False)], 0, 0
     )
@@ -212,7 +211,7 @@ def test_lender__answers_as_a_pool__is_refused(world: World) -> None:
 @pytest.mark.parametrize("off", [-1, 1])
 def test_lender__lends_another_amount__is_refused(world: World, off: int) -> None:
     hops = profitable(world)
-    lender = place("ScriptMock", VAULT)
+    lender = world.chain.place("mocks/ScriptMock", VAULT)
     lender.script([(world.executor.address, on_loan(world, ONE + off), False)], 0, 0)
 
     with world.reverts("callback: unexpected amount"):
@@ -221,7 +220,7 @@ def test_lender__lends_another_amount__is_refused(world: World, off: int) -> Non
 
 def test_lender__sends_nothing__is_refused(world: World) -> None:
     hops = profitable(world)
-    lender = place("ScriptMock", VAULT)
+    lender = world.chain.place("mocks/ScriptMock", VAULT)
     lender.script([(world.executor.address, on_loan(world, ONE), False)], 0, 0)
 
     with world.reverts(""):
@@ -277,8 +276,8 @@ def test_fake_pool__cannot_be_named(world: World) -> None:
     init_hash = bytes.fromhex("6ce8eb472fa82df5469c6ab6d485f17c3ad13c8cd7af59b3d4a8026c5ce0f7e2")
     tokens = sorted((lower(world.weth), lower(world.usdc)))
     salt = keccak(abi_encode(["address", "address", "uint24"], [*tokens, V3_FEE]))
-    fake = place("UniswapV3PoolMock", "0x" + keccak(b"\xff" + factory + salt + init_hash)[12:].hex())
-    fake.initialize(*tokens, 2, 1, True)
+    fake = world.chain.place("mocks/UniswapV3PoolMock", "0x" + keccak(b"\xff" + factory + salt + init_hash)[12:].hex())
+    fake.initialize(*tokens, 2, 1, 1)
     world.v3("uniswap_v3", world.usdc, world.weth, (6, 10))
     hops = cycle(("pancake_v3", "uniswap_v3"), (world.weth, world.usdc))
 

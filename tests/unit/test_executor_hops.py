@@ -14,7 +14,6 @@ from tests.executor_routes import BACK, LENDERS, THERE, can_open, gainful, given
 from tests.executor_world import (
     FOREVER,
     ONE,
-    Reverted,
     World,
     build,
     cycle,
@@ -158,7 +157,7 @@ def test_unlocked_manager__owes_and_is_owed_ether_and_weth_apart(world: World, n
     assert world.gain(world.weth) == ONE // 5
 
 
-# Camelot's pairs, and held pools that are nobody's
+# Camelot's pairs, and a held pool that is nobody's
 
 
 @pytest.mark.parametrize("funding", list(Funding))
@@ -184,18 +183,6 @@ def test_camelot_pair__with_a_fee_for_each_direction__gives_what_it_tells(
         world.execute(under(world, funding, Route(cycle(dexes, tokens), Funding.NONE, ONE, 1)))
 
         assert world.gain(world.weth) - before == expected - ONE - fee_of(funding, ONE) > ONE // 6
-
-
-@pytest.mark.parametrize("who", ["executor", "weth", "dai", "treasury", "stranger", "lender", "precompile"])
-def test_curve_hop__names_what_is_no_pool__reverts(world: World, who: str) -> None:
-    route = gainful(world, ("sushi_v3", "curve"))
-    lender = world.venues.lenders[Funding.MORPHO]
-    named = {"lender": lender, "precompile": "0x" + "04".rjust(40, "0")}.get(who) or getattr(world, who)
-    wrong = replace(route, hops=(route.hops[0], replace(route.hops[1], pool=lower(named))))
-    world.weth.mint(world.executor, 10 * ONE)
-
-    with pytest.raises(Reverted), world.unharmed(exactly=True):
-        world.execute(under(world, Funding.MORPHO, wrong))
 
 
 def test_balancer_v2_pool__that_is_hostile__gives_nothing_and_reverts(world: World) -> None:

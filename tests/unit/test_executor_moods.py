@@ -1,5 +1,5 @@
 """
-Tokens that rebase, lie, refuse, and burn gas; and prices that lie or move.
+Tokens that rebase, lie, refuse, burn gas, or are upgraded amid it all.
 """
 
 from collections.abc import Iterator
@@ -8,15 +8,38 @@ from typing import Any
 
 import pytest
 
-from keeper.plan import Funding, Guard, Route, encode
+from keeper.plan import Funding, Plan, encode
 from tests.executor_revm import RevmChain
-from tests.executor_routes import BACK, LENDERS, THERE, gainful, under
-from tests.executor_world import ONE, Reverted, World, build, call, cycle, undone
+from tests.executor_routes import LENDERS, gainful, under
+from tests.executor_world import ONE, Reverted, World, build, cycle, plan, undone
 
-#: Pairs that between them have every way in which a pool is paid.
-WAYS = [("uniswap_v3", "sushi_v3"), ("sushi_v2", "uniswap_v3"), ("curve", "balancer_v2"), ("balancer_v3", "uniswap_v4")]
+#: Routes through a token, short programs first, that between them have every way in which a pool is paid.
+WAYS = [
+    (("uniswap_v3", "sushi_v3"), Funding.NONE),
+    (("sushi_v2", "uniswap_v3"), Funding.NONE),
+    (("uniswap_v3", "sushi_v3"), Funding.MORPHO),
+    (("sushi_v2", "uniswap_v3"), Funding.MORPHO),
+    (("balancer_v2", "sushi_v2"), Funding.AAVE_V3),
+    (("balancer_v3", "uniswap_v4"), Funding.MORPHO),
+    (("sushi_v3", "curve"), Funding.AAVE_V3),
+    (("curve", "sushi_v3"), Funding.MORPHO),
+    (("curve", "balancer_v2"), Funding.MORPHO),
+]
+#: What a Curve pool sent is asked of the token; what others sent they say themselves.
+ASKED = WAYS[-2:]
+#: How balances grow and shrink: the recipient's by ten-thousandths, or everybody's by a share.
+SHRINKING = [
+    ("set_rebase", (-1,)),
+    ("set_rebase", (-100,)),
+    ("set_share", (99, 100)),
+    ("set_share", (9, 10)),
+    ("set_share", (1, 2)),
+]
+GROWING = [("set_rebase", (100,)), ("set_share", (11, 10))]
 #: Enough for any route, too little to burn.
 BLOCK_GAS = 30_000_000
+
+ways = pytest.mark.parametrize(("dexes", "funding"), WAYS)
 
 
 @pytest.fixture(scope="module")
@@ -26,16 +49,26 @@ def made() -> World:
 
 @pytest.fixture
 def world(made: World) -> Iterator[World]:
-    with undone(made) as world, world.unharmed():
-        yield world
+    """With an executor that could pay for a loss."""
+    with undone(made) as world:
+        world.weth.mint(world.executor, 10 * ONE)
+        with world.unharmed():
+            yield world
 
 
-def moody(world: World, dexes: tuple[str, str], funding: Funding = Funding.MORPHO) -> tuple[Any, Any]:
+def moody(world: World, dexes: tuple[str, str], funding: Funding) -> tuple[Any, Plan, int]:
     """
-    Return a token without a mood yet, and a plan through it that gains.
+    Return a token without a mood yet, a plan through it, and what the plan gains.
     """
     token = world.token("MoodyTokenMock")
-    return token, under(world, funding, gainful(world, dexes, middle=token))
+    program = under(world, funding, gainful(world, dexes, middle=token))
+    with undone(world) as inner:
+        inner.execute(program)
+        return token, program, inner.gain(inner.weth)
+
+
+def demanding(program: Plan, minimum: int) -> Plan:
+    return replace(program, routes=tuple(replace(route, min_profit=minimum) for route in program.routes))
 
 
 def listed(world: World) -> tuple[World, Any]:
@@ -50,56 +83,115 @@ def listed(world: World) -> tuple[World, Any]:
     return replace(world, executor=executor, weth=token), token
 
 
-@pytest.mark.parametrize("dexes", WAYS)
-@pytest.mark.parametrize("rebase", [-1, -100])
-def test_token__shrinks_on_its_way__reverts(world: World, dexes: tuple[str, str], rebase: int) -> None:
-    token, program = moody(world, dexes)
+# Balances that change by themselves
+
+
+@pytest.mark.parametrize(("mood", "change"), SHRINKING)
+@ways
+def test_token__shrinks_on_its_way__reverts(
+    world: World, dexes: tuple[str, str], funding: Funding, mood: str, change: tuple[int, ...]
+) -> None:
+    token, program, gain = moody(world, dexes, funding)
+    getattr(token, mood)(*change)
+
+    with world.unharmed(exactly=True), pytest.raises(Reverted):
+        world.execute(demanding(program, gain))
+
+
+@pytest.mark.parametrize(
+    ("dexes", "mood", "change"),
+    [
+        (("curve", "balancer_v2"), "set_rebase", (-1,)),
+        (("curve", "balancer_v2"), "set_rebase", (-100,)),
+        (("curve", "sushi_v3"), "set_share", (99, 100)),
+        (("curve", "sushi_v3"), "set_share", (9, 10)),
+    ],
+)
+def test_token__shrinks_when_it_is_measured__route_goes_on_with_what_came(
+    world: World, dexes: tuple[str, str], mood: str, change: tuple[int, ...]
+) -> None:
+    token, program, gain = moody(world, dexes, Funding.MORPHO)
+    getattr(token, mood)(*change)
+
     world.execute(program)
-    gain = world.gain(world.weth)
-    token.set_rebase(rebase)
 
-    if dexes[0] == "curve":
-        # What a Curve pool sent is measured, so that the rest of the route goes on with what came.
-        world.execute(program)
-        assert 0 < world.gain(world.weth) - gain < gain
-    else:
-        with pytest.raises(Reverted), world.unharmed(exactly=True):
+    assert 0 < world.gain(world.weth) < gain
+
+
+@pytest.mark.parametrize(("mood", "change"), GROWING)
+@ways
+def test_token__grows_on_its_way__leaves_what_is_swept_later(
+    world: World, dexes: tuple[str, str], funding: Funding, mood: str, change: tuple[int, ...]
+) -> None:
+    token, program, gain = moody(world, dexes, funding)
+    getattr(token, mood)(*change)
+
+    if "uniswap_v4" in dexes and mood == "set_rebase":
+        # The PoolManager finds more than it was told, and lends it to nobody.
+        with world.reverts("CurrencyNotSettled"):
             world.execute(program)
-
-
-@pytest.mark.parametrize("dexes", WAYS)
-def test_token__grows_on_its_way__leaves_what_is_swept_later(world: World, dexes: tuple[str, str]) -> None:
-    token, program = moody(world, dexes)
-    token.set_rebase(100)
-
-    try:
-        world.execute(program)
-    except Reverted:
         return
-    assert world.gain(world.weth) >= 1
+    world.execute(program)
+
+    assert world.gain(world.weth) >= gain
+    left = token.balanceOf(world.executor)
+    world.executor.sweep(token, sender=world.owner)
+    assert token.balanceOf(world.treasury) >= left
 
 
-@pytest.mark.parametrize("dexes", WAYS)
-def test_token__was_paused_since_the_plan__reverts(world: World, dexes: tuple[str, str]) -> None:
-    token, program = moody(world, dexes)
-    token.set_paused(True)
+@pytest.mark.parametrize(("numerator", "denominator"), [(1, 10**12), (10**12, 1)])
+@ways
+def test_token__changes_its_decimals__gains_what_was_asked_or_reverts(
+    world: World, dexes: tuple[str, str], funding: Funding, numerator: int, denominator: int
+) -> None:
+    """An upgrade amid plan and execution: all that the pools have of it is of other units. Nobody asks for decimals."""
+    token, program, gain = moody(world, dexes, funding)
+    hops = program.routes[0].hops
+    holders = {*(hop.pool for hop in hops), *(lender.address for lender in world.venues.lenders.values())}
+    token.redenominate(sorted(holders), numerator, denominator)
 
-    with pytest.raises(Reverted), world.unharmed(exactly=True):
+    # Pools miss what they should pay; a pair with more than its reserves has no room for it.
+    if denominator > 1 or "sushi_v2" in dexes:
+        with world.unharmed(exactly=True), pytest.raises(Reverted):
+            world.execute(demanding(program, gain))
+    else:
+        world.execute(demanding(program, gain))
+        assert world.gain(world.weth) == gain
+
+
+# Lies
+
+
+@pytest.mark.parametrize("lie", [0, ONE, 2**255])
+@ways
+def test_token__that_lies_about_our_balance__is_believed_by_nobody_who_pays(
+    world: World, dexes: tuple[str, str], funding: Funding, lie: int
+) -> None:
+    token, program, gain = moody(world, dexes, funding)
+    token.set_lie(world.executor, lie)
+
+    if (dexes, funding) in ASKED:
+        with world.unharmed(exactly=True), pytest.raises(Reverted):
+            world.execute(program)
+    else:
         world.execute(program)
+        assert world.gain(world.weth) == gain
 
 
-@pytest.mark.parametrize("who", ["executor", "treasury"])
-@pytest.mark.parametrize("funding", [Funding.NONE, *LENDERS])
-def test_profit_token__that_blacklists_us__reverts_and_holds_nothing(world: World, funding: Funding, who: str) -> None:
-    other, token = listed(world)
-    if funding is Funding.UNISWAP_V3:
-        other.v3("uniswap_v3", token, other.bank, (1, 1))
-    program = under(other, funding, gainful(other, ("uniswap_v3", "sushi_v3")))
-    token.set_blacklisted(getattr(other, who))
+@pytest.mark.parametrize("lie", [-ONE, -1, 1, ONE, 2**128, 2**254])
+@pytest.mark.parametrize("dexes", [dexes for dexes, _ in ASKED])
+def test_token__lies_about_what_a_curve_pool_paid__reverts_or_gains_less(
+    world: World, dexes: tuple[str, str], lie: int
+) -> None:
+    token, program, gain = moody(world, dexes, Funding.MORPHO)
+    token.set_excess(world.executor, lie)
 
-    with pytest.raises(Reverted), other.unharmed(exactly=True):
-        other.execute(program)
-    assert token.balanceOf(other.executor) == 0
+    if -ONE < lie < 0:
+        world.execute(program)
+        assert 0 < world.gain(world.weth) <= gain
+    else:
+        with world.unharmed(exactly=True), pytest.raises(Reverted):
+            world.execute(program)
 
 
 @pytest.mark.parametrize("lie", [0, ONE, 2**255])
@@ -113,49 +205,79 @@ def test_profit_token__that_lies_about_our_balance__sends_no_more_than_there_is(
         other.execute(program)
 
 
-@pytest.mark.parametrize("dexes", WAYS)
-def test_token__that_lies_about_our_balance__gains_nothing_by_it(world: World, dexes: tuple[str, str]) -> None:
-    token, program = moody(world, dexes)
-    token.set_lie(world.executor, 2**255)
-
-    try:
-        world.execute(program)
-    except Reverted:
-        return
-    assert world.gain(world.weth) > ONE // 6
+# Refusals
 
 
-@pytest.mark.parametrize("dexes", WAYS)
-@pytest.mark.parametrize("mood", ["set_burning", "set_bomb"])
-def test_token__burns_gas_or_throws_64_kilobytes__reverts_whole(
-    world: World, dexes: tuple[str, str], mood: str
+@pytest.mark.parametrize("mood", ["set_paused", "set_bomb", "set_burning"])
+@ways
+def test_token__does_not_move__reverts_whole_and_at_a_bounded_price(
+    world: World, dexes: tuple[str, str], funding: Funding, mood: str
 ) -> None:
-    token, program = moody(world, dexes)
+    """It was paused since the plan, throws 64 kilobytes, or burns all the gas that there is."""
+    token, program, _ = moody(world, dexes, funding)
     getattr(token, mood)(True)
 
-    with pytest.raises((RuntimeError, Reverted)), world.unharmed(exactly=True):
-        try:
-            world.chain.evm.message_call(world.operator, world.executor.address, encode(program), gas=BLOCK_GAS)
-        finally:
-            world.chain.evm.reset_transient_storage()
+    with world.unharmed(exactly=True):
+        outcome = world.chain.send(world.executor.address, world.operator, encode(program), gas=BLOCK_GAS)
+
+    assert outcome.is_error
+    assert 0 < outcome.gas_used < (BLOCK_GAS if mood == "set_burning" else 500_000)
 
 
-@pytest.mark.parametrize("dexes", WAYS)
-def test_token__refuses_to_move_nothing__is_never_asked_to(world: World, dexes: tuple[str, str]) -> None:
-    token, program = moody(world, dexes)
+@ways
+def test_token__refuses_to_move_nothing__is_never_asked_to(
+    world: World, dexes: tuple[str, str], funding: Funding
+) -> None:
+    token, program, gain = moody(world, dexes, funding)
     token.set_refusing_zero(True)
 
     world.execute(program)
 
-    assert world.gain(world.weth) > ONE // 6
+    assert world.gain(world.weth) == gain > ONE // 6
 
 
+@pytest.mark.parametrize("who", ["executor", "treasury", "everybody"])
+@pytest.mark.parametrize("funding", [Funding.NONE, *LENDERS])
+def test_profit_token__that_blacklists_us__reverts_and_holds_nothing(world: World, funding: Funding, who: str) -> None:
+    other, token = listed(world)
+    if funding is Funding.UNISWAP_V3:
+        other.v3("uniswap_v3", token, other.bank, (1, 1))
+    program = under(other, funding, gainful(other, ("uniswap_v3", "sushi_v3")))
+    if who == "everybody":
+        token.set_paused(True)
+    else:
+        token.set_blacklisted(getattr(other, who))
+
+    with other.unharmed(exactly=True), pytest.raises(Reverted):
+        other.execute(program)
+    assert token.balanceOf(other.executor) == 0
+
+    token.set_paused(False)
+    token.set_blacklisted("0x" + "00" * 20)
+    other.execute(program)
+    assert other.gain(token) > ONE // 6
+
+
+def test_profit_token__refuses_to_move_zero_and_nothing_is_gained__reverts(world: World) -> None:
+    other, token = listed(world)
+    other.v3("uniswap_v3", token, other.usdc, (2, 1))
+    other.v3("sushi_v3", other.usdc, token, (1, 2))
+    token.set_refusing_zero(True)
+
+    with other.reverts("token: nothing"):
+        other.execute(plan(other, cycle(("uniswap_v3", "sushi_v3"), (token, other.usdc)), min_profit=0))
+
+
+# Allowances
+
+
+@pytest.mark.parametrize("funding", [Funding.NONE, Funding.MORPHO])
 @pytest.mark.parametrize("dex", ["curve", "balancer_v2"])
 @pytest.mark.parametrize(("approval", "words"), [(0, None), (1, None), (2, "erc20: approval failed"), (3, None)])
 def test_token__approves_in_its_own_way__is_accepted_unless_it_says_no(
-    world: World, dex: str, approval: int, words: str | None
+    world: World, funding: Funding, dex: str, approval: int, words: str | None
 ) -> None:
-    token, program = moody(world, ("sushi_v3", dex))
+    token, program, gain = moody(world, ("sushi_v3", dex), funding)
     token.set_approval(approval)
 
     if words:
@@ -164,47 +286,12 @@ def test_token__approves_in_its_own_way__is_accepted_unless_it_says_no(
     else:
         world.execute(program)
         world.execute(program)
-        assert world.gain(world.weth) == 2 * (ONE // 5)
+        assert world.gain(world.weth) == 2 * gain == 2 * (ONE // 5)
 
 
 def test_token__ignores_allowances__leaves_ours_and_reverts(world: World) -> None:
-    token, program = moody(world, ("sushi_v3", "curve"))
+    token, program, _ = moody(world, ("sushi_v3", "curve"), Funding.MORPHO)
     token.set_ignoring_allowance(True)
 
     with world.reverts("erc20: allowance is left"):
-        world.execute(program)
-
-
-@pytest.mark.parametrize("moved", [1, 5, 50, 500])
-@pytest.mark.parametrize("dex", ["uniswap_v3", "curve"])
-def test_price__moved_before_us_by_basis_points__is_seen_by_the_guard_or_the_minimum(
-    world: World, dex: str, moved: int
-) -> None:
-    route = replace(gainful(world, ("sushi_v3", dex)), min_profit=ONE // 5)
-    world.execute(under(world, Funding.MORPHO, route))
-    world.pool(dex, world.dai, world.weth, (BACK[0] * (10_000 - moved), BACK[1] * 10_000))
-
-    with world.reverts("profit: below minimum"):
-        world.execute(under(world, Funding.MORPHO, route))
-    if dex == "uniswap_v3":
-        price = world.chain.at("mocks/UniswapV3PoolMock", route.hops[1].pool).slot0()[0]
-        with world.reverts("bundle: state out of bounds"):
-            world.execute(under(world, Funding.MORPHO, replace(route, second_guard=Guard(price + 2**40, 2**160 - 1))))
-
-
-def test_pool__moved_by_a_token_between_guard_and_swap__does_not_pass_the_minimum(world: World) -> None:
-    """The token's hook makes the last pool worse when the guards have held."""
-    token = world.token("HookTokenMock")
-    world.pool("sushi_v3", world.weth, token, THERE)
-    world.pool("uniswap_v3", token, world.dai, (1, 1))
-    pool = world.pool("pancake_v3", world.dai, world.weth, BACK)
-    hops = cycle(("sushi_v3", "uniswap_v3", "pancake_v3"), (world.weth, token, world.dai))
-    guard = Guard(pool.slot0()[0], pool.slot0()[0])
-    program = under(world, Funding.MORPHO, Route(hops, Funding.NONE, ONE, ONE // 5, more_guards=(guard,)))
-    world.execute(program)
-    worse = (599, 1_000) if int(world.dai.address, 16) < int(world.weth.address, 16) else (1_000, 599)
-    tokens = pool.token0(), pool.token1()
-    token.set_hook(pool, call("initialize(address,address,uint256,uint256,uint256)", *tokens, *worse, 1))
-
-    with world.reverts("profit: below minimum"):
         world.execute(program)

@@ -12,6 +12,7 @@ from tests.executor_hostile import (
     replayable,
     word,
 )
+from tests.executor_revm import RevmChain
 from tests.executor_world import (
     Reverted,
     World,
@@ -25,7 +26,7 @@ from tests.executor_world import (
 
 @pytest.fixture(scope="module")
 def made() -> World:
-    return build()
+    return build(RevmChain())
 
 
 @pytest.fixture

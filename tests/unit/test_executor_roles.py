@@ -5,9 +5,9 @@ Who may do what with the executor.
 from collections.abc import Iterator
 from typing import Any
 
-import boa
 import pytest
 
+from tests.executor_revm import RevmChain
 from tests.executor_world import ONE, World, build, cycle, deployer, plan, undone
 
 ZERO = "0x" + "00" * 20
@@ -42,7 +42,7 @@ CALLS = {
 
 @pytest.fixture(scope="module")
 def made() -> World:
-    world = build()
+    world = build(RevmChain())
     world.v3("uniswap_v3", world.weth, world.usdc, (2, 1))
     world.v3("sushi_v3", world.usdc, world.weth, (6, 10))
     return world
@@ -72,7 +72,7 @@ def test_abi__no_function__takes_ether() -> None:
 def test_stranger__calls_anything__is_refused(world: World, name: str) -> None:
     arguments, words = CALLS[name]
 
-    with world.unharmed(exactly=True), boa.reverts(words):
+    with world.reverts(words):
         getattr(world.executor, name)(*arguments, sender=world.stranger)
 
 
@@ -150,7 +150,7 @@ def test_execute__operator_removed_while_paused__stays_removed(world: World) -> 
 
 @pytest.mark.parametrize("name", ["unpause", "transfer_ownership", "set_guardian", "add_operator", "sweep"])
 def test_guardian__does_more_than_stop__is_refused(world: World, name: str) -> None:
-    with boa.reverts("roles: caller is not the owner"):
+    with world.reverts("roles: caller is not the owner"):
         getattr(world.executor, name)(*CALLS[name][0], sender=world.guardian)
 
 
@@ -159,47 +159,47 @@ def test_owner__pauses_and_removes__succeeds(world: World) -> None:
     world.executor.remove_operator(world.operator, sender=world.owner)
 
     assert world.executor.paused()
-    assert world.executor.operators() == []
+    assert not world.executor.operators()
 
 
 def test_guardian__is_zero__only_the_owner_stops(world: World) -> None:
     world.executor.set_guardian(ZERO, sender=world.owner)
 
-    with boa.reverts("roles: caller is neither owner nor guardian"):
+    with world.reverts("roles: caller is neither owner nor guardian"):
         world.executor.pause(sender=world.guardian)
 
 
 def test_remove_operator__any_of_several__leaves_the_others(world: World) -> None:
-    others = [boa.env.generate_address() for _ in range(3)]
+    others = [world.chain.account() for _ in range(3)]
     for operator in others:
         world.executor.add_operator(operator, sender=world.owner)
 
     for operator in (others[1], world.operator, others[2]):
         world.executor.remove_operator(operator, sender=world.owner)
 
-    assert world.executor.operators() == [others[0]]
+    assert world.executor.operators() == (others[0],)
 
 
 def test_remove_operator__stranger__reverts(world: World) -> None:
-    with boa.reverts("roles: not an operator"):
+    with world.reverts("roles: not an operator"):
         world.executor.remove_operator(world.stranger, sender=world.owner)
 
 
 def test_add_operator__twice__reverts(world: World) -> None:
-    with boa.reverts("roles: already an operator"):
+    with world.reverts("roles: already an operator"):
         world.executor.add_operator(world.operator, sender=world.owner)
 
 
 def test_add_operator__zero__reverts(world: World) -> None:
-    with boa.reverts("roles: operator is zero"):
+    with world.reverts("roles: operator is zero"):
         world.executor.add_operator(ZERO, sender=world.owner)
 
 
 def test_add_operator__ninth__reverts(world: World) -> None:
     for _ in range(7):
-        world.executor.add_operator(boa.env.generate_address(), sender=world.owner)
+        world.executor.add_operator(world.chain.account(), sender=world.owner)
 
-    with boa.reverts("roles: too many operators"):
+    with world.reverts("roles: too many operators"):
         world.executor.add_operator(world.stranger, sender=world.owner)
 
 
@@ -209,7 +209,7 @@ def test_ownership__offered_and_accepted__passes_on(world: World) -> None:
 
     assert world.executor.owner() == world.stranger
     assert world.executor.pending_owner() == ZERO
-    with boa.reverts("roles: caller is not the owner"):
+    with world.reverts("roles: caller is not the owner"):
         world.executor.unpause(sender=world.owner)
 
 
@@ -217,7 +217,7 @@ def test_ownership__offer_replaced__first_cannot_accept(world: World) -> None:
     world.executor.transfer_ownership(world.stranger, sender=world.owner)
     world.executor.transfer_ownership(world.guardian, sender=world.owner)
 
-    with boa.reverts("roles: caller is not the pending owner"):
+    with world.reverts("roles: caller is not the pending owner"):
         world.executor.accept_ownership(sender=world.stranger)
 
 
@@ -225,7 +225,7 @@ def test_ownership__offer_withdrawn__nobody_can_accept(world: World) -> None:
     world.executor.transfer_ownership(world.stranger, sender=world.owner)
     world.executor.transfer_ownership(ZERO, sender=world.owner)
 
-    with boa.reverts("roles: caller is not the pending owner"):
+    with world.reverts("roles: caller is not the pending owner"):
         world.executor.accept_ownership(sender=world.stranger)
 
 
@@ -247,7 +247,7 @@ def test_sweep__transfer_refused__reverts(world: World, answer: bytes, words: st
     token.mint(world.executor, ONE)
     token.set_answer(world.executor, answer)
 
-    with boa.reverts() if words is None else boa.reverts(words):
+    with world.reverts(words or ""):
         world.executor.sweep(token, sender=world.owner)
 
 
@@ -262,18 +262,17 @@ def test_sweep__token_returns_nothing__succeeds(world: World) -> None:
 
 
 def test_sweep__no_code__reverts(world: World) -> None:
-    with boa.reverts():
+    with world.reverts(""):
         world.executor.sweep(world.stranger, sender=world.owner)
 
 
 def test_ether__sent__is_refused(world: World) -> None:
-    boa.env.set_balance(world.stranger, ONE)
-
-    assert boa.env.execute_code(to_address=world.executor.address, sender=world.stranger, value=1).is_error
+    with world.reverts("weth: unexpected ether"):
+        world.send(b"", world.stranger, value=1)
 
 
 def test_ether__forced_upon_it__changes_nothing(world: World) -> None:
-    boa.env.set_balance(world.executor.address, ONE)
+    world.chain.set_balance(world.executor.address, ONE)
 
     world.execute(_plan(world))
 
@@ -292,8 +291,9 @@ def test_ether__forced_upon_it__changes_nothing(world: World) -> None:
 def test_deploy__bad_role__reverts(
     world: World, owner: str | None, treasury: str | None, token: str | None, operators: list[str], words: str
 ) -> None:
-    with boa.reverts(words):
-        deployer("Executor").deploy(
+    with world.reverts(words):
+        world.chain.deploy(
+            "Executor",
             owner or world.owner,
             world.guardian,
             treasury or world.treasury,

@@ -5,11 +5,11 @@ What the executor does with a route that is right, and with one that is not.
 from collections.abc import Iterator
 from itertools import permutations, product
 
-import boa
 import pytest
 
 from keeper.plan import Funding, Guard
-from tests.executor_world import ONE, V2_FEE, V3_FEE, World, build, cycle, deployer, lower, plan, pool_address, undone
+from tests.executor_revm import NOW, RevmChain
+from tests.executor_world import ONE, V2_FEE, V3_FEE, World, build, cycle, lower, plan, pool_address, undone
 
 #: Those that the short entry points know.
 DEXES = ("uniswap_v3", "sushi_v3", "pancake_v3", "camelot_v3", "uniswap_v2", "sushi_v2", "camelot_v2")
@@ -18,7 +18,7 @@ SHORT = (Funding.NONE, Funding.BALANCER_V2)
 
 @pytest.fixture(scope="module")
 def made() -> World:
-    return build()
+    return build(RevmChain())
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_execute__loan_with_a_fee__is_repaid_with_it(world: World) -> None:
 def test_execute__deadline_is_now__succeeds(world: World) -> None:
     hops = _profitable(world)
 
-    world.execute(plan(world, hops, deadline=boa.env.timestamp))
+    world.execute(plan(world, hops, deadline=NOW))
 
     assert world.gain(world.weth)
 
@@ -130,7 +130,7 @@ def test_execute__deadline_passed__reverts(world: World) -> None:
     hops = _profitable(world)
 
     with world.reverts("executor: deadline passed"):
-        world.execute(plan(world, hops, deadline=boa.env.timestamp - 1))
+        world.execute(plan(world, hops, deadline=NOW - 1))
 
 
 def test_execute__price_within_its_bounds__succeeds(world: World) -> None:
@@ -184,7 +184,7 @@ def test_execute__second_pool_has_a_guard__is_bound_by_it(world: World, hops: in
     for dex, token_in, token_out in zip(dexes, tokens, (*tokens[1:], tokens[0]), strict=True):
         world.pool(dex, token_in, token_out, (12, 10))
     route = cycle(dexes, tokens)
-    reserve = deployer("mocks/UniswapV2PairMock").at(route[1].pool).getReserves()[0]
+    reserve = world.chain.at("mocks/UniswapV2PairMock", route[1].pool).getReserves()[0]
     bound = plan(world, route, second_guard=Guard(reserve + off, reserve + off))
 
     if off == 0:
@@ -222,4 +222,4 @@ def _profitable_v2(world: World) -> tuple:
 def _pool(world: World, dex: str):
     v3 = dex.endswith("v3")
     address = pool_address(dex, lower(world.weth), lower(world.usdc), V3_FEE if v3 else V2_FEE)
-    return deployer("mocks/UniswapV3PoolMock" if v3 else "mocks/UniswapV2PairMock").at(address)
+    return world.chain.at("mocks/UniswapV3PoolMock" if v3 else "mocks/UniswapV2PairMock", address)

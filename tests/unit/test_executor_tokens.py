@@ -17,6 +17,7 @@ from tests.executor_hostile import (
     through,
     through_a_hook,
 )
+from tests.executor_revm import RevmChain
 from tests.executor_world import (
     ONE,
     V3_FEE,
@@ -25,20 +26,15 @@ from tests.executor_world import (
     World,
     build,
     call,
-    calldata,
-    cycle,
-    deployer,
     lower,
-    place,
     plan,
     undone,
-    words,
 )
 
 
 @pytest.fixture(scope="module")
 def made() -> World:
-    return build()
+    return build(RevmChain())
 
 
 @pytest.fixture
@@ -73,7 +69,8 @@ def test_token__calls_every_entry_when_it_moves__achieves_nothing(world: World) 
 
 def test_token__makes_a_pool_of_the_route_call_back_early__achieves_nothing(world: World) -> None:
     token, hops = through_a_hook(world)
-    other = place("ScriptMock", pool_address("uniswap_v3", lower(world.weth), lower(world.dai), V3_FEE))
+    address = pool_address("uniswap_v3", lower(world.weth), lower(world.dai), V3_FEE)
+    other = world.chain.place("mocks/ScriptMock", address)
     other.script([(world.executor.address, on_v3_swap(other, ONE, -1), False)], 0, 0)
     token.set_hook(other, b"anything")
 
@@ -96,7 +93,7 @@ def test_token__borrows_for_the_executor_during_its_loan__achieves_nothing(world
 
 def test_token__makes_an_operator_reenter__achieves_nothing(world: World) -> None:
     token, hops = through_a_hook(world)
-    operator = place("ScriptMock", "0x" + "0e" * 20)
+    operator = world.chain.place("mocks/ScriptMock", "0x" + "0e" * 20)
     world.executor.add_operator(operator, sender=world.owner)
     operator.script([(world.executor.address, replayable(world, hops), False)], 0, 0)
     token.set_hook(operator, b"anything")
@@ -105,32 +102,6 @@ def test_token__makes_an_operator_reenter__achieves_nothing(world: World) -> Non
 
     assert token.calls() and token.successes() == 0
     assert b"callback: executor is running" in token.answer()
-    assert world.gain(world.weth) == ONE // 5
-
-
-def test_operator__is_a_contract_that_executes_twice__both_succeed(world: World) -> None:
-    hops = profitable(world)
-    data = replayable(world, hops)
-    operator = place("ScriptMock", "0x" + "0e" * 20)
-    world.executor.add_operator(operator, sender=world.owner)
-    operator.script([(world.executor.address, data, False)] * 2, 0, 0)
-
-    world.send(b"anything", sender=world.stranger, to=operator.address)
-
-    assert world.gain(world.weth) == 2 * (ONE // 5)
-
-
-def test_operator__first_of_two_fails__second_finds_no_permission_left(world: World) -> None:
-    hops = profitable(world)
-    bad = words(replayable(world, hops))
-    bad[0] |= (2**88 - 1) << 88
-    operator = place("ScriptMock", "0x" + "0e" * 20)
-    world.executor.add_operator(operator, sender=world.owner)
-    target = world.executor.address
-    operator.script([(target, calldata(bad), True), (target, replayable(world, hops), False)], 0, 0)
-
-    world.send(b"anything", sender=world.stranger, to=operator.address)
-
     assert world.gain(world.weth) == ONE // 5
 
 
@@ -164,8 +135,8 @@ def test_token__answers_false_and_moves_nothing__reverts(world: World, dexes: tu
 def test_profit_token__does_not_say_that_it_moved__reverts(world: World, answer: bytes) -> None:
     token = world.token("AnswerTokenMock")
     other = replace(world, weth=token)
-    other.executor = deployer("Executor").deploy(
-        world.owner, world.guardian, world.treasury, [token, world.usdc], [world.operator]
+    other.executor = world.chain.deploy(
+        "Executor", world.owner, world.guardian, world.treasury, [token, world.usdc], [world.operator]
     )
     hops = profitable(other)
     # To the pool that opened the route it may answer what it likes.
@@ -184,13 +155,3 @@ def test_token__keeps_a_share__reverts(world: World, dexes: tuple[str, str], fee
     words = {("uniswap_v3", "sushi_v2"): "UniswapV2: K", ("sushi_v2", "uniswap_v3"): "IIA"}.get(dexes, "")
     with world.reverts(words):
         world.execute(plan(world, hops))
-
-
-@pytest.mark.parametrize("dex", ["curve", "balancer_v2"])
-def test_token__refuses_to_allow__reverts(world: World, dex: str) -> None:
-    token = world.token("RefusingTokenMock")
-    world.pool("uniswap_v3", world.weth, token, (2, 1))
-    world.pool(dex, token, world.weth, (6, 10))
-
-    with world.reverts("erc20: approval failed"):
-        world.execute(plan(world, cycle(("uniswap_v3", dex), (world.weth, token))))
