@@ -1,0 +1,104 @@
+"""
+What only one check stands against: without it each of these would succeed, or fail for another reason.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from keeper.plan import Funding, Plan, encode
+from keeper.plan.bundle import SELECTOR
+from tests.executor_hostile import script, scripted_pool
+from tests.executor_revm import RevmChain
+from tests.executor_routes import gainful, under
+from tests.executor_world import FOREVER, ONE, World, build, call, cycle, plan, undone, words
+
+
+@pytest.fixture(scope="module")
+def made() -> World:
+    return build(RevmChain())
+
+
+@pytest.fixture
+def world(made: World) -> Iterator[World]:
+    with undone(made) as world:
+        yield world
+
+
+def test_accomplice__names_the_amount_in_the_pools_stead__is_refused(world: World) -> None:
+    """The permission is the pool's; that the amount is right does not make a caller."""
+    pool, hops = scripted_pool(world)
+    accomplice = world.chain.place("mocks/ScriptMock", "0x" + "0a" * 20)
+    accomplice.script([(world.executor.address, v3_callback(ONE, -2 * ONE), False)], 0, 0)
+    pool.script([(accomplice.address, b"any", False)], ONE, -2 * ONE)
+    world.usdc.mint(world.executor, 2 * ONE)
+
+    with world.reverts("callback: unexpected caller"):
+        world.execute(plan(world, hops))
+
+
+def test_pool__tells_that_it_sent_nothing__is_owed_what_is_not_negative(world: World) -> None:
+    pool, hops = scripted_pool(world)
+    script(world, pool, [v3_callback(0, ONE)], delta_in=ONE, delta_out=0)
+    world.weth.mint(world.executor, ONE)
+
+    with world.reverts("callback: unexpected amount"):
+        world.execute(plan(world, hops))
+
+
+def test_first_group__whose_pool_does_not_exist__is_noticed_before_the_second(world: World) -> None:
+    """The second group's permission would hide that the first one's was never used."""
+    good = gainful(world, ("uniswap_v3", "sushi_v3"))
+    absent = replace(good, hops=cycle(("pancake_v3", "sushi_v3"), (world.weth, world.dai)), min_profit=0)
+
+    with world.reverts("callback: not delivered"):
+        world.execute(Plan((absent, good), FOREVER, world.profit_tokens))
+
+
+def test_operator__batches_two_bundles__each_has_its_own_minimum(world: World) -> None:
+    route = replace(gainful(world, ("uniswap_v3", "sushi_v3")), min_profit=ONE // 5)
+    bundle = encode(Plan((route, replace(route, min_profit=0)), FOREVER, world.profit_tokens))
+    operator = world.chain.place("mocks/ScriptMock", "0x" + "0e" * 20)
+    world.executor.add_operator(operator, sender=world.owner)
+    operator.script([(world.executor.address, bundle, False)] * 3, 0, 0)
+
+    world.send(b"any", sender=world.stranger, to=operator)
+
+    assert world.gain(world.weth) == 3 * 2 * (ONE // 5)
+
+
+@pytest.mark.parametrize("funding", [Funding.BALANCER_V3, Funding.UNISWAP_V4])
+def test_lender__that_is_asked_for_nothing__is_refused(world: World, funding: Funding) -> None:
+    """Else the routes would run with what happens to lie in the executor."""
+    program = words(encode(under(world, funding, gainful(world, ("uniswap_v3", "sushi_v3")))))
+    group = 3
+    program[group] -= 1 << 200
+    del program[group + 1]
+    program[1] -= 1
+    world.weth.mint(world.executor, ONE)
+
+    with world.reverts(""):
+        world.send(as_calldata(program))
+
+
+def test_route__of_one_hop__is_refused(world: World) -> None:
+    """A pool of a token with itself does not exist; if one did, it would have to be no cycle's."""
+    world.v3("sushi_v3", world.weth, world.weth, (1, 2))
+    route = gainful(world, ("uniswap_v3", "sushi_v3"))
+    program = words(encode(under(world, Funding.BALANCER_V3, route)))
+    head, last = 5, len(program) - 1
+    program[head] -= 1 << 192
+    del program[last - 1]
+    program[1] -= 1
+
+    with world.reverts(""):
+        world.send(as_calldata(program))
+
+
+def v3_callback(delta0: int, delta1: int) -> bytes:
+    return call("uniswapV3SwapCallback(int256,int256,bytes)", delta0, delta1, b"")
+
+
+def as_calldata(program: list[int]) -> bytes:
+    return SELECTOR + b"".join(word.to_bytes(32) for word in program)
