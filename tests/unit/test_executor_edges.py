@@ -12,7 +12,7 @@ from keeper.plan.bundle import SELECTOR
 from tests.executor_hostile import script, scripted_pool
 from tests.executor_revm import RevmChain
 from tests.executor_routes import gainful, under
-from tests.executor_world import FOREVER, ONE, World, build, call, cycle, plan, undone, words
+from tests.executor_world import FOREVER, MANAGER, ONE, World, build, call, cycle, plan, undone, words
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +94,37 @@ def test_route__of_one_hop__is_refused(world: World) -> None:
 
     with world.reverts(""):
         world.send(as_calldata(program))
+
+
+@pytest.mark.parametrize("funding", [Funding.UNISWAP_V3, Funding.AAVE_V3, Funding.MORPHO])
+def test_lender_of_one_token__two_loans__is_refused(world: World, funding: Funding) -> None:
+    """Routes of the other would run with what happens to lie in the executor."""
+    program = words(encode(under(world, funding, gainful(world, ("pancake_v3", "sushi_v3")))))
+    group = 3
+    program[group] += 1 << 200
+    program.insert(group + 2, program[group + 1] + (1 << 88))
+    program[1] += 1
+
+    with world.reverts(""):
+        world.send(as_calldata(program))
+
+
+def test_manager__that_has_no_weth__lends_ether(world: World) -> None:
+    route = gainful(world, ("uniswap_v3", "sushi_v3"))
+    world.weth.transfer(world.stranger, world.weth.balanceOf(MANAGER), sender=MANAGER)
+
+    world.execute(under(world, Funding.UNISWAP_V4, replace(route, native=True)))
+
+    assert world.gain(world.weth) == ONE // 5
+
+
+def test_vault__that_lends_and_swaps__is_unlocked_once(world: World) -> None:
+    route = gainful(world, ("balancer_v3", "sushi_v3"))
+
+    world.execute(under(world, Funding.BALANCER_V3, route))
+
+    assert world.gain(world.weth) > 0
+    assert world.venues.lenders[Funding.BALANCER_V3].unlocks() == 1
 
 
 def v3_callback(delta0: int, delta1: int) -> bytes:
