@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from keeper.plan import Funding, Plan, encode
+from keeper.plan import CurveDetail, Funding, Plan, encode
 from keeper.plan.bundle import SELECTOR
 from tests.executor_hostile import script, scripted_pool
 from tests.executor_revm import RevmChain
 from tests.executor_routes import gainful, under
-from tests.executor_world import FOREVER, MANAGER, ONE, World, build, call, cycle, plan, undone, words
+from tests.executor_world import FOREVER, MANAGER, ONE, VAULT, World, build, call, cycle, plan, undone, words
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +125,29 @@ def test_vault__that_lends_and_swaps__is_unlocked_once(world: World) -> None:
 
     assert world.gain(world.weth) > 0
     assert world.venues.lenders[Funding.BALANCER_V3].unlocks() == 1
+
+
+def test_vault__takes_less_than_it_is_allowed__is_refused(world: World) -> None:
+    route = gainful(world, ("sushi_v3", "balancer_v2"))
+    vault = world.chain.place("mocks/ScriptMock", VAULT)
+    vault.script([], 2 * ONE, 0)
+    world.weth.mint(world.executor, 2 * ONE)
+
+    with world.reverts("erc20: allowance is left"):
+        world.execute(under(world, Funding.AAVE_V3, route))
+
+
+def test_curve_pool_of_ether__for_another_token__is_refused(world: World) -> None:
+    """Else it would be paid with WETH that happens to lie in the executor, and the token would stay there."""
+    route = gainful(world, ("sushi_v3", "curve"))
+    last = route.hops[-1]
+    assert isinstance(last.detail, CurveDetail)
+    odd = replace(route, hops=(route.hops[0], replace(last, detail=replace(last.detail, ether_in=True))))
+    world.chain.place("mocks/ScriptMock", last.pool).script([], 0, 0)
+    world.weth.mint(world.executor, 10 * ONE)
+
+    with world.reverts(""):
+        world.execute(under(world, Funding.AAVE_V3, odd))
 
 
 def v3_callback(delta0: int, delta1: int) -> bytes:
