@@ -29,6 +29,9 @@ is_unlocked: transient(bool)
 owed: transient(HashMap[address, int256])
 nonzero: transient(uint256)
 
+# How often it was unlocked.
+unlocks: public(uint256)
+
 
 @external
 def set_pool(pool: address, token_in: address, token_out: address, numerator: uint256, denominator: uint256):
@@ -57,6 +60,7 @@ def unlock(data: Bytes[1024]) -> Bytes[1024]:
     """
     @dev Its caller is called back with the very data.
     """
+    self.unlocks += 1
     was_unlocked: bool = self.is_unlocked
     self.is_unlocked = True
     answer: Bytes[1024] = raw_call(msg.sender, data, max_outsize=1024)

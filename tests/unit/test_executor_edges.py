@@ -1,0 +1,158 @@
+"""
+What only one check stands against: without it each of these would succeed, or fail for another reason.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from keeper.plan import CurveDetail, Funding, Plan, encode
+from keeper.plan.bundle import SELECTOR
+from tests.executor_hostile import script, scripted_pool
+from tests.executor_revm import RevmChain
+from tests.executor_routes import gainful, under
+from tests.executor_world import FOREVER, MANAGER, ONE, VAULT, World, build, call, cycle, plan, undone, words
+
+
+@pytest.fixture(scope="module")
+def made() -> World:
+    return build(RevmChain())
+
+
+@pytest.fixture
+def world(made: World) -> Iterator[World]:
+    with undone(made) as world:
+        yield world
+
+
+def test_accomplice__names_the_amount_in_the_pools_stead__is_refused(world: World) -> None:
+    """The permission is the pool's; that the amount is right does not make a caller."""
+    pool, hops = scripted_pool(world)
+    accomplice = world.chain.place("mocks/ScriptMock", "0x" + "0a" * 20)
+    accomplice.script([(world.executor.address, v3_callback(ONE, -2 * ONE), False)], 0, 0)
+    pool.script([(accomplice.address, b"any", False)], ONE, -2 * ONE)
+    world.usdc.mint(world.executor, 2 * ONE)
+
+    with world.reverts("callback: unexpected caller"):
+        world.execute(plan(world, hops))
+
+
+def test_pool__tells_that_it_sent_nothing__is_owed_what_is_not_negative(world: World) -> None:
+    pool, hops = scripted_pool(world)
+    script(world, pool, [v3_callback(0, ONE)], delta_in=ONE, delta_out=0)
+    world.weth.mint(world.executor, ONE)
+
+    with world.reverts("callback: unexpected amount"):
+        world.execute(plan(world, hops))
+
+
+def test_first_group__whose_pool_does_not_exist__is_noticed_before_the_second(world: World) -> None:
+    """The second group's permission would hide that the first one's was never used."""
+    good = gainful(world, ("uniswap_v3", "sushi_v3"))
+    absent = replace(good, hops=cycle(("pancake_v3", "sushi_v3"), (world.weth, world.dai)), min_profit=0)
+
+    with world.reverts("callback: not delivered"):
+        world.execute(Plan((absent, good), FOREVER, world.profit_tokens))
+
+
+def test_operator__batches_two_bundles__each_has_its_own_minimum(world: World) -> None:
+    route = replace(gainful(world, ("uniswap_v3", "sushi_v3")), min_profit=ONE // 5)
+    bundle = encode(Plan((route, replace(route, min_profit=0)), FOREVER, world.profit_tokens))
+    operator = world.chain.place("mocks/ScriptMock", "0x" + "0e" * 20)
+    world.executor.add_operator(operator, sender=world.owner)
+    operator.script([(world.executor.address, bundle, False)] * 3, 0, 0)
+
+    world.send(b"any", sender=world.stranger, to=operator)
+
+    assert world.gain(world.weth) == 3 * 2 * (ONE // 5)
+
+
+@pytest.mark.parametrize("funding", [Funding.BALANCER_V3, Funding.UNISWAP_V4])
+def test_lender__that_is_asked_for_nothing__is_refused(world: World, funding: Funding) -> None:
+    """Else the routes would run with what happens to lie in the executor."""
+    program = words(encode(under(world, funding, gainful(world, ("uniswap_v3", "sushi_v3")))))
+    group = 3
+    program[group] -= 1 << 200
+    del program[group + 1]
+    program[1] -= 1
+    world.weth.mint(world.executor, ONE)
+
+    with world.reverts(""):
+        world.send(as_calldata(program))
+
+
+def test_route__of_one_hop__is_refused(world: World) -> None:
+    """A pool of a token with itself does not exist; if one did, it would have to be no cycle's."""
+    world.v3("sushi_v3", world.weth, world.weth, (1, 2))
+    route = gainful(world, ("uniswap_v3", "sushi_v3"))
+    program = words(encode(under(world, Funding.BALANCER_V3, route)))
+    head, last = 5, len(program) - 1
+    program[head] -= 1 << 192
+    del program[last - 1]
+    program[1] -= 1
+
+    with world.reverts(""):
+        world.send(as_calldata(program))
+
+
+@pytest.mark.parametrize("funding", [Funding.UNISWAP_V3, Funding.AAVE_V3, Funding.MORPHO])
+def test_lender_of_one_token__two_loans__is_refused(world: World, funding: Funding) -> None:
+    """Routes of the other would run with what happens to lie in the executor."""
+    program = words(encode(under(world, funding, gainful(world, ("pancake_v3", "sushi_v3")))))
+    group = 3
+    program[group] += 1 << 200
+    program.insert(group + 2, program[group + 1] + (1 << 88))
+    program[1] += 1
+
+    with world.reverts(""):
+        world.send(as_calldata(program))
+
+
+def test_manager__that_has_no_weth__lends_ether(world: World) -> None:
+    route = gainful(world, ("uniswap_v3", "sushi_v3"))
+    world.weth.transfer(world.stranger, world.weth.balanceOf(MANAGER), sender=MANAGER)
+
+    world.execute(under(world, Funding.UNISWAP_V4, replace(route, native=True)))
+
+    assert world.gain(world.weth) == ONE // 5
+
+
+def test_vault__that_lends_and_swaps__is_unlocked_once(world: World) -> None:
+    route = gainful(world, ("balancer_v3", "sushi_v3"))
+
+    world.execute(under(world, Funding.BALANCER_V3, route))
+
+    assert world.gain(world.weth) > 0
+    assert world.venues.lenders[Funding.BALANCER_V3].unlocks() == 1
+
+
+def test_vault__takes_less_than_it_is_allowed__is_refused(world: World) -> None:
+    route = gainful(world, ("sushi_v3", "balancer_v2"))
+    vault = world.chain.place("mocks/ScriptMock", VAULT)
+    vault.script([], 2 * ONE, 0)
+    world.weth.mint(world.executor, 2 * ONE)
+
+    with world.reverts("erc20: allowance is left"):
+        world.execute(under(world, Funding.AAVE_V3, route))
+
+
+def test_curve_pool_of_ether__for_another_token__is_refused(world: World) -> None:
+    """Else it would be paid with WETH that happens to lie in the executor, and the token would stay there."""
+    route = gainful(world, ("sushi_v3", "curve"))
+    last = route.hops[-1]
+    assert isinstance(last.detail, CurveDetail)
+    odd = replace(route, hops=(route.hops[0], replace(last, detail=replace(last.detail, ether_in=True))))
+    world.chain.place("mocks/ScriptMock", last.pool).script([], 0, 0)
+    world.weth.mint(world.executor, 10 * ONE)
+
+    with world.reverts(""):
+        world.execute(under(world, Funding.AAVE_V3, odd))
+
+
+def v3_callback(delta0: int, delta1: int) -> bytes:
+    return call("uniswapV3SwapCallback(int256,int256,bytes)", delta0, delta1, b"")
+
+
+def as_calldata(program: list[int]) -> bytes:
+    return SELECTOR + b"".join(word.to_bytes(32) for word in program)
