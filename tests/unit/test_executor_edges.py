@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from keeper.plan import CurveDetail, Funding, Plan, encode
-from keeper.plan.bundle import SELECTOR
+from keeper.plan.bundle import SELECTOR, program_of
 from tests.executor_hostile import script, scripted_pool
 from tests.executor_revm import RevmChain
 from tests.executor_routes import gainful, under
@@ -71,11 +71,8 @@ def test_operator__batches_two_bundles__each_has_its_own_minimum(world: World) -
 @pytest.mark.parametrize("funding", [Funding.BALANCER_V3, Funding.UNISWAP_V4])
 def test_lender__that_is_asked_for_nothing__is_refused(world: World, funding: Funding) -> None:
     """Else the routes would run with what happens to lie in the executor."""
-    program = words(encode(under(world, funding, gainful(world, ("uniswap_v3", "sushi_v3")))))
-    group = 3
-    program[group] -= 1 << 200
-    del program[group + 1]
-    program[1] -= 1
+    header, group, _, *routes = general(under(world, funding, gainful(world, ("uniswap_v3", "sushi_v3"))))
+    program = [header, group - (1 << 200), *routes]
     world.weth.mint(world.executor, ONE)
 
     with world.reverts(""):
@@ -86,11 +83,8 @@ def test_route__of_one_hop__is_refused(world: World) -> None:
     """A pool of a token with itself does not exist; if one did, it would have to be no cycle's."""
     world.v3("sushi_v3", world.weth, world.weth, (1, 2))
     route = gainful(world, ("uniswap_v3", "sushi_v3"))
-    program = words(encode(under(world, Funding.BALANCER_V3, route)))
-    head, last = 5, len(program) - 1
-    program[head] -= 1 << 192
-    del program[last - 1]
-    program[1] -= 1
+    *front, head, _, last = general(under(world, Funding.BALANCER_V3, route))
+    program = [*front, head - (1 << 192), last]
 
     with world.reverts(""):
         world.send(as_calldata(program))
@@ -99,11 +93,8 @@ def test_route__of_one_hop__is_refused(world: World) -> None:
 @pytest.mark.parametrize("funding", [Funding.UNISWAP_V3, Funding.AAVE_V3, Funding.MORPHO])
 def test_lender_of_one_token__two_loans__is_refused(world: World, funding: Funding) -> None:
     """Routes of the other would run with what happens to lie in the executor."""
-    program = words(encode(under(world, funding, gainful(world, ("pancake_v3", "sushi_v3")))))
-    group = 3
-    program[group] += 1 << 200
-    program.insert(group + 2, program[group + 1] + (1 << 88))
-    program[1] += 1
+    header, group, loan, *routes = general(under(world, funding, gainful(world, ("pancake_v3", "sushi_v3"))))
+    program = [header, group + (1 << 200), loan, loan + (1 << 88), *routes]
 
     with world.reverts(""):
         world.send(as_calldata(program))
@@ -152,6 +143,11 @@ def test_curve_pool_of_ether__for_another_token__is_refused(world: World) -> Non
 
 def v3_callback(delta0: int, delta1: int) -> bytes:
     return call("uniswapV3SwapCallback(int256,int256,bytes)", delta0, delta1, b"")
+
+
+def general(plan: Plan) -> list[int]:
+    """Return the plan as a general program, even if a short one does the same."""
+    return words(encode(program_of(plan)))
 
 
 def as_calldata(program: list[int]) -> bytes:
