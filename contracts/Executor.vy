@@ -130,7 +130,7 @@ def execute_two(header: uint256, guard: uint256, second_guard: uint256, first: u
     hop0: uint256 = derivation._resolve(first, token, middle, guard, 0)
     hop1: uint256 = derivation._resolve(second, middle, token, second_guard, header >> 136 & _PLACE | hop.LAST)
     # A pair that is paid directly, by a pool, and does not quote itself, does not need its token.
-    if hop1 & (hop.PREPAID | hop.QUOTES) != hop.PREPAID or hop0 & hop.PREPAID != 0 or header >> 184 & _BYTE_MASK != 0:
+    if hop1 & (hop.PREPAID | hop.QUOTES) != hop.PREPAID or hop0 & hop.PREPAID != 0:
         route._tokens[1] = middle
     self._run(header, token, hop0, hop1)
 
