@@ -42,7 +42,8 @@ lint: setup ## Types, style and layers
 
 test: lint ## Everything that CI runs in under 15 minutes
 	$(BIN)/python -m localnet verify
-	$(BIN)/pytest -p no:ape_test -q tests/unit tests/fuzz tests/integration tests/faults tests/vectors
+	$(BIN)/pytest -p no:ape_test -q -n 2 --dist loadfile tests/unit tests/fuzz tests/vectors
+	$(BIN)/pytest -p no:ape_test -q tests/integration tests/faults  # each has nodes and keepers of its own that race
 	$(BIN)/ape compile -f  # Ape does not see that an imported module changed
 	$(BIN)/ape test -q
 
