@@ -19,7 +19,7 @@ from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
 from keeper.config import ChainFacts, Settings
 from keeper.errors import ChainError, ConfigError, MalformedLog, PoolError, ReorgError
-from keeper.events import TOPICS, Event, decode
+from keeper.events import TOPICS, Event, decode, decode_all
 from keeper.execution.nonces import NonceManager
 from keeper.execution.signer import Signer
 from keeper.execution.trader import Trader
@@ -255,7 +255,7 @@ class Keeper:
 
     def _advance(self, new: NewBlock) -> None:
         with self._stage("decode"):
-            events = list(self._decode(new))
+            events = self._decoded(new)
         with self._stage("apply"):
             changed = self.market.advance(new.block, events, time.monotonic())
             self._update_graph(changed)
@@ -271,7 +271,14 @@ class Keeper:
         self.report.reorgs += 1
         _log.warning("chain_reorganised", head=head.number, pools=len(changed))
 
-    def _decode(self, new: NewBlock) -> Iterator[Event]:
+    def _decoded(self, new: NewBlock) -> list[Event]:
+        try:
+            return decode_all(new.logs)
+        except MalformedLog:
+            return list(self._one_by_one(new))
+
+    def _one_by_one(self, new: NewBlock) -> Iterator[Event]:
+        """A malformed log costs its own pool, and no other."""
         for log in new.logs:
             try:
                 event = decode(log)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from keeper.events.log import Log, address, topic, uint, words
-from keeper.types import Address, Hash
+from keeper.types import Address, Hash, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +22,18 @@ class PairCreated:
     token1: Address
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@value
 class Sync:
-    """A Uniswap V2 pair's reserves after a swap, mint, burn or sync. Not frozen, as V3Swap."""
+    """A Uniswap V2 pair's reserves after a swap, mint, burn or sync."""
 
     pool: Address
     reserve0: int
     reserve1: int
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@value
 class V2Swap:
-    """A swap in a Uniswap V2 pair, emitted right after its Sync. Not frozen, as V3Swap."""
+    """A swap in a Uniswap V2 pair, emitted right after its Sync."""
 
     pool: Address
     amount0_in: int

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from keeper.events.log import Log, address, fits, int24, topic, uint, words
-from keeper.types import Address, Hash
+from keeper.types import Address, Hash, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,10 @@ class V3Initialize:
     tick: int
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@value
 class V3Swap:
     """
     A swap in a Uniswap V3 pool: amounts are signed from the pool's side, the rest is the state after it.
-
-    Nobody changes one. It is not frozen because that takes four times as long to make, and most logs are swaps.
     """
 
     pool: Address
@@ -49,7 +47,7 @@ class V3Swap:
     tick: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class V3Mint:
     """Liquidity *amount* was added to the ticks [tick_lower, tick_upper) of a Uniswap V3 pool."""
 
@@ -61,7 +59,7 @@ class V3Mint:
     amount1: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class V3Burn:
     """Liquidity *amount* was removed from the ticks [tick_lower, tick_upper) of a Uniswap V3 pool."""
 
@@ -102,29 +100,25 @@ def _v3_initialize(log: Log) -> V3Initialize:
     return V3Initialize(log["address"].lower(), fits(uint(sqrt_price_x96), 160), int24(tick))
 
 
-#: The amounts; then price, liquidity and tick, each after its padding. Cut in one go: these are most logs there are.
-_SWAP = struct.Struct(">32s32s12s20s16s16s28si")
+#: The five words of a swap, cut in one go: these are most logs there are.
+_SWAP = struct.Struct(">32s32s32s32s32s")
 _PANCAKE_SWAP = struct.Struct(_SWAP.format + "64x")
-_TICK = struct.Struct(">28si")
-_ZERO, _ONES = bytes(28), bytes([255] * 28)
+_ABOVE_UINT160, _ABOVE_UINT128, _ABOVE_INT24 = 1 << 160, 1 << 128, 1 << 23
 
 
 def _v3_swap(log: Log, layout: struct.Struct = _SWAP) -> V3Swap:
     if len(log["topics"]) != 3:
         raise ValueError(f"{len(log['topics'])} topics instead of 3")
-    amount0, amount1, above_price, price, above_liquidity, liquidity, above_tick, tick = layout.unpack(
-        a2b_hex(log["data"][2:])
-    )
-    if above_price != _ZERO[:12] or above_liquidity != _ZERO[:16]:
-        raise ValueError("its price or its liquidity exceeds uint160 or uint128")
-    if above_tick != (_ONES if tick < 0 else _ZERO) or not -0x800000 <= tick < 0x800000:
-        raise ValueError("its tick exceeds int24")
+    amount0, amount1, price, in_range, at = layout.unpack(a2b_hex(log["data"][2:]))
+    sqrt_price_x96, liquidity, tick = uint(price), uint(in_range), uint(at, signed=True)
+    if sqrt_price_x96 >= _ABOVE_UINT160 or liquidity >= _ABOVE_UINT128 or not -_ABOVE_INT24 <= tick < _ABOVE_INT24:
+        raise ValueError("its price, its liquidity or its tick exceeds uint160, uint128 or int24")
     return V3Swap(
         log["address"].lower(),
         uint(amount0, signed=True),
         uint(amount1, signed=True),
-        uint(price),
-        uint(liquidity),
+        sqrt_price_x96,
+        liquidity,
         tick,
     )
 
@@ -137,6 +131,7 @@ def _pancake_v3_swap(log: Log) -> V3Swap:
 #: Who pays; then the liquidity after its padding, and the amounts.
 _MINT = struct.Struct(">32x16s16s32s32s")
 _BURN = struct.Struct(">16s16s32s32s")
+_PADDING = bytes(16)
 
 
 def _v3_mint(log: Log) -> V3Mint:
@@ -151,16 +146,16 @@ def _position(log: Log, layout: struct.Struct) -> tuple[Address, int, int, int, 
     """Pool, lower tick, upper tick, liquidity and both amounts of a Mint or a Burn."""
     _signature, _owner, lower, upper = log["topics"]
     above, amount, amount0, amount1 = layout.unpack(a2b_hex(log["data"][2:]))
-    if above != _ZERO[:16]:
+    if above != _PADDING:
         raise ValueError("its liquidity exceeds uint128")
     return log["address"].lower(), _tick(lower), _tick(upper), uint(amount), uint(amount0), uint(amount1)
 
 
 def _tick(topic: str) -> int:
-    above, tick = _TICK.unpack(a2b_hex(topic[2:]))
-    if above != (_ONES if tick < 0 else _ZERO) or not -0x800000 <= tick < 0x800000:
-        raise ValueError("its tick exceeds int24")
-    return tick  # type: ignore[no-any-return]
+    word = a2b_hex(topic[2:])
+    if len(word) != 32:
+        raise ValueError(f"a topic of {len(word)} bytes")
+    return int24(word)
 
 
 def _v3_set_fee_protocol(log: Log) -> V3SetFeeProtocol:

@@ -323,12 +323,13 @@ class Market:
     def _follow(self, events: Iterable[Event]) -> frozenset[Address]:
         """Follow events of the head block and return the pools that changed by them."""
         pools, moved = self._shelf.pools, self._shelf.undo[-1].moved
+        known, before = pools.get, moved.setdefault
         followed, applies = self._policy.followed, self._policy is CachePolicy.APPLY
         changed: set[Address] = set()
         applied = 0
         for event in events:
             address = event.pool
-            pool = pools.get(address)
+            pool = known(address)
             if pool is None:
                 if address in pools:
                     changed.add(address)
@@ -340,14 +341,12 @@ class Market:
                 self._forget(address)
                 changed.add(address)
                 continue
-            if address not in moved:
-                moved[address] = pool
+            before(address, pool)
             pools[address] = after
             applied += 1
         changed.update(moved)
         self.counts.applied += applied
-        for address in changed:
-            self._activity[address] += 1
+        self._activity.update(changed)
         return frozenset(changed)
 
     def _keep(self, pool: Pool) -> None:

@@ -24,7 +24,7 @@ class Ticks(Mapping[int, tuple[int, int]]):
         known: The first and the last tick of which it is known whether they are initialised.
     """
 
-    __slots__ = ("gross", "indices", "known", "net")
+    __slots__ = ("_inner", "gross", "indices", "known", "net")
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class Ticks(Mapping[int, tuple[int, int]]):
         self.gross = gross
         self.net = net
         self.known = known
+        self._inner = ALL_TICKS if known is ALL_TICKS else _inner(*known)
 
     @classmethod
     def of(cls, ticks: Mapping[int, tuple[int, int]], known: tuple[int, int] = ALL_TICKS) -> Self:
@@ -69,6 +70,13 @@ class Ticks(Mapping[int, tuple[int, int]]):
         """
         return bisect_right(self.indices, tick)
 
+    def suffice(self, tick: int) -> bool:
+        """
+        Return whether so much is known around *tick* that a pool whose price is there need not be read again.
+        """
+        first, last = self._inner
+        return first <= tick <= last
+
     def modified(self, tick_lower: int, tick_upper: int, liquidity_delta: int) -> Self:
         """
         Return the ticks after the liquidity of a position between two ticks changed.
@@ -83,6 +91,12 @@ class Ticks(Mapping[int, tuple[int, int]]):
         if first <= tick_upper <= last:
             _update(indices, gross, net, tick_upper, liquidity_delta, -liquidity_delta)
         return type(self)(indices, gross, net, self.known)
+
+
+def _inner(first: int, last: int) -> tuple[int, int]:
+    """Ticks by an eighth of all that are known away from those that are not."""
+    margin = (last - first) // 8
+    return MIN_TICK if first <= MIN_TICK else first + margin, MAX_TICK if last >= MAX_TICK else last - margin
 
 
 def _update(indices: list[int], gross: list[int], net: list[int], tick: int, gross_delta: int, net_delta: int) -> None:

@@ -97,7 +97,7 @@ class CamelotV3Pool:
         match event:
             case CamelotV3Fee() if (event.fee_zto, event.fee_otz) == (self.fee_zto, self.fee_otz):
                 return self  # any other fee is of a configuration that is not known
-            case V3Swap() if self.price and self._well_within(event.tick):
+            case V3Swap() if self.price and self.ticks.suffice(event.tick):
                 return replace(self, price=event.sqrt_price_x96, tick=event.tick, liquidity=event.liquidity)
             case V3Mint() if self.price:
                 return self._modify_position(event.tick_lower, event.tick_upper, event.amount)
@@ -200,12 +200,6 @@ class CamelotV3Pool:
         if liquidity_delta == 0:
             return self
         return replace(self, liquidity=liquidity, ticks=self.ticks.modified(bottom_tick, top_tick, liquidity_delta))
-
-    def _well_within(self, tick: int) -> bool:
-        """Whether so much is known around *tick* that there is no need to read again."""
-        first, last = self.ticks.known
-        margin = (last - first) // 8
-        return (first <= MIN_TICK or first + margin <= tick) and (last >= MAX_TICK or tick <= last - margin)
 
     def _require_whole(self) -> None:
         """Raise where what was read is not of one moment."""

@@ -2,20 +2,19 @@
 The constant-product pairs of Uniswap V2 and its forks: Sushi V2, Pancake V2.
 """
 
-from dataclasses import dataclass
 from typing import Any, Self
 
 from keeper.errors import PoolError, SwapReverts
 from keeper.events import Event, Sync, V2Swap
 from keeper.math.uniswap_v2_library import FEE_DENOMINATOR, get_amount_in, get_amount_out
 from keeper.pools.pool import PoolInfo
-from keeper.types import Address, Call, Reading
+from keeper.types import Address, Call, Reading, value
 
 _GET_RESERVES = bytes.fromhex("0902f1ac")
 _MAX_UINT112 = (1 << 112) - 1
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UniswapV2Pool:
     """
     A constant-product pair.

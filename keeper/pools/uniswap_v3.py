@@ -3,7 +3,7 @@ The concentrated-liquidity pools of Uniswap V3 and its forks: Sushi V3, Pancake 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Self
 
 from keeper.errors import PoolError, SwapReverts
@@ -14,7 +14,7 @@ from keeper.math.tick import ALL_TICKS, Ticks
 from keeper.math.tick_bitmap import initialized_ticks, span, words_around
 from keeper.math.tick_math import MAX_SQRT_RATIO, MAX_TICK, MIN_SQRT_RATIO, MIN_TICK
 from keeper.pools.pool import PoolInfo
-from keeper.types import Address, Answer, Call, Reading
+from keeper.types import Address, Answer, Call, Reading, value
 
 _SLOT0 = bytes.fromhex("3850c7bd")
 _LIQUIDITY = bytes.fromhex("1a686502")
@@ -27,7 +27,7 @@ _MAX_UINT128 = (1 << 128) - 1
 _LIMITS = (MAX_SQRT_RATIO - 1, MIN_SQRT_RATIO + 1)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UniswapV3Pool:
     """
     A concentrated-liquidity pool (v3-core, UniswapV3Pool).
@@ -44,8 +44,8 @@ class UniswapV3Pool:
     tick: int
     liquidity: int
     ticks: Ticks
-    #: The steps of swaps of token1 for token0 and of token0 for token1, summed when first needed.
-    _steps: list[SwapSteps | None] = field(default_factory=lambda: [None, None], init=False, repr=False, compare=False)
+    #: The steps of swaps by zero_for_one, summed when first needed.
+    _steps: dict[bool, SwapSteps] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def address(self) -> Address:
@@ -103,14 +103,12 @@ class UniswapV3Pool:
 
     def apply(self, event: Event) -> Self | None:
         match event:
+            case V3Swap() if self.sqrt_price_x96 and self.ticks.suffice(event.tick):
+                return type(self)(self.info, event.sqrt_price_x96, event.tick, event.liquidity, self.ticks)
             case V3Initialize():
                 return type(self)(self.info, event.sqrt_price_x96, event.tick, 0, Ticks())
             case _ if not self.sqrt_price_x96:
                 return None
-            case V3Swap():
-                if not self._well_within(event.tick):
-                    return None
-                return type(self)(self.info, event.sqrt_price_x96, event.tick, event.liquidity, self.ticks)
             case V3Mint():
                 return self._modify_position(event.tick_lower, event.tick_upper, event.amount)
             case V3Burn():
@@ -186,10 +184,13 @@ class UniswapV3Pool:
         raise PoolError(f"pool {self.info.address} does not trade {token_in} for {token_out}")
 
     def _steps_of(self, zero_for_one: bool) -> SwapSteps:
-        steps = self._steps[zero_for_one]
-        if steps is None:
-            steps = self._steps[zero_for_one] = self._new_steps(zero_for_one)
-        return steps
+        known = self._steps
+        if known is None:
+            known = {}
+            object.__setattr__(self, "_steps", known)
+        if zero_for_one not in known:
+            known[zero_for_one] = self._new_steps(zero_for_one)
+        return known[zero_for_one]
 
     def _new_steps(self, zero_for_one: bool) -> SwapSteps:
         if not self.sqrt_price_x96:
@@ -234,12 +235,6 @@ class UniswapV3Pool:
             return self
         ticks = self.ticks.modified(tick_lower, tick_upper, liquidity_delta)
         return type(self)(self.info, self.sqrt_price_x96, self.tick, liquidity, ticks)
-
-    def _well_within(self, tick: int) -> bool:
-        """Whether so much is known around *tick* that there is no need to read again."""
-        first, last = self.ticks.known
-        margin = (last - first) // 8
-        return (first <= MIN_TICK or first + margin <= tick) and (last >= MAX_TICK or tick <= last - margin)
 
     def _require_whole(self) -> None:
         """Raise where what was read is not of one moment."""

@@ -102,7 +102,7 @@ class UniswapV4Pool:
             case _ if not self.sqrt_price_x96:
                 return None
             case V4Swap():
-                if not self._well_within(event.tick):
+                if not self.ticks.suffice(event.tick):
                     return None
                 return replace(self, sqrt_price_x96=event.sqrt_price_x96, tick=event.tick, liquidity=event.liquidity)
             case V4ModifyLiquidity():
@@ -234,12 +234,6 @@ class UniswapV4Pool:
         if liquidity_delta == 0:
             return self
         return replace(self, liquidity=liquidity, ticks=self.ticks.modified(tick_lower, tick_upper, liquidity_delta))
-
-    def _well_within(self, tick: int) -> bool:
-        """Whether so much is known around *tick* that there is no need to read again."""
-        first, last = self.ticks.known
-        margin = (last - first) // 8
-        return (first <= MIN_TICK or first + margin <= tick) and (last >= MAX_TICK or tick <= last - margin)
 
 
 def _require_plain(info: PoolInfo) -> None:

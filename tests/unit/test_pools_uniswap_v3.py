@@ -283,10 +283,12 @@ def test_pool__burn_of_a_position_on_unknown_ticks__leaves_them_unknown() -> Non
         V3Mint(POOL, 60, 60, 1, 0, 0),
         V3Mint(POOL, -887_273, 60, 1, 0, 0),
         V3Mint(POOL, -60, 887_273, 1, 0, 0),
+        V3Swap(POOL, 1, -1, Q96, 1, 887_273),
+        V3Swap(POOL, 1, -1, Q96, 1, -887_273),
         Sync(POOL, 1, 1),
     ],
 )
-def test_pool__event_that_cannot_follow__does_not_tell(event: V3Burn | V3Mint | Sync) -> None:
+def test_pool__event_that_cannot_follow__does_not_tell(event: V3Burn | V3Mint | V3Swap | Sync) -> None:
     assert NARROW.apply(event) is None
 
 
