@@ -137,7 +137,7 @@ class Keeper:
 
     async def _begin(self) -> None:
         await self._warm()
-        block = await self._follower.start()
+        block = await self._follower.start_settled()
         await self._upkeep.discover(block)
         await self._start_market(block)
         operator = self._signer.address
@@ -184,7 +184,7 @@ class Keeper:
     async def _resync(self) -> None:
         """The chain left the keeper's memory: read everything anew before anything is traded."""
         await self._feed.stop()
-        block = await self._follower.start()
+        block = await self._follower.start_settled()
         await self._start_market(block)
         self._take_back(await self._transactions.recheck(self._is_canonical))
         await self._feed.restart()

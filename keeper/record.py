@@ -33,7 +33,7 @@ async def record(
         How many blocks were recorded: fewer if *stop* was set.
     """
     follower = Follower(rpc, list(TOPICS))
-    head = await follower.start()
+    head = await follower.start_settled()
     pools = await _pools(Reader(rpc, Address(facts.multicall3)), facts, head)
     _write(snapshot, ({**pool.snapshot(), **_at(head)} for pool in pools))
     recorded = 0

@@ -9,7 +9,7 @@ without any suspicion.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,10 +99,24 @@ class Follower:
         """
         Take the node's latest block for the head and return it.
         """
-        block = await self._block("latest")
-        self._ring.clear()
-        self._remember(block)
-        return block
+        return self._begin(await self._block("latest"))
+
+    async def start_settled(self) -> Block:
+        """
+        Take the parent of the node's latest block for the head and return it, to read the chain at.
+
+        Asked for the state of its latest block, a node may answer with that of the one which it is executing: anvil
+        does, half of the time while it mines.
+        """
+        latest = await self._block("latest")
+        return self._begin(await self._block(latest.parent_hash) if latest.number else latest)
+
+    async def start_at(self, number: int, block_hash: Hash) -> Block | None:
+        """
+        Take an earlier block for the head and return it, or None if it is not part of the node's chain.
+        """
+        block = await self._block(hex(number))
+        return self._begin(block) if block.hash == block_hash else None
 
     async def news(self, latest: Block | None = None) -> list[ChainNews]:
         """
@@ -120,6 +134,19 @@ class Follower:
             # A node behind a load balancer may answer with an older head: that is no reorganisation.
             return []
         return await self._advance(latest)
+
+    async def catch_up(self, latest: Block) -> AsyncIterator[ChainNews]:
+        """
+        Yield what happened up to *latest*, however many blocks that are.
+
+        Raises:
+            RpcError: The node failed.
+            ReorgError: The chain left the keeper's memory.
+        """
+        while self.head.number < latest.number:
+            step = self.head.number + RING
+            for news in await self.news(latest if step >= latest.number else await self._block(hex(step))):
+                yield news
 
     async def _advance(self, latest: Block) -> list[ChainNews]:
         branch = await self._branch(latest)
@@ -204,6 +231,11 @@ class Follower:
 
     def _ours(self, logs: Sequence[Log]) -> list[Log]:
         return [log for log in logs if log["topics"] and log["topics"][0] in self._wanted]
+
+    def _begin(self, block: Block) -> Block:
+        self._ring.clear()
+        self._remember(block)
+        return block
 
     def _remember(self, block: Block) -> None:
         self._ring[block.hash] = block

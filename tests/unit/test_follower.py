@@ -1,6 +1,6 @@
 import pytest
 
-from keeper.chain.follower import RING, Follower, NewBlock, Unwound
+from keeper.chain.follower import RING, Follower, NewBlock, Unwound, to_block
 from keeper.errors import ChainError, ReorgError, RpcError
 from keeper.types import Hash
 from tests.fake_node import FakeNode, block_hash, header
@@ -136,3 +136,40 @@ async def test_follower__malformed_header__is_refused(node: FakeNode, follower: 
 
     with pytest.raises(ChainError, match="malformed"):
         await follower.news()
+
+
+async def test_follower__started_settled__is_at_the_parent_of_the_latest_and_tells_of_that(node: FakeNode) -> None:
+    follower = Follower(node, [TOPIC])
+
+    assert (await follower.start_settled()).number == 4
+    (news,) = await follower.news()
+    assert isinstance(news, NewBlock)
+    assert news.block.number == 5
+
+
+async def test_follower__chain_of_one_block__settles_on_it(node: FakeNode) -> None:
+    node.chain = [header(0)]
+
+    assert (await Follower(node, [TOPIC]).start_settled()).number == 0
+
+
+async def test_follower__started_at_an_earlier_block__catches_up_however_far_it_is(node: FakeNode) -> None:
+    last = 2 * RING + 9
+    node.chain = [header(number) for number in range(1, last + 1)]
+    node.logs = {block_hash(number): [log(number, 0)] for number in (5, RING, last)}
+    follower = Follower(node, [TOPIC])
+
+    assert await follower.start_at(3, block_hash(3)) is not None
+    told = [news async for news in follower.catch_up(to_block(node.chain[-1]))]
+
+    assert [news.block.number for news in told if isinstance(news, NewBlock)] == list(range(4, last + 1))
+    assert [news.block.number for news in told if isinstance(news, NewBlock) and news.logs] == [5, RING, last]
+    assert node.calls["eth_getBlockByNumber"] <= last
+
+
+async def test_follower__started_at_a_block_that_left_the_chain__is_not(node: FakeNode) -> None:
+    follower = Follower(node, [TOPIC])
+
+    assert await follower.start_at(3, block_hash(3, "b")) is None
+    with pytest.raises(ChainError, match="has no block"):
+        await follower.start_at(99, block_hash(99))
