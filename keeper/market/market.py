@@ -4,22 +4,23 @@ All pools as of one block: the event-invalidated reserve cache.
 One writer, any number of readers: a reader sees a block whole or not at all.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from heapq import heappop, heappush, nlargest, nsmallest
 from threading import RLock
 
 from keeper.errors import ReorgError, StalePool
 from keeper.events import Event
+from keeper.market.activity import Activity
+from keeper.market.ageing import Ageing
 from keeper.market.counts import CacheCounts
 from keeper.market.fields import Field, mended
+from keeper.market.memory import MEMORY_BLOCKS, Memory
 from keeper.market.policy import CachePolicy
 from keeper.market.shelf import NOTHING, Read, Shelf
 from keeper.pools.pool import Pool, PoolInfo
 from keeper.types import Address, Block, Hash, Reading
 
-#: What was busy long ago counts half after so many blocks: five minutes on Arbitrum.
-_HALF_LIFE_BLOCKS = 1_200
+#: Where a pool came from that cost no request.
+NOT_READ = Hash("")
 
 
 class Market:
@@ -47,16 +48,11 @@ class Market:
         self.infos: dict[Address, PoolInfo] = {info.address: info for info in infos}
         self.counts = CacheCounts()
         self._policy = policy
-        self._ttl_seconds = ttl_seconds
+        self._ageing = Ageing(ttl_seconds, policy, self.counts)
         self._capacity = capacity
         self._lock = RLock()
         self._shelf = Shelf(iter(self.infos))
-        self._activity: Counter[Address] = Counter()
-        #: What ages from the moment it was read, the oldest first.
-        self._ageing: list[tuple[float, Address]] = []
-        self._forgotten_at: dict[Address, float] = {}
-        self._proved_at: float | None = None
-        self._now = 0.0
+        self._activity = Activity()
 
     @property
     def head(self) -> Block:
@@ -151,12 +147,45 @@ class Market:
         Forget everything and take *block* for the head: nothing before it can be undone.
         """
         with self._lock:
-            self._tell(now)
+            self._ageing.tell(now)
             self._shelf.undo.clear()
             self._shelf.begin(block)
             self.invalidate_many(self._shelf.pools)
             self._trim()
-            self._proved_at = now
+            self._ageing.proved_at = now
+
+    def memory(self, now: float, depth: int = MEMORY_BLOCKS) -> Memory:
+        """
+        Return what another market needs to go on from here.
+
+        Args:
+            depth: How many blocks it can step back if the head leaves the chain.
+        """
+        with self._lock:
+            pools = tuple(self)
+            ages = {
+                pool.address: now - self._shelf.read[pool.address][0]
+                for pool in pools
+                if self._ageing.ages(pool.info.family)
+            }
+            steps = [(undo.block, frozenset(undo.moved.keys() | undo.before.keys())) for undo in self._shelf.undo]
+            return Memory(pools, ages, tuple(steps[: -depth - 2 : -1]))
+
+    def resume(self, memory: Memory, block: Block, now: float) -> frozenset[Address]:
+        """
+        Go on from *block*, the youngest of the memory's that is still part of the chain, and return the pools that are
+        known of it: of those that it has, all that moved in no younger block and are not too old. Pools of other infos
+        are not taken.
+        """
+        with self._lock:
+            known = [pool for pool in memory.at(block.hash) if self.infos.get(pool.address) == pool.info]
+            self._activity.update(pool.address for pool in known)
+            self.start(block, now)
+            for pool in known:
+                if pool.address not in self._shelf.cold:
+                    self._keep(pool, (now - memory.ages.get(pool.address, 0.0), NOT_READ))
+            self.expire(now)
+            return frozenset(pool.address for pool in self)
 
     def advance(self, block: Block, events: Iterable[Event], now: float) -> frozenset[Address]:
         """
@@ -173,9 +202,8 @@ class Market:
             if self._policy is CachePolicy.NONE:
                 self._drop_all()
             changed = self._follow(events)
-            if block.number % _HALF_LIFE_BLOCKS == 0:
-                self._activity = Counter({address: count // 2 for address, count in self._activity.items()})
-            self._proved_at = now
+            self._activity.decay(block.number)
+            self._ageing.proved_at = now
             return changed
 
     def unwind(self, to: Hash) -> frozenset[Address]:
@@ -191,7 +219,7 @@ class Market:
             changed: set[Address] = set()
             while self._shelf.head.hash != to:
                 for address, read in self._shelf.undone():
-                    self._age(address, read)
+                    self._ageing.begin(address, self.infos[address].family, read)
                     changed.add(address)
             self._trim()
             return frozenset(changed)
@@ -204,15 +232,14 @@ class Market:
             at: The block that was read at, if it may not be the head any more: then nothing is taken.
         """
         with self._lock:
-            self._tell(now)
+            self._ageing.tell(now)
             if at is not None and at != self.head.hash:
                 return frozenset()
             known = [pool for pool in pools if pool.address in self._shelf.pools]
             for pool in known:
                 self._keep(pool)
                 self.counts.read += 1
-                if (since := self._forgotten_at.pop(pool.address, None)) is not None:
-                    self.counts.note_wait(self._now - since)
+                self._ageing.read(pool.address)
             self._trim()
             return frozenset(pool.address for pool in known)
 
@@ -244,7 +271,7 @@ class Market:
             for address in addresses:
                 self.infos.pop(address, None)
                 self._activity.pop(address, None)
-                self._forgotten_at.pop(address, None)
+                self._ageing.unwanted(address)
                 self._shelf.remove(address)
 
     def warm(self, count: int) -> frozenset[Address]:
@@ -253,16 +280,9 @@ class Market:
         now. Where there is no room for one, it takes the place of a pool that is less busy.
         """
         with self._lock:
-            busy = self._activity.__getitem__
-            candidates = nlargest(count, sorted(self._shelf.cold), key=busy)
-            room = max(-self._excess(), 0)
-            warmed = candidates[:room]
-            victims = nsmallest(len(candidates) - len(warmed), self._shelf.residents, key=busy)
-            for candidate, victim in zip(candidates[room:], victims, strict=False):
-                if busy(candidate) <= busy(victim):
-                    break
+            warmed, victims = self._activity.exchanged(self._shelf, count, max(-self._excess(), 0))
+            for victim in victims:
                 self._evict(victim)
-                warmed.append(candidate)
             self._shelf.cold.difference_update(warmed)
             self._shelf.stale.update(warmed)
             return frozenset(warmed)
@@ -287,7 +307,7 @@ class Market:
         Forget these pools until they are read.
         """
         with self._lock:
-            self._tell(now)
+            self._ageing.tell(now)
             for address in list(addresses):
                 if self._shelf.pools.get(address) is not None:
                     self._forget(address)
@@ -297,10 +317,10 @@ class Market:
         Forget one field of a pool: it is unreadable until that field, and only that, has been read.
         """
         with self._lock:
-            self._tell(now)
+            self._ageing.tell(now)
             if self._shelf.pools.get(address) is not None:
                 self._shelf.forget_field(address, what)
-                self._forgotten_at.setdefault(address, self._now)
+                self._ageing.forgotten(address)
                 self.counts.invalidated += 1
 
     def expire(self, now: float) -> None:
@@ -309,14 +329,11 @@ class Market:
         gap-free, and each whose state may move unannounced.
         """
         with self._lock:
-            self._tell(now)
-            unproved = self._proved_at is not None and now - self._proved_at > self._ttl_seconds
-            if unproved and self._policy is not CachePolicy.TTL:
+            self._ageing.tell(now)
+            if self._ageing.unproved():
                 self.invalidate_many(self._shelf.pools)
-            while self._ageing and now - self._ageing[0][0] > self._ttl_seconds:
-                read_at, address = heappop(self._ageing)
-                if address in self._shelf.read and self._shelf.read[address][0] == read_at:
-                    self.invalidate(address)
+            for address in self._ageing.expired(self._shelf.read):
+                self.invalidate(address)
 
     # ---------------------------------------------------------------- within
 
@@ -349,32 +366,21 @@ class Market:
         self._activity.update(changed)
         return frozenset(changed)
 
-    def _keep(self, pool: Pool) -> None:
-        read = (self._now, self._shelf.head.hash)
+    def _keep(self, pool: Pool, read: Read | None = None) -> None:
+        read = read or (self._ageing.now, self._shelf.head.hash)
         self._shelf.remember(pool.address)
         self._shelf.put(pool.address, (pool, NOTHING, read))
-        self._age(pool.address, read)
-
-    def _age(self, address: Address, read: Read | None) -> None:
-        """Let a pool age from when it was read, if nothing renews it."""
-        if read is not None and not self._policy.renews(self.infos[address].family):
-            heappush(self._ageing, (read[0], address))
+        self._ageing.begin(pool.address, pool.info.family, read)
 
     def _forget(self, address: Address) -> None:
         self._shelf.forget(address)
-        self._forgotten_at.setdefault(address, self._now)
+        self._ageing.forgotten(address)
         self.counts.invalidated += 1
 
     def _drop_all(self) -> None:
         """With the cache off nothing outlives its block; that is no invalidation."""
         for address in [address for address, pool in self._shelf.pools.items() if pool is not None]:
             self._shelf.forget(address)
-
-    def _tell(self, now: float | None) -> None:
-        if now is not None:
-            if self._proved_at is not None:
-                self.counts.seconds += now - self._now if now > self._now else 0.0
-            self._now = now
 
     def _excess(self) -> int:
         """How many pools are too many; negative where there is room."""
@@ -384,10 +390,10 @@ class Market:
     def _trim(self) -> None:
         """Give up the least busy pools beyond what is to be kept."""
         if (excess := self._excess()) > 0:
-            for address in nsmallest(excess, self._shelf.residents, key=self._activity.__getitem__):
+            for address in self._activity.quietest(excess, self._shelf.residents):
                 self._evict(address)
 
     def _evict(self, address: Address) -> None:
         self.counts.evicted += self._shelf.pools[address] is not None
         self._shelf.freeze(address)
-        self._forgotten_at.pop(address, None)
+        self._ageing.unwanted(address)
