@@ -34,8 +34,9 @@ from keeper.opportunity import Terms
 from keeper.preflight import Deployment, check_executor, check_facts, check_operator, check_profit_tokens, read_genesis
 from keeper.record import record as record_blocks
 from keeper.redaction import redact
-from keeper.replay.files import snapshot_pools, standing_logs
+from keeper.replay.files import standing_logs
 from keeper.replay.replay import Replay
+from keeper.snapshot import SnapshotFile, snapshot_pools
 from keeper.types import Address
 
 
@@ -66,7 +67,11 @@ async def _run(settings: Settings, account: LocalAccount, report: Path | None) -
         await check_operator(rpc, deployment.executor, signer.address)
         journal = Journal.open(settings.state_dir / "journal.sqlite", facts.chain_id, genesis_hash)
         screen = Screen(f"{facts.name}, executor {deployment.executor}", Console(stderr=True))
-        keeper = Keeper(rpc, heads, settings, facts, deployment, signer, journal, screen)
+        file = SnapshotFile(
+            settings.market_file or settings.state_dir / "market.jsonl",
+            {"chain_id": facts.chain_id, "genesis_hash": genesis_hash, "executor": deployment.executor},
+        )
+        keeper = Keeper(rpc, heads, settings, facts, deployment, signer, journal, screen, file)
         check_profit_tokens(deployment, facts, keeper.profit_tokens)
         screen.start()
         try:

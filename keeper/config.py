@@ -144,6 +144,10 @@ class Settings(BaseSettings):
             that no event announces.
         cache_policy: How pools are kept; ``apply`` asks least, ``ttl`` serves old states: it is there to be compared.
         cache_pools: How many pools are kept at most, the busiest.
+        resume_blocks: After a restart the market on disk is brought up to date if it missed so many blocks at most,
+            else every pool is read anew; with 0 nothing is kept on disk.
+        market_file: Where the market is kept from one life to the next; in state_dir if it is not given.
+        save_seconds: How often it is written.
         bloom_check: Whether logs are compared with their block's bloom filter; not where a node has none.
         audit_share: Which share of the pools is compared with the chain every minute.
         patience_blocks: A transaction that is in no block after so many is looked for elsewhere.
@@ -182,6 +186,9 @@ class Settings(BaseSettings):
     ttl_seconds: float = Field(default=45.0, gt=0)
     cache_policy: Literal["none", "ttl", "invalidate", "apply"] = "apply"
     cache_pools: int = Field(default=20_000, ge=1)
+    resume_blocks: int = Field(default=1_200, ge=0)
+    market_file: Path | None = None
+    save_seconds: float = Field(default=60.0, gt=0)
     bloom_check: bool = True
     audit_share: float = Field(default=0.01, ge=0, le=1)
     patience_blocks: int = Field(default=40, ge=1)

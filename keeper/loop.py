@@ -5,7 +5,7 @@ Observe, decide, act, record: the only place where the keeper's objects meet.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import structlog
@@ -34,8 +34,10 @@ from keeper.monitor.table import Screen, shown
 from keeper.opportunity import Opportunity, Terms, scan
 from keeper.preflight import Deployment
 from keeper.registry import topics_of
+from keeper.resume import Resumption
 from keeper.routes.graph import Graph
 from keeper.routes.warm import warm
+from keeper.snapshot import SnapshotFile
 from keeper.types import Address, Block, Hash
 from keeper.upkeep import Upkeep
 from keeper.valuation import Valuation
@@ -82,6 +84,7 @@ class Keeper:
         signer: Signer,
         journal: Journal,
         screen: Screen,
+        file: SnapshotFile,
     ) -> None:
         self._rpc = rpc
         self._settings = settings
@@ -96,6 +99,7 @@ class Keeper:
         self._reader = Reader(rpc, Address(facts.multicall3))
         self._terms = _terms(settings, facts)
         self._upkeep = Upkeep(self._reader, settings, facts, (*self._terms.profit_tokens, self._terms.weth))
+        self._resumption = Resumption(file, self._upkeep, self._follower, settings.resume_blocks, settings.save_seconds)
         self._graph = Graph()
         self._hot: set[Address] = set()
         self._lenders: Sequence[Lender] = ()
@@ -113,6 +117,8 @@ class Keeper:
             while not stop.is_set() and not self._finished:
                 await self._step(trading=True)
             await self._drain()
+        if not self._lost:
+            await self._resumption.save()
         await self._note_treasury()
         self.report.pools = self._upkeep.report()
 
@@ -139,7 +145,11 @@ class Keeper:
         await self._warm()
         block = await self._follower.start_settled()
         await self._upkeep.discover(block)
-        await self._start_market(block)
+        if await self._resumption.resume(block, self._advance):
+            await self._take_up(self._upkeep.settle())
+        else:
+            await self._start_market(self._follower.head)
+        block = self.market.head
         operator = self._signer.address
         on_chain = int(await self._rpc("eth_getTransactionCount", operator, "latest"), 16)
         self._journal.begin_run(operator, self._deployment.executor)
@@ -177,7 +187,11 @@ class Keeper:
         _log.info("kernels_loaded", seconds=round(time.perf_counter() - began, 1))
 
     async def _start_market(self, block: Block) -> None:
-        self._hot = set(await self._upkeep.start(block))
+        await self._take_up(self._upkeep.start(block))
+
+    async def _take_up(self, pools: Awaitable[Iterable[Address]]) -> None:
+        """Search everything once."""
+        self._hot = set(await pools)
         self._graph = Graph()
         self._update_graph(self._hot)
 
@@ -247,6 +261,7 @@ class Keeper:
         if news.block.number % _SLOW_BLOCKS == 0:
             await self._look_at_slow_things()
             self._update_graph(await self._upkeep.look_around())
+            self._resumption.save_if_due()
         if self._feed.waiting:
             self.report.refused["behind"] += trading
         elif trading and not self._transactions.in_flight:

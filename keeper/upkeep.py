@@ -5,17 +5,19 @@ What keeps the market readable and honest: pools are read again, compared with t
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from keeper.chain.reader import Reader
 from keeper.config import ChainFacts, Settings
 from keeper.errors import PoolError
-from keeper.market import Audit, CachePolicy, Market, Quarantine
+from keeper.market import Audit, CachePolicy, Market, Memory, Quarantine
 from keeper.market.audit import same
 from keeper.monitor.alerts import Severity, alert
 from keeper.pools import FAMILIES
 from keeper.pools.pool import Pool, PoolInfo
 from keeper.registry import TICK_RADIUS, Rules, discover, illiquid
+from keeper.snapshot import Poor
 from keeper.types import Address, Block
 from keeper.valuation import Valuation
 
@@ -37,6 +39,7 @@ class Upkeep:
         market: All pools as of the head.
         quarantine: What was put out of it.
         dropped: How many pools were never let in, by the rule that left them out.
+        poor: Those of them that hold too little.
         unreadable: How often a pool did not answer as its family does.
     """
 
@@ -53,6 +56,7 @@ class Upkeep:
         self.market = Market(())
         self.quarantine = Quarantine(frozenset(trusted))
         self.dropped: Counter[str] = Counter()
+        self.poor = Poor()
         self.unreadable = 0
         self._gone: set[Address] = set()
         #: The block in which each pool was judged last by a simulation.
@@ -96,11 +100,29 @@ class Upkeep:
         Read every pool at *block*, leave out those that hold too little, and return the rest.
         """
         self.market.start(block, time.monotonic())
+        self.poor = Poor()
+        return await self.settle()
+
+    def resume(self, memory: Memory, block: Block, poor: Poor) -> None:
+        """
+        Go on from an earlier market as of *block*; what it does not tell is read when the market is settled.
+        """
+        self.market.resume(memory, block, time.monotonic())
+        if poor.least_wei == self._settings.min_liquidity_wei:
+            self.poor = replace(poor, pools=poor.pools & self.market.stale)
+
+    async def settle(self) -> frozenset[Address]:
+        """
+        Read every pool that is stale, leave out those that hold too little, and return the rest.
+        """
+        self._remove(sorted(self.poor.pools))
         await self.refresh()
         valuation = Valuation(self.market, Address(self._facts.weth))
         poor = illiquid(self.market, valuation.in_eth, self._settings.min_liquidity_wei)
         self._remove(poor)
-        self.dropped["illiquid"] += len(poor)
+        judged_at = self.poor.judged_at if self.poor.pools else time.time()
+        self.poor = Poor(self.poor.pools.union(poor), self._settings.min_liquidity_wei, judged_at)
+        self.dropped["illiquid"] = len(self.poor.pools)
         return frozenset(pool.address for pool in self.market)
 
     async def refresh(self) -> frozenset[Address]:

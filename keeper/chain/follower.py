@@ -115,8 +115,9 @@ class Follower:
         """
         Take an earlier block for the head and return it, or None if it is not part of the node's chain.
         """
-        block = await self._block(hex(number))
-        return self._begin(block) if block.hash == block_hash else None
+        header = await self._rpc("eth_getBlockByNumber", hex(number), False)
+        block = to_block(header) if header is not None else None
+        return self._begin(block) if block is not None and block.hash == block_hash else None
 
     async def news(self, latest: Block | None = None) -> list[ChainNews]:
         """

@@ -9,6 +9,7 @@ from keeper.market.audit import Audit
 from keeper.market.counts import CacheCounts
 from keeper.market.fields import Fee, Field, Reserve, TickRange
 from keeper.market.market import Market
+from keeper.market.memory import Memory
 from keeper.market.policy import CachePolicy
 from keeper.market.quarantine import Quarantine
 from keeper.market.shelf import RING
@@ -21,6 +22,7 @@ __all__ = [
     "Fee",
     "Field",
     "Market",
+    "Memory",
     "Quarantine",
     "Reserve",
     "TickRange",

@@ -5,6 +5,7 @@ One writer, any number of readers: a reader sees a block whole or not at all.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import inf
 from threading import RLock
 
 from keeper.errors import ReorgError, StalePool
@@ -183,7 +184,7 @@ class Market:
             self.start(block, now)
             for pool in known:
                 if pool.address not in self._shelf.cold:
-                    self._keep(pool, (now - memory.ages.get(pool.address, 0.0), NOT_READ))
+                    self._keep(pool, (now - memory.ages.get(pool.address, inf), NOT_READ))
             self.expire(now)
             return frozenset(pool.address for pool in self)
 

@@ -1,15 +1,10 @@
 """
-Recorded logs and snapshots: JSON lines, in the shapes that docs/replay.md describes.
+Recorded logs: JSON lines, as nodes tell them.
 """
 
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
-
-from keeper.errors import ConfigError, PoolError
-from keeper.pools import FAMILIES
-from keeper.pools.pool import Pool
-from keeper.types import Address
 
 Log = Mapping[str, Any]
 
@@ -38,23 +33,3 @@ def standing_logs(lines: Iterable[str]) -> tuple[list[Log], int]:
             last_hash[number] = block_hash
     kept = sorted(key for key in standing if last_hash[key[0]] == key[1])
     return [standing[key] for key in kept], malformed
-
-
-def snapshot_pools(lines: Iterable[str]) -> list[Pool]:
-    """
-    Return the pools of a snapshot.
-
-    Raises:
-        ConfigError: A line is not a pool of a family that is known.
-    """
-    pools: dict[Address, Pool] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            snapshot = json.loads(line)
-            pool = FAMILIES[snapshot["family"]].from_snapshot(snapshot)
-        except (ValueError, KeyError, TypeError, PoolError):
-            raise ConfigError(f"line {number} of the snapshot is not a pool of a known family") from None
-        pools[pool.address] = pool
-    return list(pools.values())
