@@ -92,6 +92,8 @@ def test_keeper__dry_run__sends_nothing(keeper: KeeperProcess, report: dict[str,
     assert "eth_sendRawTransaction" not in written["rpc_calls"]
     assert written["transactions"]["sent"] == 0
     assert written["opportunities"] > 0
+    assert "snapshot" not in errors  # it went on from where the other one ended
+    assert written["cache"]["read"] < report["cache"]["read"]
 
 
 @in_production

@@ -245,3 +245,89 @@ def test_readers__while_blocks_come_and_go__see_whole_blocks() -> None:
 
     assert torn == []
     assert market.counts.hits + market.counts.misses >= sum(seen) * len(addresses)
+
+
+# ---------------------------------------------------------------- from one life to the next
+
+
+def successor(market: Market, at: int, now: float = 100.0, policy: CachePolicy = CachePolicy.APPLY) -> Market:
+    """Another market that goes on from block *at* of this one; its clock is another, too."""
+    memory = market.memory(now=10.0)
+    after = Market([*PAIRS, CURVE], 45.0, policy)
+    after.resume(memory, block(at), now)
+    return after
+
+
+def lived() -> Market:
+    """Read at block 0; the first pair moved in block 2, the second in block 3, the third is forgotten."""
+    market = filled()
+    market.advance(block(1), [], now=1.0)
+    market.advance(block(2), moved(2_000), now=2.0)
+    market.advance(block(3), [Sync(SECOND, 7, 7)], now=3.0)
+    market.invalidate(THIRD)
+    return market
+
+
+def test_resume__at_the_head__knows_what_was_readable() -> None:
+    market = lived()
+
+    after = successor(market, at=3)
+
+    assert after.stale == {THIRD}
+    assert {pool.address: pool for pool in after} == {pool.address: pool for pool in market}
+    assert after.head.hash == market.head.hash
+    assert after.pool(FIRST) == pair(PAIRS[0], 2_000)
+    assert (after.counts.hits, after.counts.misses, after.counts.read) == (1, 0, 0)
+
+
+def test_resume__head_left_the_chain__forgets_what_moved_since() -> None:
+    assert successor(lived(), at=2).stale == {SECOND, THIRD}
+    assert successor(lived(), at=1).stale == {FIRST, SECOND, THIRD}
+
+
+def test_resume__block_before_its_memory__knows_nothing() -> None:
+    assert len(list(successor(lived(), at=9))) == 0
+
+
+def test_resume__goes_on__follows_events_and_unwinds_to_its_first_block() -> None:
+    after = successor(lived(), at=3)
+
+    after.advance(block(4), [Sync(FIRST, 9, 9)], now=101.0)
+    assert after.pool(FIRST) == pair(PAIRS[0], 9)
+    after.unwind(block(3).hash)
+    assert after.pool(FIRST) == pair(PAIRS[0], 2_000)
+
+
+def test_resume__state_that_moves_unannounced__ages_from_when_it_was_read() -> None:
+    after = successor(lived(), at=3, now=100.0)  # it was ten seconds old when the other life ended
+
+    after.expire(now=134.9)
+    assert CURVE.address not in after.stale
+    after.advance(block(4), [], now=134.95)
+    after.expire(now=135.1)
+    assert CURVE.address in after.stale
+    assert FIRST not in after.stale
+
+
+def test_resume__policy_under_which_all_age_and_none_tells_its_age__reads_all_anew() -> None:
+    assert len(list(successor(lived(), at=3, policy=CachePolicy.INVALIDATE))) == 1  # whose age is known
+
+
+def test_resume__pool_of_another_fee__is_not_taken() -> None:
+    memory = lived().memory(now=10.0)
+    other = PoolInfo("uniswap_v2", "sushi_v2", FIRST, TOKENS, 2_500)
+    after = Market([other, *PAIRS[1:], CURVE])
+
+    after.resume(memory, block(3), now=100.0)
+
+    assert after.stale == {FIRST, THIRD}
+
+
+def test_resume__fewer_places_than_pools__keeps_those_that_are_known() -> None:
+    memory = lived().memory(now=10.0)
+    after = Market([*PAIRS, CURVE], capacity=5)
+
+    after.resume(memory, block(3), now=100.0)
+
+    assert after.cold == {THIRD}
+    assert not after.stale
