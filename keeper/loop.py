@@ -19,7 +19,7 @@ from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
 from keeper.config import ChainFacts, Settings
 from keeper.errors import ChainError, ConfigError, MalformedLog, PoolError, ReorgError
-from keeper.events import TOPICS, Event, decode, decode_all
+from keeper.events import TOPICS, Log, decode_each
 from keeper.execution.nonces import NonceManager
 from keeper.execution.signer import Signer
 from keeper.execution.trader import Trader
@@ -270,7 +270,7 @@ class Keeper:
 
     def _advance(self, new: NewBlock) -> None:
         with self._stage("decode"):
-            events = self._decoded(new)
+            events = decode_each(new.logs, self._refuse)
         with self._stage("apply"):
             changed = self.market.advance(new.block, events, time.monotonic())
             self._update_graph(changed)
@@ -286,24 +286,10 @@ class Keeper:
         self.report.reorgs += 1
         _log.warning("chain_reorganised", head=head.number, pools=len(changed))
 
-    def _decoded(self, new: NewBlock) -> list[Event]:
-        try:
-            return decode_all(new.logs)
-        except MalformedLog:
-            return list(self._one_by_one(new))
-
-    def _one_by_one(self, new: NewBlock) -> Iterator[Event]:
-        """A malformed log costs its own pool, and no other."""
-        for log in new.logs:
-            try:
-                event = decode(log)
-            except MalformedLog as error:
-                self.report.refused["malformed_log"] += 1
-                self._upkeep.refused(Address(str(log.get("address")).lower()))
-                _log.warning("log_refused", block=new.block.number, reason=str(error))
-                continue
-            if event is not None:
-                yield event
+    def _refuse(self, log: Log, error: MalformedLog) -> None:
+        self.report.refused["malformed_log"] += 1
+        self._upkeep.refused(Address(str(log.get("address")).lower()))
+        _log.warning("log_refused", reason=str(error))
 
     async def _refresh(self) -> None:
         before = self._upkeep.unreadable

@@ -204,7 +204,10 @@ class Follower:
         header = await self._rpc("eth_getBlockByHash" if by_hash else "eth_getBlockByNumber", which, False)
         if header is None:
             raise ChainError(f"the node has no block {which}")
-        return to_block(header)
+        block = to_block(header)
+        if which not in ("latest", block.hash, hex(block.number)):
+            raise ChainError(f"the node was asked for block {which} and answered with block {block.number}")
+        return block
 
     async def _logs(self, block: Block) -> list[Log]:
         """By block hash: the answer is about this block or an error, never about another one of its number."""

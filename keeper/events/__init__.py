@@ -6,7 +6,7 @@ Amounts are in the tokens' smallest units.
 """
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 from keeper.errors import MalformedLog
@@ -57,6 +57,7 @@ __all__ = [
     "V4Swap",
     "decode",
     "decode_all",
+    "decode_each",
 ]
 
 Event: TypeAlias = (
@@ -113,6 +114,28 @@ def decode_all(logs: Iterable[Log]) -> list[Event]:
     except (KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
         raise MalformedLog(f"{_name(log)} cannot be decoded: {error}") from error
     return events
+
+
+def decode_each(logs: Iterable[Log], refuse: Callable[[Log, MalformedLog], None]) -> list[Event]:
+    """
+    Return the events of *logs*, in order; one that is malformed is handed to *refuse*, and costs no other.
+    """
+    logs = list(logs)
+    try:
+        return decode_all(logs)
+    except MalformedLog:
+        return list(_one_by_one(logs, refuse))
+
+
+def _one_by_one(logs: Iterable[Log], refuse: Callable[[Log, MalformedLog], None]) -> Iterator[Event]:
+    for log in logs:
+        try:
+            event = decode(log)
+        except MalformedLog as error:
+            refuse(log, error)
+        else:
+            if event is not None:
+                yield event
 
 
 def _name(log: Any) -> str:

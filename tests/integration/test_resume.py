@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -203,5 +204,29 @@ async def test_restart__cannot_go_on__says_why_and_reads_everything(
         assert not life.resumed
         (refused,) = [line for line in lines if line["event"] == "snapshot_refused"]
         assert reason in refused["reason"]
+        assert life.market.counts.read == len(before)
+        assert await life.unlike_the_chain() == []
+
+
+class Withholding(Rpc):
+    """A node that says of no block that it has logs."""
+
+    async def __call__(self, method: str, *params: Any) -> Any:
+        answer = await super().__call__(method, *params)
+        return [] if method == "eth_getLogs" else answer
+
+
+async def test_restart__logs_of_missed_blocks_are_withheld__reads_everything(net: Localnet, file: SnapshotFile) -> None:
+    before = await first_life(net, file)
+    trade(net, 6)
+
+    async with Withholding(net.url) as rpc:
+        life = Life(rpc, file)
+        with capture_logs() as lines:
+            await life.begin()
+
+        assert not life.resumed
+        (refused,) = [line for line in lines if line["event"] == "snapshot_refused"]
+        assert "what came after it cannot be had" in refused["reason"]
         assert life.market.counts.read == len(before)
         assert await life.unlike_the_chain() == []

@@ -14,6 +14,7 @@ from keeper.events import (
     V3SetFeeProtocol,
     V3Swap,
     decode,
+    decode_each,
 )
 from keeper.types import Address
 
@@ -240,3 +241,18 @@ def test_decode__field_missing__is_malformed() -> None:
 def test_decode__log_without_a_number__is_still_named() -> None:
     with pytest.raises(MalformedLog, match="^a log cannot be decoded: "):
         decode({"topics": ["0x" + keccak(text=SYNC).hex()], "data": "0x"})
+
+
+def test_decode_each__one_is_malformed__is_refused_and_costs_no_other() -> None:
+    whole, foreign = log(SYNC, [], [1, 2]), log("Foreign()", [], [])
+    broken = {**whole, "data": whole["data"][:-2]}
+    refused: list[tuple[Any, str]] = []
+
+    events = decode_each(
+        [whole, broken, foreign, log(SYNC, [], [3, 4])], lambda log, error: refused.append((log, str(error)))
+    )
+
+    assert events == [Sync(POOL, 1, 2), Sync(POOL, 3, 4)]
+    ((culprit, words),) = refused
+    assert culprit is broken
+    assert "cannot be decoded" in words

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from keeper.chain.follower import RING, Follower, NewBlock, Unwound, to_block
@@ -172,3 +174,30 @@ async def test_follower__started_at_a_block_that_left_the_chain__is_not(node: Fa
 
     assert await follower.start_at(3, block_hash(3, "b")) is None
     assert await follower.start_at(99, block_hash(99)) is None
+
+
+class LyingNode(FakeNode):
+    """A node that answers with another block than the one that it was asked for."""
+
+    def __init__(self, asked_for: str) -> None:
+        super().__init__()
+        self.chain = [header(number) for number in range(1, 6)]
+        self.asked_for = asked_for
+
+    async def __call__(self, method: str, *params: Any) -> Any:
+        answer = await super().__call__(method, *params)
+        return header(3) if params[0] == self.asked_for else answer
+
+
+@pytest.mark.parametrize("asked_for", [block_hash(7), hex(6)])
+async def test_follower__node_answers_with_another_block__is_refused(asked_for: str) -> None:
+    node = LyingNode(asked_for)
+    follower = Follower(node, [TOPIC])
+    await follower.start()
+    node.chain += [header(6), header(7), header(8)]
+    if asked_for == block_hash(7):
+        node.chain[-2] = header(7, "b")  # by its number there is another one
+
+    with pytest.raises(ChainError, match="answered with block 3"):
+        await follower.news()
+    assert follower.head.number == 5
