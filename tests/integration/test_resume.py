@@ -191,6 +191,7 @@ async def test_restart__saved_block_left_the_chain__steps_back(net: Localnet, fi
 async def test_restart__cannot_go_on__says_why_and_reads_everything(
     net: Localnet, file: SnapshotFile, blocks: int, reason: str
 ) -> None:
+    trade(net, 8)
     before = await first_life(net, file)
     if blocks == BLOCKS:
         net.rpc("anvil_reorg", 8, [])  # beyond the first block of that life
