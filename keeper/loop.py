@@ -33,7 +33,7 @@ from keeper.monitor.report import Report
 from keeper.monitor.table import Screen, shown
 from keeper.opportunity import Opportunity, Terms, scan
 from keeper.preflight import Deployment
-from keeper.registry import topics_of
+from keeper.registry import creation_topics, topics_of
 from keeper.routes.graph import Graph
 from keeper.routes.warm import warm
 from keeper.types import Address, Block, Hash
@@ -90,12 +90,13 @@ class Keeper:
         self._signer = signer
         self._journal = journal
         self._screen = screen
-        proved = topics_of({dex.family for dex in facts.dexes})
-        self._follower = Follower(rpc, list(TOPICS), proved, settings.bloom_check)
-        self._feed = Feed(self._follower, heads)
         self._reader = Reader(rpc, Address(facts.multicall3))
         self._terms = _terms(settings, facts)
-        self._upkeep = Upkeep(self._reader, settings, facts, (*self._terms.profit_tokens, self._terms.weth))
+        self._upkeep = Upkeep(self._reader, settings, facts, (*self._terms.profit_tokens, self._terms.weth), rpc)
+        proved = topics_of({dex.family for dex in self._upkeep.facts.dexes})
+        followed = sorted({*TOPICS, *creation_topics(facts)})
+        self._follower = Follower(rpc, followed, proved, settings.bloom_check)
+        self._feed = Feed(self._follower, heads)
         self._graph = Graph()
         self._hot: set[Address] = set()
         self._lenders: Sequence[Lender] = ()
@@ -240,7 +241,8 @@ class Keeper:
             return
         began = time.perf_counter()
         self._advance(news)
-        if self.market.stale:
+        await self._upkeep.notice(news.block, news.logs)
+        if self._upkeep.wants_reads():
             with self._stage("refresh"):
                 await self._refresh()
         self._book(await self._transactions.follow(news.block, self._is_canonical))

@@ -1,70 +1,37 @@
 """
-The DEXes of a chain: which pools there are, found by asking their factories, and which of them are not to be traded.
+Which DEXes and pools the operator wants.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
-from keeper.abi import call
-from keeper.config import ChainFacts, DexFacts, Settings
+from keeper.config import ChainFacts, Settings
 from keeper.errors import ConfigError
-from keeper.events import TOPICS, balancer_v2, curve, uniswap_v2, uniswap_v3, uniswap_v4
-from keeper.pools import FAMILIES
 from keeper.pools.pool import Pool, PoolInfo
-from keeper.types import ZERO_ADDRESS, Address, Answer, Call, Hash, Reading
-
-#: What is read around a pool's price: a swap within it may move the price fivefold. All ticks of a pool with narrow
-#: spacing would be 6,932 words, each a cold storage slot, and on a fork each a request.
-TICK_RADIUS = 16_384
+from keeper.types import Address
 
 #: So small a part of what a pool holds is valued: all of it, no pool would buy.
 _VALUED_PART = 1_000
 
+#: Why a DEX is off that the operator switched off.
+_DENIED = "dexes_off"
 
-def discover(facts: ChainFacts) -> Reading[list[PoolInfo]]:
+
+def traded(facts: ChainFacts, settings: Settings) -> tuple[ChainFacts, dict[str, str]]:
     """
-    Return every pool that the chain's factories have for any two of its tokens.
+    Return the chain with only the DEXes that are traded, and why each of the others is not.
+
+    Raises:
+        ConfigError: A DEX is unknown on the chain.
     """
-    tokens = sorted(facts.token_by_address)
-    asked = [
-        (dex, pair, fee)
-        for dex in facts.dexes
-        for pair in combinations(tokens, 2)
-        for fee in dex.fee_tiers or {dex.fee_pips: 0}
-    ]
-    answers = yield [_lookup(dex, pair, fee) for dex, pair, fee in asked]
-    return [
-        PoolInfo(dex.family, dex.name, address, pair, fee, dex.fee_tiers.get(fee, 0))
-        for (dex, pair, fee), answer in zip(asked, answers, strict=True)
-        if (address := _address(answer)) != ZERO_ADDRESS
-    ]
-
-
-def read_pools(infos: Sequence[PoolInfo]) -> Iterator[Reading[Pool]]:
-    """
-    Yield the reading of each pool by the model of its family.
-    """
-    return (FAMILIES[info.family].read(info, TICK_RADIUS) for info in infos)
-
-
-#: Whose events tell of the pools of a family.
-_TOPICS: Mapping[str, Iterable[Hash]] = {
-    "uniswap_v2": uniswap_v2.TOPICS,
-    "uniswap_v3": uniswap_v3.TOPICS,
-    "uniswap_v4": uniswap_v4.TOPICS,
-    "curve_stableswap": curve.TOPICS,
-    "balancer_weighted": balancer_v2.TOPICS,
-    "balancer_stable": balancer_v2.TOPICS,
-}
-
-
-def topics_of(families: Iterable[str]) -> list[Hash]:
-    """
-    Return the topics by which pools of these families are followed.
-    """
-    return sorted({topic for family in families for topic in _TOPICS.get(family, TOPICS)})
+    known = {dex.name for dex in facts.dexes}
+    for name, listed in (("dexes_on", settings.dexes_on), ("dexes_off", settings.dexes_off)):
+        if unknown := sorted(set(listed) - known):
+            raise ConfigError(f"{name}: {unknown[0]!r} is no DEX of {facts.name}; known are {', '.join(sorted(known))}")
+    off = {dex.name: dex.off for dex in facts.dexes if dex.off and dex.name not in settings.dexes_on}
+    off |= dict.fromkeys(settings.dexes_off, _DENIED)
+    return facts.with_dexes(dex for dex in facts.dexes if dex.name not in off), off
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +72,17 @@ class Rules:
             return "token_not_allowed"
         return None
 
-    def sifted(self, infos: Sequence[PoolInfo]) -> tuple[list[PoolInfo], Counter[str]]:
+    def sifted(self, infos: Sequence[PoolInfo], others: Iterable[Address] = ()) -> tuple[list[PoolInfo], Counter[str]]:
         """
         Return the pools that are wanted, and how many were left out by which rule.
 
+        Args:
+            others: Pools that exist and are not followed anyway.
+
         Raises:
-            ConfigError: A pool that is named is not among them: misspelt, it would not be what it seems.
+            ConfigError: A pool that is named does not exist: misspelt, it would not be what it seems.
         """
-        known = {info.address for info in infos}
+        known = {*(info.address for info in infos), *others}
         for name, listed in (("deny_pools", self.deny_pools), ("allow_pools", self.allow_pools)):
             if unknown := listed - known:
                 raise ConfigError(f"{name}: {min(unknown)} is not a pool of any DEX and tokens of this chain")
@@ -139,15 +109,3 @@ def _worth_wei(pool: Pool, in_eth: Callable[[Address, int], int | None]) -> int:
     ]
     parts = [in_eth(token, depth // _VALUED_PART) or 0 for token, depth in depths]
     return _VALUED_PART * max(parts, default=0)
-
-
-def _lookup(dex: DexFacts, pair: tuple[Address, Address], fee_pips: int) -> Call:
-    factory = Address(dex.factory)
-    if dex.family == "uniswap_v2":
-        return call(factory, "getPair(address,address)", *pair)
-    return call(factory, "getPool(address,address,uint24)", *pair, fee_pips)
-
-
-def _address(answer: Answer) -> Address:
-    """A factory that does not answer has no pool: its absence is found by the start-up checks."""
-    return Address("0x" + answer[12:32].hex()) if answer and len(answer) == 32 else ZERO_ADDRESS
