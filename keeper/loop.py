@@ -257,12 +257,13 @@ class Keeper:
 
     def _advance(self, new: NewBlock) -> None:
         with self._stage("decode"):
-            events = list(self._decode(new))
+            placed = list(self._decode(new))
+            events = [event for event, _ in placed]
         with self._stage("apply"):
             changed = self.market.advance(new.block, events, time.monotonic())
             self._update_graph(changed)
         self._hot |= changed
-        self._movements.append((new.block.number, _movements(new)))
+        self._movements.append((new.block.number, frozenset((event.pool, index) for event, index in placed)))
         self.report.events += len(events)
 
     def _unwind(self, head: Block) -> None:
@@ -273,7 +274,8 @@ class Keeper:
         self.report.reorgs += 1
         _log.warning("chain_reorganised", head=head.number, pools=len(changed))
 
-    def _decode(self, new: NewBlock) -> Iterator[Event]:
+    def _decode(self, new: NewBlock) -> Iterator[tuple[Event, int]]:
+        """The events of a block, and in which transaction of it each is: a Vault speaks for its pools."""
         for log in new.logs:
             try:
                 event = decode(log)
@@ -283,7 +285,7 @@ class Keeper:
                 _log.warning("log_refused", block=new.block.number, reason=str(error))
                 continue
             if event is not None:
-                yield event
+                yield event, int(log["transactionIndex"], 16)
 
     async def _refresh(self) -> None:
         before = self._upkeep.unreadable
@@ -432,8 +434,3 @@ def _terms(settings: Settings, facts: ChainFacts) -> Terms:
         funding=settings.funding,
         min_profit_wei=settings.min_profit_wei,
     )
-
-
-def _movements(new: NewBlock) -> frozenset[tuple[Address, int]]:
-    """Which pools spoke in a block, and in which transaction of it."""
-    return frozenset((Address(log["address"].lower()), int(log["transactionIndex"], 16)) for log in new.logs)

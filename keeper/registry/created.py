@@ -2,6 +2,7 @@
 Pools that were created, as the logs of factories tell it. Two DEXes may say it with one topic: who says it decides.
 """
 
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -151,7 +152,7 @@ def creation_of(facts: ChainFacts, log: Log) -> Created | None:
         return None
     try:
         return reader(log)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, struct.error) as error:
         raise MalformedLog(f"an announcement of {log.get('address')} cannot be decoded: {error}") from error
 
 

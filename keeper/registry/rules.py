@@ -11,8 +11,9 @@ from keeper.errors import ConfigError
 from keeper.pools.pool import Pool, PoolInfo
 from keeper.types import Address
 
-#: So small a part of what a pool holds is valued: all of it, no pool would buy.
-_VALUED_PART = 1_000
+#: So small a part of what a pool holds is valued: all of it, no pool would buy. A pool of pegged tokens is as deep as
+#: a pair of a thousand times its size, so less of it may be sold.
+_VALUED_PARTS = (10**3, 10**6, 10**9)
 
 #: Why a DEX is off that the operator switched off.
 _DENIED = "dexes_off"
@@ -107,5 +108,6 @@ def _worth_wei(pool: Pool, in_eth: Callable[[Address, int], int | None]) -> int:
         for token_out in pool.tokens
         if token_in != token_out
     ]
-    parts = [in_eth(token, depth // _VALUED_PART) or 0 for token, depth in depths]
-    return _VALUED_PART * max(parts, default=0)
+    return max(
+        (part * (in_eth(token, depth // part) or 0) for part in _VALUED_PARTS for token, depth in depths), default=0
+    )
