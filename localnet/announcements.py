@@ -1,8 +1,8 @@
 """
 What factories logged when they made the pools: a genesis has state and no logs, but some pools are found by logs alone.
 
-So each of those factories says it again in the chain's first block, from its own address: for the length of that block it
-has code that logs what it is told.
+So each of those factories says it again in the chain's first block, from its own address: for the length of that block
+it has code that logs what it is told.
 """
 
 from collections.abc import Iterator

@@ -42,10 +42,12 @@ class Chain(Reader):
     def __init__(self, *pools: Pool) -> None:
         self.pools: dict[Address, Pool | PoolError] = {pool.address: pool for pool in pools}
         self.reads: Counter[Address] = Counter()
+        self.read_at: list[Hash] = []
 
     async def read(self, readings, block_hash):  # type: ignore[no-untyped-def]
         asked = [next(reading)[0].target for reading in readings]
         self.reads.update(asked)
+        self.read_at.append(block_hash)
         return [self.pools[address] for address in asked]
 
 
@@ -55,12 +57,14 @@ class Told:
     def __init__(self) -> None:
         self.found = Found()
         self.behind = 0
+        self.asked: list[tuple[Block, Any]] = []
 
     async def look_at(self, block: Block, logs: Any) -> Found:
+        self.asked.append((block, logs))
         return self.found
 
     async def go_on(self, block: Block) -> Found:
-        return self.found
+        return await self.look_at(block, None)
 
     def report(self) -> dict[str, int]:
         return {"announced": 1}
