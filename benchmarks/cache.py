@@ -28,7 +28,7 @@ from keeper.events import TOPICS, decode
 from keeper.market import CachePolicy, Market
 from keeper.market.audit import same
 from keeper.pools.pool import Pool, PoolInfo
-from keeper.registry import discover, read_pools, topics_of
+from keeper.registry import discover, gathered, read_pools, topics_of
 from keeper.types import Address, Block
 
 FULL = Scale(pools_v3=700, pools_v2=300, tokens=25, blocks=20_000, actions_per_block=4.0)
@@ -242,9 +242,10 @@ async def cold_start(world: World) -> tuple[list[PoolInfo], dict[str, Any]]:
         reader = Reader(granted, Address(world.facts.multicall3))  # type: ignore[arg-type]
         head = Block(0, (world.net.rpc("eth_getBlockByNumber", "latest", False))["hash"], world.net.genesis_hash, 0, 0)  # type: ignore[arg-type]
         began = time.perf_counter()
-        (infos,) = await reader.read([discover(world.facts)], head.hash)
-        assert not isinstance(infos, PoolError)
+        everything = gathered(await reader.read(discover(world.facts), head.hash)).infos
         found = granted.requests
+        # The stream moves pairs and concentrated pools only.
+        infos = [info for info in everything if info.family in ("uniswap_v2", "uniswap_v3")]
         read = await reader.read(list(read_pools(infos)), head.hash)
         seconds = time.perf_counter() - began
     unread = sum(isinstance(pool, PoolError) for pool in read)

@@ -34,6 +34,7 @@ from keeper.opportunity import Terms
 from keeper.preflight import Deployment, check_executor, check_facts, check_operator, check_profit_tokens, read_genesis
 from keeper.record import record as record_blocks
 from keeper.redaction import redact
+from keeper.registry import traded
 from keeper.replay.files import standing_logs
 from keeper.replay.replay import Replay
 from keeper.snapshot import SnapshotFile, snapshot_pools
@@ -62,7 +63,7 @@ async def _run(settings: Settings, account: LocalAccount, report: Path | None) -
         genesis_hash = await read_genesis(rpc, facts)
         deployment = Deployment.load(settings.state_dir / "deployment.json")
         await check_executor(rpc, deployment, facts.chain_id, genesis_hash)
-        await check_facts(rpc, facts)
+        await check_facts(rpc, traded(facts, settings)[0])
         signer = LocalSigner(account, facts.chain_id, deployment.executor)
         await check_operator(rpc, deployment.executor, signer.address)
         journal = Journal.open(settings.state_dir / "journal.sqlite", facts.chain_id, genesis_hash)

@@ -7,16 +7,17 @@ winning. An unknown key is an error: a misspelt limit must not silently be no li
 
 import os
 import tomllib
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from keeper.errors import ConfigError
 from keeper.redaction import redact
-from keeper.types import Address, Token
+from keeper.types import ZERO_ADDRESS, Address, Token
 
 DEPLOYMENTS = Path(__file__).parent / "deployments"
 
@@ -49,21 +50,60 @@ class TokenFacts(_Strict):
     decimals: int = Field(ge=0, le=36)
 
 
+Family = Literal[
+    "uniswap_v2",
+    "uniswap_v3",
+    "uniswap_v4",
+    "camelot_v2",
+    "camelot_v3",
+    "curve_stableswap",
+    "curve_stableswap_ng",
+    "curve_cryptoswap",
+    "balancer_weighted",
+    "balancer_stable",
+    "balancer_v3_weighted",
+    "balancer_v3_stable",
+]
+
+
 class DexFacts(_Strict):
     """
-    A DEX of the chain.
+    A DEX of the chain: all pools of one family that the same contracts made.
 
     Attributes:
         family: The pool model that its pools follow.
+        factory: Who makes its pools, lists them (Curve), or keeps them (Uniswap V4).
+        factories: Who makes its pools, where one after the other did (Balancer).
+        pools: Pools that no factory lists.
         fee_pips: The fee of every pool, in millionths, where the family has one fee for all.
         fee_tiers: Fee in pips to tick spacing, where pools differ by fee.
+        since_block: No pool is older, of DEXes whose logs alone tell of their pools.
+        off: Why it is not traded unless the operator says so; empty if it is.
     """
 
     name: str
-    family: Literal["uniswap_v2", "uniswap_v3"]
-    factory: AddressText
+    family: Family
+    factory: AddressText = ZERO_ADDRESS
+    factories: tuple[AddressText, ...] = ()
+    pools: tuple[AddressText, ...] = ()
     fee_pips: int = 0
     fee_tiers: dict[int, int] = {}
+    since_block: int = 0
+    off: str = ""
+
+    @property
+    def all_factories(self) -> tuple[str, ...]:
+        return self.factories or ((self.factory,) if self.factory != ZERO_ADDRESS else ())
+
+    @property
+    def by_vault(self) -> bool:
+        """Whether its pools are kept by a Vault, and made by factories that only log them."""
+        return self.family.startswith("balancer")
+
+    @property
+    def by_lookup(self) -> bool:
+        """Whether its factory tells the pool of two tokens."""
+        return self.family in ("uniswap_v2", "uniswap_v3", "camelot_v2", "camelot_v3")
 
 
 LenderName = Literal["balancer_v2", "balancer_v3", "uniswap_v4", "morpho", "aave_v3"]
@@ -103,6 +143,17 @@ class ChainFacts(_Strict):
             for symbol, facts in self.tokens.items()
         }
 
+    @cached_property
+    def dex_by_factory(self) -> dict[Address, DexFacts]:
+        return {Address(factory): dex for dex in self.dexes for factory in dex.all_factories}
+
+    def with_dexes(self, dexes: Iterable[DexFacts]) -> Self:
+        """
+        Return the same chain with these DEXes only.
+        """
+        # Not a copy, which would keep what was derived from the others.
+        return type(self)(**{name: getattr(self, name) for name in type(self).model_fields} | {"dexes": tuple(dexes)})
+
     def token(self, symbol: str) -> Address:
         """
         Return the address of a token by its symbol.
@@ -129,6 +180,9 @@ class Settings(BaseSettings):
         dry_run: Do everything but send.
         max_hops: The longest cycle that is searched.
         profit_tokens: Where a cycle may start and end, the most preferred first; empty takes the chain's list.
+        dexes_on: DEXes that are traded though the chain's facts have them off, by name.
+        dexes_off: DEXes that are not traded, by name.
+        max_pools_per_dex: So many pools of a DEX are looked at; anyone can create any number.
         deny_pools: Pools that are never traded.
         allow_pools: The only pools that are traded; empty for all.
         deny_tokens: Tokens whose pools are never traded, by symbol.
@@ -142,6 +196,7 @@ class Settings(BaseSettings):
         poll_seconds: How often the node is asked for a new head where no WebSocket tells.
         ttl_seconds: What nothing renews is forgotten after this time: a market without a proved log stream, and state
             that no event announces.
+        metadata_ttl_seconds: Fees, ramps, rates and pauses of pools are read again after this time.
         cache_policy: How pools are kept; ``apply`` asks least, ``ttl`` serves old states: it is there to be compared.
         cache_pools: How many pools are kept at most, the busiest.
         resume_blocks: After a restart the market on disk is brought up to date if it missed so many blocks at most,
@@ -165,6 +220,9 @@ class Settings(BaseSettings):
     dry_run: bool = False
     max_hops: int = Field(default=4, ge=2, le=4)
     profit_tokens: tuple[str, ...] = ()
+    dexes_on: tuple[str, ...] = ()
+    dexes_off: tuple[str, ...] = ()
+    max_pools_per_dex: int = Field(default=2_000, ge=1)
     deny_pools: tuple[AddressText, ...] = ()
     allow_pools: tuple[AddressText, ...] = ()
     deny_tokens: tuple[str, ...] = ()
@@ -184,6 +242,7 @@ class Settings(BaseSettings):
     tip_wei: int = Field(default=0, ge=0)
     poll_seconds: float = Field(default=0.02, gt=0)
     ttl_seconds: float = Field(default=45.0, gt=0)
+    metadata_ttl_seconds: float = Field(default=15.0, gt=0)
     cache_policy: Literal["none", "ttl", "invalidate", "apply"] = "apply"
     cache_pools: int = Field(default=20_000, ge=1)
     resume_blocks: int = Field(default=1_200, ge=0)

@@ -19,7 +19,7 @@ from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
 from keeper.config import ChainFacts, Settings
 from keeper.errors import ChainError, ConfigError, MalformedLog, PoolError, ReorgError
-from keeper.events import TOPICS, Log, decode_each
+from keeper.events import TOPICS, Log, decode_each, speakers
 from keeper.execution.nonces import NonceManager
 from keeper.execution.signer import Signer
 from keeper.execution.trader import Trader
@@ -33,7 +33,7 @@ from keeper.monitor.report import Report
 from keeper.monitor.table import Screen, shown
 from keeper.opportunity import Opportunity, Terms, scan
 from keeper.preflight import Deployment
-from keeper.registry import topics_of
+from keeper.registry import creation_topics, topics_of
 from keeper.resume import Resumption
 from keeper.routes.graph import Graph
 from keeper.routes.warm import warm
@@ -93,12 +93,13 @@ class Keeper:
         self._signer = signer
         self._journal = journal
         self._screen = screen
-        proved = topics_of({dex.family for dex in facts.dexes})
-        self._follower = Follower(rpc, list(TOPICS), proved, settings.bloom_check)
-        self._feed = Feed(self._follower, heads)
         self._reader = Reader(rpc, Address(facts.multicall3))
         self._terms = _terms(settings, facts)
-        self._upkeep = Upkeep(self._reader, settings, facts, (*self._terms.profit_tokens, self._terms.weth))
+        self._upkeep = Upkeep(self._reader, settings, facts, (*self._terms.profit_tokens, self._terms.weth), rpc)
+        proved = topics_of({dex.family for dex in self._upkeep.facts.dexes})
+        followed = sorted({*TOPICS, *creation_topics(facts)})
+        self._follower = Follower(rpc, followed, proved, settings.bloom_check)
+        self._feed = Feed(self._follower, heads)
         self._resumption = Resumption(file, self._upkeep, self._follower, settings.resume_blocks, settings.save_seconds)
         self._graph = Graph()
         self._hot: set[Address] = set()
@@ -254,7 +255,8 @@ class Keeper:
             return
         began = time.perf_counter()
         self._advance(news)
-        if self.market.stale:
+        await self._upkeep.notice(news.block, news.logs)
+        if self._upkeep.wants_reads():
             with self._stage("refresh"):
                 await self._refresh()
         self._book(await self._transactions.follow(news.block, self._is_canonical))
@@ -275,7 +277,7 @@ class Keeper:
             changed = self.market.advance(new.block, events, time.monotonic())
             self._update_graph(changed)
         self._hot |= changed
-        self._movements.append((new.block.number, _movements(new)))
+        self._movements.append((new.block.number, speakers(new.logs, events)))
         self.report.events += len(events)
 
     def _unwind(self, head: Block) -> None:
@@ -438,8 +440,3 @@ def _terms(settings: Settings, facts: ChainFacts) -> Terms:
         funding=settings.funding,
         min_profit_wei=settings.min_profit_wei,
     )
-
-
-def _movements(new: NewBlock) -> frozenset[tuple[Address, int]]:
-    """Which pools spoke in a block, and in which transaction of it."""
-    return frozenset((Address(log["address"].lower()), int(log["transactionIndex"], 16)) for log in new.logs)

@@ -16,7 +16,7 @@ from eth_utils.crypto import keccak
 
 from keeper.abi import answer, call
 from keeper.chain.rpc import Rpc
-from keeper.config import ChainFacts, LenderFacts
+from keeper.config import ChainFacts
 from keeper.errors import ChainError, ConfigError
 from keeper.types import Address, Hash
 
@@ -84,12 +84,18 @@ async def check_facts(rpc: Rpc, facts: ChainFacts) -> None:
     """
     contracts = {
         facts.multicall3: "multicall3",
-        **{dex.factory: f"factory of {dex.name}" for dex in facts.dexes},
+        **{dex.factory: f"factory of {dex.name}" for dex in facts.dexes if dex.by_lookup},
     }
     await asyncio.gather(
         *(_check_code(rpc, Address(address), what) for address, what in contracts.items()),
         *(_check_decimals(rpc, facts, symbol) for symbol in facts.tokens),
-        *(_warn_if_absent(rpc, lender) for lender in facts.lenders),
+        *(_tell_if_absent(rpc, Address(lender.address), "lender", lender.name) for lender in facts.lenders),
+        *(
+            _tell_if_absent(rpc, Address(factory), "dex", dex.name)
+            for dex in facts.dexes
+            if not dex.by_lookup
+            for factory in dex.all_factories
+        ),
     )
 
 
@@ -141,10 +147,13 @@ async def _check_code(rpc: Rpc, address: Address, what: str) -> None:
         raise ConfigError(f"{what} {address} has no code on this chain")
 
 
-async def _warn_if_absent(rpc: Rpc, lender: LenderFacts) -> None:
-    """A lender that is not there lends nothing, and harms nobody: the localnet has some of them only when asked."""
-    if await rpc("eth_getCode", Address(lender.address), "latest") == "0x":
-        _log.info("lender_absent", lender=lender.name, address=lender.address)
+async def _tell_if_absent(rpc: Rpc, address: Address, what: str, name: str) -> None:
+    """
+    A lender that is not there lends nothing, a DEX has no pools, and neither harms anybody: the localnet has some of
+    them only when asked.
+    """
+    if await rpc("eth_getCode", address, "latest") == "0x":
+        _log.info(f"{what}_absent", name=name, address=address)
 
 
 async def _check_decimals(rpc: Rpc, facts: ChainFacts, symbol: str) -> None:

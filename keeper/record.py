@@ -14,11 +14,15 @@ from keeper.chain.heads import Heads
 from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
 from keeper.config import ChainFacts
+from keeper.discovery import Discovery
 from keeper.errors import ConfigError, PoolError
 from keeper.events import TOPICS
 from keeper.pools.pool import Pool
-from keeper.registry import discover, read_pools
+from keeper.registry import read_pools
 from keeper.types import Address, Block
+
+#: Of each DEX.
+_MOST_POOLS = 2_000
 
 
 async def record(
@@ -34,7 +38,7 @@ async def record(
     """
     follower = Follower(rpc, list(TOPICS))
     head = await follower.start_settled()
-    pools = await _pools(Reader(rpc, Address(facts.multicall3)), facts, head)
+    pools = await _pools(rpc, Reader(rpc, Address(facts.multicall3)), facts, head)
     _write(snapshot, ({**pool.snapshot(), **_at(head)} for pool in pools))
     recorded = 0
     recent: deque[NewBlock] = deque(maxlen=RING)
@@ -50,11 +54,9 @@ async def record(
     return recorded
 
 
-async def _pools(reader: Reader, facts: ChainFacts, head: Block) -> list[Pool]:
-    (infos,) = await reader.read([discover(facts)], head.hash)
-    if isinstance(infos, PoolError):
-        raise infos
-    read = await reader.read(list(read_pools(infos)), head.hash)
+async def _pools(rpc: Rpc, reader: Reader, facts: ChainFacts, head: Block) -> list[Pool]:
+    found = await Discovery(rpc, reader, facts, _MOST_POOLS).find(head)
+    read = await reader.read(list(read_pools(found.infos)), head.hash)
     return [pool for pool in read if not isinstance(pool, PoolError)]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from localnet import addresses, genesis, node, precompiles, production
+from localnet import addresses, announcements, genesis, node, precompiles, production
 from localnet.errors import NodeError
 from localnet.layout import Layout
 from localnet.node import Node
@@ -146,7 +146,7 @@ def start(
         running = node.start(0 if like_production else port, arguments, scratch / "anvil.log", hardfork)
         undo.callback(running.stop)
         rpc = undo.enter_context(closing(Rpc(running.url)))
-        _settle(rpc)
+        _settle(rpc, built.layout)
         shim = _disguise(rpc, port, running.url) if like_production else None
         url = running.url if shim is None else shim.url
         net = Localnet(
@@ -181,13 +181,15 @@ def _arguments(built: genesis.Genesis, scratch: Path, order: str) -> list[str]:
     return ["--init", str(own), "--no-mining", "--order", order, *clock, *memory, *fees]
 
 
-def _settle(rpc: Rpc) -> None:
+def _settle(rpc: Rpc, layout: Layout) -> None:
     """
-    Let the chain tell the real sequencer and the real time, and bring block 1 to the fee floor.
+    Let the chain tell the real sequencer and the real time, bring block 1 to the fee floor, and have it announce pools.
     """
     rpc("anvil_setCoinbase", addresses.SEQUENCER)
     rpc("evm_setTime", int(time.time()))
+    own = announcements.tell(rpc, layout)
     mine(rpc)
+    announcements.restore(rpc, own)
 
 
 def _disguise(rpc: Rpc, port: int, behind: str) -> production.Shim:

@@ -4,6 +4,7 @@
 On the first two the executor is deployed if it is not yet, and a localnet is started if none runs.
 """
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
 
     from scripts._network import Network
+
+#: Off in production, each for its reason; of the second the localnet has pools only when asked.
+_DEXES_OF_THE_LOCALNET = ("balancer_v2_stable", "balancer_v3_weighted")
 
 ROOT = Path(__file__).resolve().parent.parent
 # Nothing has to be activated: the checkout's own anvil and compiler come first.
@@ -66,6 +70,9 @@ def cli(
             given["rpc_url"] = found.url
             given["ws_url"] = given["ws_url"] or found.ws_url
             given["state_dir"] = given["state_dir"] or _state_dir(found, operator)
+            if found.label == "localnet":
+                # What it deploys is traded there, whatever production waits for; the environment may say otherwise.
+                os.environ.setdefault("KEEPER_DEXES_ON", json.dumps(_DEXES_OF_THE_LOCALNET))
             code = run_keeper(load_settings(config, **given), operator, report)
     except (KeeperError, LocalnetError) as error:
         raise click.ClickException(redact(str(error))) from None

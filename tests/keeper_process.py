@@ -22,6 +22,8 @@ from scripts._deployment import deploy, rehearsal_roles
 from tests.executor_artifact import artifact
 
 ROOT = Path(__file__).parents[1]
+#: Off in production, and there to be traded here.
+DEXES_OF_THE_LOCALNET = ["balancer_v2_stable", "balancer_v3_weighted"]
 PASSPHRASE = "a public test key needs no secret"
 
 
@@ -44,6 +46,7 @@ class KeeperProcess:
             "KEEPER_WS_URL": self.net.ws_url,
             "KEEPER_STATE_DIR": str(self.state_dir),
             "KEEPER_PASSPHRASE": PASSPHRASE,
+            "KEEPER_DEXES_ON": json.dumps(DEXES_OF_THE_LOCALNET),
         }
         return subprocess.Popen(
             [*command, *arguments],

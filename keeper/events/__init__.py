@@ -24,7 +24,7 @@ from keeper.events.log import Log
 from keeper.events.uniswap_v2 import PairCreated, Sync, V2Swap
 from keeper.events.uniswap_v3 import PoolCreated, V3Burn, V3Initialize, V3Mint, V3SetFeeProtocol, V3Swap
 from keeper.events.uniswap_v4 import V4Initialize, V4ModifyLiquidity, V4ProtocolFeeUpdated, V4Swap
-from keeper.types import Hash
+from keeper.types import Address, Hash
 
 __all__ = [
     "TOPICS",
@@ -58,6 +58,7 @@ __all__ = [
     "decode",
     "decode_all",
     "decode_each",
+    "speakers",
 ]
 
 Event: TypeAlias = (
@@ -125,6 +126,29 @@ def decode_each(logs: Iterable[Log], refuse: Callable[[Log, MalformedLog], None]
         return decode_all(logs)
     except MalformedLog:
         return list(_one_by_one(logs, refuse))
+
+
+def speakers(logs: Iterable[Log], events: Iterable[Event]) -> frozenset[tuple[Address, int]]:
+    """
+    Return which pools spoke, and in which transaction of the block: a Vault speaks for its pools.
+
+    Args:
+        events: Of these logs.
+    """
+    pools = {event.pool for event in events}
+    return frozenset(
+        (address if address in pools else _spoken_for(log, address), int(log["transactionIndex"], 16))
+        for log in logs
+        for address in [Address(str(log.get("address")).lower())]
+    )
+
+
+def _spoken_for(log: Log, address: Address) -> Address:
+    try:
+        event = decode(log)
+    except MalformedLog:
+        return address
+    return address if event is None else event.pool
 
 
 def _one_by_one(logs: Iterable[Log], refuse: Callable[[Log, MalformedLog], None]) -> Iterator[Event]:

@@ -107,8 +107,10 @@ class Replay:
             if event is None:
                 continue
             if isinstance(event, PairCreated | PoolCreated):
-                self._market.admit(self._created(event))
-                self.counts["applied"] += 1
+                pool = self._created(event)
+                if pool is not None:
+                    self._market.admit(pool)
+                self.counts["ignored" if pool is None else "applied"] += 1
                 continue
             before = self._market.peek(event.pool)
             if before is None:
@@ -131,9 +133,17 @@ class Replay:
             self.counts["ignored"] += 1
         return event
 
-    def _created(self, event: PairCreated | PoolCreated) -> Pool:
-        dexes = {dex.factory: dex for dex in self._facts.dexes}
-        dex = dexes.get(event.factory)
+    def _created(self, event: PairCreated | PoolCreated) -> Pool | None:
+        """
+        The pool that was created, or None if it is none of Uniswap's kind: others announce theirs by the same topics.
+        """
+        dex = self._facts.dex_by_factory.get(event.factory)
+        family = "uniswap_v2" if isinstance(event, PairCreated) else "uniswap_v3"
+        if dex is not None and dex.family != family:
+            _log.warning(
+                "pool_not_admitted", pool=event.pool, dex=dex.name, reason="its creation does not tell its fees"
+            )
+            return None
         name, tokens = dex.name if dex else event.factory, (event.token0, event.token1)
         if isinstance(event, PairCreated):
             fee_pips = dex.fee_pips if dex else _USUAL_V2_FEE_PIPS

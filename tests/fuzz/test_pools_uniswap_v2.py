@@ -137,13 +137,14 @@ def test_uniswap_v2_pool__any_amount_on_any_state__equals_the_contract(chain: Ch
     seen: Counter[str] = Counter()
     for _ in range(40):
         contract = Contract(chain, rng)
-        for _ in range(10):
+        for _ in range(76):
+            before = contract.model
             rng.choice((contract.mint, contract.swap))()
-            for _ in range(4):
-                contract.require_same_amount_out()
-                contract.require_same_amount_in()
+            contract.seen["states"] += contract.model != before
+            rng.choice((contract.require_same_amount_out, contract.require_same_amount_in))()
         seen += contract.seen
 
+    assert seen["states"] >= 2_000, seen
     assert seen["amounts out"] + seen["amounts in"] > 2_000
     assert min(seen[kind] for kind in ("amounts out", "amounts in", "reverts", "Sync", "V2Swap")) > 50
 

@@ -75,10 +75,23 @@ def test_keeper__journal_receipts_and_treasury__agree_to_the_wei(keeper: KeeperP
     assert booked == {token: gain["treasury_delta"] for token, gain in by_address.items()}
 
 
-def test_keeper__steady_state__asks_little_and_reads_no_pool_again(report: dict[str, Any]) -> None:
-    assert report["cache"]["misses"] == 0
-    assert report["cache"]["invalidated"] == 0
+def test_keeper__steady_state__asks_little_and_reads_only_what_no_event_tells(report: dict[str, Any]) -> None:
+    cache, pools = report["cache"], report["pools"]
+    read_again = cache["read"] - pools["followed"] - pools["quarantined"]
+
+    # Curve's and Balancer's stable pools, in the blocks that moved them.
+    assert 0 < read_again <= cache["invalidated"] <= report["blocks"]
+    assert cache["misses"] <= 2 * read_again * report["blocks"]
     assert report["rpc_calls"]["eth_getLogs"] <= report["blocks"] + 20
+
+
+def test_keeper__report__says_which_dexes_are_traded_and_why_others_are_not(report: dict[str, Any]) -> None:
+    pools = report["pools"]
+
+    assert {"balancer_v2_stable", "balancer_v2_weighted", "curve_plain"} <= pools["by_dex"].keys()
+    assert {"camelot_v2", "camelot_v3", "curve_stable_ng", "curve_tricrypto"} <= pools["off"].keys()
+    assert all(pools["off"].values())
+    assert pools["quarantined_for"] == {}
 
 
 @in_production

@@ -16,11 +16,13 @@ from keeper.errors import PoolError
 from keeper.events import TOPICS, decode
 from keeper.market import Market
 from keeper.pools.pool import Pool
-from keeper.registry import discover, read_pools
+from keeper.registry import discover, gathered, read_pools
 from keeper.types import Address
 from localnet import Localnet, TraderSettings
 
 FACTS = load_chain("arbitrum")
+#: The DEXes all of whose state is told by events.
+UNISWAP = FACTS.with_dexes(dex for dex in FACTS.dexes if dex.family in ("uniswap_v2", "uniswap_v3"))
 
 
 @pytest.fixture
@@ -39,9 +41,8 @@ class Watcher:
 
     async def start(self) -> None:
         block = await self.follower.start()
-        (infos,) = await self.reader.read([discover(FACTS)], block.hash)
-        assert not isinstance(infos, PoolError)
-        self.market = Market(infos)
+        found = gathered(await self.reader.read(discover(UNISWAP), block.hash))
+        self.market = Market(found.infos)
         self.market.start(block, time.monotonic())
         self.market.refresh(await self.fresh())
 

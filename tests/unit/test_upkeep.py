@@ -156,9 +156,13 @@ async def audit(upkeep: Upkeep, clock: list[float]) -> frozenset[Address]:
 
 async def test_upkeep__market_equals_the_chain__nothing_is_put_out(upkeep: Upkeep, clock: list[float]) -> None:
     assert await audit(upkeep, clock) == frozenset()
-    assert upkeep.report() | {"filtered": {}} == {
+    assert upkeep.report() | {"filtered": {}, "off": {}} == {
         "followed": 5,
+        "by_dex": {"sushi_v2": 5},
+        "off": {},
         "filtered": {},
+        "discovery": {},
+        "metadata": {},
         "quarantined": 0,
         "quarantined_for": {},
         "audited": 5,
