@@ -57,9 +57,7 @@ class Bound:
         return plan(self.problem, self.solution, pools, values)
 
 
-def bound(
-    graph: Graph, pools: Iterable[Pool], values: Mapping[Address, float], before: Bound | None = None
-) -> Bound:
+def bound(graph: Graph, pools: Iterable[Pool], values: Mapping[Address, float], before: Bound | None = None) -> Bound:
     """
     Return the bound on what the pools of a graph give, after fees.
 

@@ -12,7 +12,7 @@ from math import inf
 import numpy as np
 
 from keeper.convex.kernels import flows, springs
-from keeper.convex.kernels.tables import Elimination, Flow
+from keeper.convex.kernels.tables import Flow
 from keeper.convex.problem import Problem
 from keeper.routes.kernels.tables import Array
 
@@ -142,8 +142,9 @@ class _Descent:
             return False
         self._price, self._value = price, value
         self._flow, self._trial = self._trial, self._flow
+        is_held = widest > 0.3 * self._reach
         self._reach = min(10 * self._reach, _REACH) if length >= _SHORTER else max(length * widest, _LEAST_REACH)
-        if length > 0.1 and promised < _CENTRED * self._blur:
+        if length > 0.1 and not is_held and promised < _CENTRED * self._blur:
             self._blur *= _SHARPER
             self._value = self._evaluate(self._price, self._flow)
         return True

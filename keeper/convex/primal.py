@@ -1,8 +1,8 @@
 """
 A plan of whole amounts from what the pools would do at the best prices.
 
-It swaps through each pool once, or a few times through one of several tokens, and after all of it no token lacks. What is
-short by rounding, or because the prices are not quite the best, is taken from a swap that leads nearer to a profit
+It swaps through each pool once, or a few times through one of several tokens, and after all of it no token lacks. What
+is short by rounding, or because the prices are not quite the best, is taken from a swap that leads nearer to a profit
 token: so it ends as a smaller profit.
 """
 

@@ -1,10 +1,10 @@
 """
 What a pool of several tokens under one invariant does at given prices.
 
-A trade leaves the balances x: what comes in adds to them, less the fee, and what goes out takes from them, with the fee. It
-is allowed while the invariant h(x) does not fall, which is concave. With a price u for the invariant itself the best trade
-is simple; that trade's gain and u times how far it misses the invariant are together never below what any allowed
-trade gains, whatever u is. So an inexact u costs tightness and not truth.
+A trade leaves the balances x: what comes in adds to them, less the fee, and what goes out takes from them, with the
+fee. It is allowed while the invariant h(x) does not fall, which is concave. With a price u for the invariant itself
+each token is a matter of its own; what they gain so, together with what the invariant then is short of at that price,
+is never below what any allowed trade gains, whatever u is. So an inexact u costs tightness and not truth.
 """
 
 from math import exp, expm1, inf, log, sqrt
@@ -20,7 +20,7 @@ _ROUNDS = 60
 WIDEST = 1e-2
 
 #: From which square of a lead over the blur's on it is far.
-_FAR = 1e4
+_FAR = 1e6
 
 #: How near u is found, of itself and of what it balances.
 _NEAR = 1e-15
@@ -44,23 +44,22 @@ def trade(
         return _trade_weighted(baskets, p, price, worth, blur, flow, pair)
     lead, into, out, held = _lead(baskets, p, price)
     over, part, bent = 0.0, 1.0, 0.0
-    width = blur / (held * (1.0 + bend))
-    if lead <= 0.0 and is_far(lead, width):
+    fee = -log(baskets.keep_in[start] * baskets.keep_out[start])
+    width = min(blur / (held * (1.0 + bend)), 0.25 * fee * fee)
+    if width > 0.0 and lead > -0.5 * fee:
+        _, over, part, bent = blurred(lead, width)
+    elif lead <= 0.0:
         return 0.0, 0.0
-    if blur > 0.0:
-        _, over, part, bent = blurred(lead, min(width, WIDEST))
-        fee = -log(baskets.keep_in[start] * baskets.keep_out[start])
-        if over > fee:  # a pool that pays for trading has no best trade
-            over, part, bent = fee, 1.0, 0.0
-        if lead + over <= 0.0:
-            return 0.0, 0.0
     gain = _trade_stable(baskets, p, price, over, flow, pair)
-    taken = 0.0
+    taken, kept = 0.0, gain
     for k in range(start, end):
         value = flow.moved[k] * worth[baskets.token[k]]
         flow.slope[baskets.token[k]] += value
         taken -= min(value, 0.0)
-    if blur > 0.0:
+        kept -= value
+    # What all tokens are worth together is the gain, but for rounding, which would drown what is blurred.
+    flow.slope[baskets.token[start + out]] += kept
+    if over > 0.0:
         flow.slope[baskets.token[start + out]] -= taken * (1.0 - part)
         flow.slope[baskets.token[start + into]] += taken * (1.0 - part)
         for i in range(pair, pairs_at + baskets.pair[p + 1]):
@@ -69,10 +68,8 @@ def trade(
     return gain, taken
 
 
-def is_far(lead: float, width: float) -> bool:
-    """
-    Return whether a lead below zero is so low that even blurred there is next to nothing in it.
-    """
+def _is_far(lead: float, width: float) -> bool:
+    """Whether a lead below zero is so low that even blurred there is next to nothing in it."""
     return lead * lead > _FAR * width
 
 
@@ -139,7 +136,7 @@ def _trade_weighted(
         deep[k] = baskets.held[start + k] * worth[baskets.token[start + k]]
         keep[k] = baskets.keep_in[start + k]
         low, high = min(low, level[k] - log(keep[k])), max(high, level[k])
-    if low >= high and is_far(high - low, blur / deep.min()):
+    if low >= high and _is_far(high - low, blur / deep.min()):
         return 0.0, 0.0
     low, high = min(low, high), max(low, high)
     u = 0.5 * (low + high)
@@ -182,8 +179,8 @@ def _trade_weighted(
 
 def into_or_out(lead: float, sign: float, blur: float, deep: float) -> tuple[float, float, float]:
     """
-    Return what a token gains by going into an invariant (sign 1) or out of it (-1), and how that grows with its lead, once
-    and twice: ``a exp(a) - exp(a) + 1`` of a balance, where a is the lead with the sign.
+    Return what a token gains by going into an invariant (sign 1) or out of it (-1), and how that grows with its lead,
+    once and twice: ``a exp(a) - exp(a) + 1`` of a balance, where a is the lead with the sign.
     """
     part, bent = 1.0, 0.0
     if blur > 0.0:
@@ -192,12 +189,8 @@ def into_or_out(lead: float, sign: float, blur: float, deep: float) -> tuple[flo
         return 0.0, 0.0, 0.0
     a = sign * lead
     grown = exp(a)
-    if lead < 1e-2:
-        gain = a * a * (1 / 2 + a * (1 / 3 + a * (1 / 8 + a * (1 / 30 + a * (1 / 144 + a / 840)))))
-    else:
-        gain = a * grown - expm1(a)
     rise = lead * grown
-    return deep * gain, deep * rise * part, deep * ((1.0 + a) * grown * part * part + rise * bent)
+    return deep * _gain(a), deep * rise * part, deep * ((1.0 + a) * grown * part * part + rise * bent)
 
 
 def _trade_stable(baskets: Baskets, p: int, price: Array, over: float, flow: Flow, pair: int) -> float:
@@ -208,50 +201,52 @@ def _trade_stable(baskets: Baskets, p: int, price: Array, over: float, flow: Flo
     n, bend = end - start, baskets.bend[p]
     held = baskets.held[start:end]
     product = _product(held)
-    dear, cheap, into, x = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    dear, cheap, keep, lead = np.empty(n), np.empty(n), np.empty(n), np.zeros(n)
     low, high, unit = inf, -inf, baskets.worth[start]
     for k in range(n):
-        into[k] = 1.0 / (baskets.keep_in[start + k] * exp(over))
+        keep[k] = baskets.keep_in[start + k] * exp(over)
         worth = baskets.worth[start + k] / unit * exp(price[baskets.token[start + k]])
-        dear[k], cheap[k] = worth * into[k], worth * baskets.keep_out[start + k]
+        dear[k], cheap[k] = worth / keep[k], worth * baskets.keep_out[start + k]
         slope = bend + product / held[k]
         low, high = min(low, dear[k] / slope), max(high, cheap[k] / slope)
-    u, product_after, missed = _balance(held, dear, cheap, bend, product, 0.5 * (log(low) + log(high)), x)
-    gain = exp(u) * missed
+    u, grown = _balance(held, dear, cheap, bend, product, 0.5 * (log(low) + log(high)), lead)
+    gain = product * _gain(grown)
     for k in range(n):
-        given = held[k] - x[k]
-        if given > 0.0:
-            gain += cheap[k] * given
+        given = -held[k] * expm1(lead[k])
+        if lead[k] > 0.0:
+            gain += held[k] * (dear[k] / exp(u) - bend) * _gain(lead[k])
+            flow.moved[start + k] = baskets.worth[start + k] / keep[k] * given
+        elif lead[k] < 0.0:
+            gain += held[k] * (cheap[k] / exp(u) - bend) * _gain(lead[k])
             flow.moved[start + k] = baskets.worth[start + k] * baskets.keep_out[start + k] * given
-        elif given < 0.0:
-            gain += dear[k] * given
-            flow.moved[start + k] = baskets.worth[start + k] * into[k] * given
-    _write_springs(held, x, bend, product_after, unit * exp(u), flow.spring, pair)
-    return gain * unit
+    _write_springs(held, lead, bend, product * exp(grown), unit * exp(u), flow.spring, pair)
+    return gain * unit * exp(u)
 
 
 def _balance(
-    held: Array, dear: Array, cheap: Array, bend: float, product: float, start: float, x: Array
-) -> tuple[float, float, float]:
+    held: Array, dear: Array, cheap: Array, bend: float, product: float, start: float, lead: Array
+) -> tuple[float, float]:
     """
-    Find log(u) at which the best trade keeps the invariant; write the balances after it, and return it, ``c / prod(x)``
-    and by how much the invariant is missed. That rises with u.
+    Find log(u) at which the best trade keeps the invariant; return it and by which logarithm ``c / prod(x)`` grows, and
+    write the same of each balance. By how much the invariant is missed rises with u.
     """
     n = held.size
     most = inf
     for k in range(n):
         most = min(most, log(dear[k] / bend))
     low, high, u = -inf, most, min(start, most - 1e-9)
-    after, missed = product, 0.0
+    grown = 0.0
     for _ in range(_ROUNDS):
-        after = _best_balances(held, dear, cheap, bend, product, u, x)
-        missed, scale, active, bent = product - after, product + after, 0, 0.0
+        grown = _best_balances(held, dear, cheap, bend, product, u, lead)
+        after = product * exp(grown)
+        missed, scale, active, bent = -product * expm1(grown), product * abs(grown), 0, 0.0
         for k in range(n):
-            missed += bend * (x[k] - held[k])
-            scale += bend * abs(x[k] - held[k])
-            if x[k] != held[k]:
+            if lead[k] != 0.0:
+                more = bend * held[k] * expm1(lead[k])
+                missed += more
+                scale += abs(more)
                 active += 1
-                bent += 1.0 + bend * x[k] / after
+                bent += 1.0 + bend * held[k] * exp(lead[k]) / after
         if missed > 0.0:
             high = u
         else:
@@ -261,41 +256,37 @@ def _balance(
         sink = bent / (1.0 + active)
         slope = sink * after
         for k in range(n):
-            if x[k] != held[k]:
-                slope += bend * x[k] * (1.0 + bend * x[k] / after - sink)
+            if lead[k] != 0.0:
+                x = held[k] * exp(lead[k])
+                slope += bend * x * (1.0 + bend * x / after - sink)
         step = u - missed / slope if slope > 0.0 else inf
         if not low < step < high:
-            if high == inf:
-                step = u + 1.0
-            elif low == -inf:
-                step = u - 1.0
-            else:
-                step = 0.5 * (low + high)
+            step = u - 1.0 if low == -inf else 0.5 * (low + high)
         if abs(step - u) <= _NEAR:
             break
         u = step
-    return u, after, missed
+    return u, grown
 
 
 def _best_balances(
-    held: Array, dear: Array, cheap: Array, bend: float, product: float, log_u: float, x: Array
+    held: Array, dear: Array, cheap: Array, bend: float, product: float, log_u: float, lead: Array
 ) -> float:
     """
-    Write the balances of the best trade when the invariant costs u, and return ``c / prod(x)``.
+    Write by which logarithms the balances of the best trade grow when the invariant costs u, and return the same of
+    ``c / prod(x)``.
 
-    Each is that product over how far its price over u exceeds the bend: the logarithm of the product is the root of what
-    is piecewise linear and rises.
+    Each balance is that product over how far its price over u exceeds the bend: the logarithm of the product is the
+    root of what is piecewise linear and rises.
     """
     n, u = held.size, exp(log_u)
     least, most = np.empty(n), np.empty(n)
     for k in range(n):
         into, out = dear[k] / u - bend, cheap[k] / u - bend
-        least[k] = log(into) + log(held[k]) if into > 0.0 else -inf
-        most[k] = log(out) + log(held[k]) if out > 0.0 else -inf
-    first = log(product)
-    v, low, high = first, -inf, inf
+        least[k] = log(into * held[k] / product) if into > 0.0 else -inf
+        most[k] = log(out * held[k] / product) if out > 0.0 else -inf
+    v, low, high = 0.0, -inf, inf
     for _ in range(_ROUNDS):
-        missed, slope = v - first, 1.0
+        missed, slope = v, 1.0
         for k in range(n):
             if v > least[k]:
                 missed += v - least[k]
@@ -314,35 +305,41 @@ def _best_balances(
             step = 0.5 * (low + high)
         v = step
     for k in range(n):
-        if v > least[k]:
-            x[k] = held[k] * exp(v - least[k])
-        elif v < most[k]:
-            x[k] = held[k] * exp(v - most[k])
-        else:
-            x[k] = held[k]
-    return exp(v)
+        lead[k] = v - least[k] if v > least[k] else min(v - most[k], 0.0)
+    return v
 
 
-def _write_springs(held: Array, x: Array, bend: float, product: float, u: float, spring: Array, at: int) -> None:
+def _gain(a: float) -> float:
+    """``a exp(a) - exp(a) + 1``: a square at first, above and below zero."""
+    if abs(a) < 1e-2:
+        return a * a * (1 / 2 + a * (1 / 3 + a * (1 / 8 + a * (1 / 30 + a * (1 / 144 + a / 840)))))
+    return a * exp(a) - expm1(a)
+
+
+def _write_springs(held: Array, lead: Array, bend: float, product: float, u: float, spring: Array, at: int) -> None:
     """
     How the trade answers to prices: from the second derivatives of the invariant on its surface.
+
+    Args:
+        lead: By which logarithm each balance grew.
+        product: ``c / prod(x)`` after the trade.
     """
-    n, active = held.size, 0
+    n, active, part, total = held.size, 0, 0.0, 0.0
+    x, slope, pull = np.zeros(n), np.zeros(n), np.zeros(n)
     for k in range(n):
-        active += x[k] != held[k]
-    pull, total = np.zeros(n), 0.0
-    part = 0.0
+        if lead[k] != 0.0:
+            x[k] = held[k] * exp(lead[k])
+            slope[k] = bend + product / x[k]
+            active += 1
+            part += slope[k] * x[k]
+    part /= 1.0 + active
     for k in range(n):
-        if x[k] != held[k]:
-            part += (bend + product / x[k]) * x[k] / (1.0 + active)
-    for k in range(n):
-        if x[k] != held[k]:
-            slope = bend + product / x[k]
-            pull[k] = (slope * x[k] - part) * x[k] / product
-            total += slope * pull[k]
+        if lead[k] != 0.0:
+            pull[k] = (slope[k] * x[k] - part) * x[k] / product
+            total += slope[k] * pull[k]
     for k in range(n):
         for m in range(k + 1, n):
-            if x[k] != held[k] and x[m] != held[m] and total > 0.0:
+            if lead[k] != 0.0 and lead[m] != 0.0 and total > 0.0:
                 bound = x[k] * x[m] / ((1.0 + active) * product) + pull[k] * pull[m] / total
-                spring[at] = u * (bend + product / x[k]) * (bend + product / x[m]) * bound
+                spring[at] = u * slope[k] * slope[m] * bound
             at += 1

@@ -6,7 +6,7 @@ from math import expm1, log
 
 import numpy as np
 
-from keeper.convex.kernels.baskets import WIDEST, blurred, is_far, trade
+from keeper.convex.kernels.baskets import WIDEST, blurred, trade
 from keeper.convex.kernels.tables import Baskets, Edges, Flow
 from keeper.routes.kernels.optimum import enter_next
 from keeper.routes.kernels.tables import Array
@@ -30,12 +30,12 @@ def evaluate(edges: Edges, baskets: Baskets, price: Array, blur: float, flow: Fl
         shift = price[b] - price[a]
         lead = edges.lead[e] + shift
         part, bent, deep = 1.0, 0.0, edges.depth[e]
-        if lead <= 0.0 and is_far(lead, blur / deep):
-            flow.x[e], flow.y[e], flow.spring[e] = 0.0, 0.0, 0.0
-            continue
         if blur > 0.0:
             lead, over, part, bent = blurred(lead, min(blur / deep, WIDEST))
             shift += over
+        elif lead <= 0.0:
+            flow.x[e], flow.y[e], flow.spring[e] = 0.0, 0.0, 0.0
+            continue
         grown = _grown(lead)
         if deep * grown <= edges.cap[e]:
             x, gain, spring = deep * grown, deep * grown * grown, 0.5 * deep * (1.0 + grown)

@@ -69,11 +69,11 @@ class Flow(NamedTuple):
     What all pools do at some prices.
 
     Attributes:
-        x, y: What goes into each edge and comes out of it, by worth at reference prices.
-        moved: What each place of a basket gives; negative what it takes.
+        x, y: Worth of what goes into each edge and comes out of it, at these prices.
+        moved: What each place of a basket gives, by worth at reference prices; negative what it takes.
         slope: Worth of what is left of each token.
-        spring: How much value moves between two tokens as their prices part by a factor of e: of each edge, then of each
-            pair of places.
+        spring: How much value moves between two tokens as their prices part by a factor of e: of each edge, then of
+            each pair of places.
     """
 
     x: Array
