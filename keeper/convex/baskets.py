@@ -30,15 +30,14 @@ class _Form:
     Attributes:
         bend: n times the amplification, 0 of a weighted pool.
         units: What makes a balance one of 18 decimals and of the common unit.
-        keep_in, keep_out: The parts of inputs and of outputs that the fee leaves.
+        keep: The part of inputs that the fee leaves.
     """
 
     bend: float
     balances: Sequence[int]
     units: Sequence[float]
     weights: Sequence[float]
-    keep_in: float = 1.0
-    keep_out: float = 1.0
+    keep: float
 
 
 def _form(pool: Pool) -> _Form | None:
@@ -46,21 +45,23 @@ def _form(pool: Pool) -> _Form | None:
     n = len(pool.tokens)
     match pool:
         case BalancerWeightedPool():
-            return _Form(0.0, pool.balances, [1.0] * n, _ones(pool.weights), keep_in=1 - pool.swap_fee / ONE)
+            return _Form(0.0, pool.balances, [1.0] * n, _ones(pool.weights), keep=1 - pool.swap_fee / ONE)
         case BalancerV3WeightedPool():
             vault = pool.vault
-            return _Form(0.0, vault.balances, [1.0] * n, _ones(pool.weights), keep_in=1 - vault.swap_fee / ONE)
+            return _Form(0.0, vault.balances, [1.0] * n, _ones(pool.weights), keep=1 - vault.swap_fee / ONE)
         case BalancerStablePool():
             bend, units = pool.amp * n / AMP_PRECISION, _ones(pool.scaling_factors)
-            return _Form(bend, pool.balances, units, [0.0] * n, keep_in=1 - pool.swap_fee / ONE)
+            return _Form(bend, pool.balances, units, [0.0] * n, keep=1 - pool.swap_fee / ONE)
         case BalancerV3StablePool():
             vault, units = pool.vault, [pool.vault.unit(k) for k in range(n)]
             bend = pool.amp * n / AMP_PRECISION
-            return _Form(bend, vault.balances, units, [0.0] * n, keep_in=1 - vault.swap_fee / ONE)
+            return _Form(bend, vault.balances, units, [0.0] * n, keep=1 - vault.swap_fee / ONE)
         case CurveStableSwapPool() | CurveStableSwapNGPool():
-            # An NG pool's fee is never lower than this; that it grows with the imbalance only tightens what it may do.
+            # Curve takes the fee from what goes out, which stays for the next swap, so that a swap in parts pays a
+            # little more than at once. Taken from what comes in, the fee allows more than any parts do. An NG pool's
+            # fee is never lower than this one.
             bend, units = pool.a * n / A_PRECISION, _ones(pool.rates)
-            return _Form(bend, pool.balances, units, [0.0] * n, keep_out=1 - pool.fee / FEE_DENOMINATOR)
+            return _Form(bend, pool.balances, units, [0.0] * n, keep=1 - pool.fee / FEE_DENOMINATOR)
     return None
 
 
@@ -85,10 +86,10 @@ def collect(pools: Iterable[tuple[Pool, Sequence[int]]], unit: Array) -> tuple[l
         pair.append(pair[-1] + n * (n - 1) // 2)
         bends.append(form.bend)
         places += _places(form, numbers, unit[list(numbers)].tolist())
-    columns = np.array(places, dtype=np.float64).reshape(-1, 6).T
-    token, held, worth, weight, keep_in, keep_out = np.ascontiguousarray(columns)
+    columns = np.array(places, dtype=np.float64).reshape(-1, 5).T
+    token, held, worth, weight, keep = np.ascontiguousarray(columns)
     return kept, Baskets(
-        np.array(first), np.array(pair), np.array(bends), token.astype(np.int64), held, worth, weight, keep_in, keep_out
+        np.array(first), np.array(pair), np.array(bends), token.astype(np.int64), held, worth, weight, keep
     )
 
 
@@ -116,7 +117,7 @@ def _places(form: _Form, numbers: Sequence[int], unit: Sequence[float]) -> list[
         held = [balance / invariant for balance in scaled]
         worths = [worth * invariant / by for worth, by in zip(unit, form.units, strict=True)]
     return [
-        (number, amount, worth, weight, form.keep_in, form.keep_out)
+        (number, amount, worth, weight, form.keep)
         for number, amount, worth, weight in zip(numbers, held, worths, form.weights, strict=True)
     ]
 

@@ -7,7 +7,7 @@ token: so it ends as a smaller profit.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -78,18 +78,44 @@ def _wanted(problem: Problem, solution: Solution) -> Iterator[tuple[Edge, int]]:
     for p, pool in enumerate(problem.pools):
         start, end = problem.baskets.first[p], problem.baskets.first[p + 1]
         tokens = problem.baskets.token[start:end]
-        moved = solution.flow.moved[start:end]
-        if moved.any():
-            yield from _pairwise(pool, (moved / problem.unit[tokens]).tolist(), (moved * price[tokens]).tolist())
+        amounts = [int(amount) for amount in (solution.flow.moved[start:end] / problem.unit[tokens]).tolist()]
+        if any(amounts):
+            yield from _pairwise(pool, dict(zip(pool.tokens, amounts, strict=True)))
 
 
-def _pairwise(pool: Pool, amounts: Sequence[float], values: Sequence[float]) -> Iterator[tuple[Edge, int]]:
-    """Swaps of two tokens each: what comes in is split as what goes out is worth."""
-    given = sum(value for value in values if value > 0)
-    for token_in, amount in zip(pool.tokens, amounts, strict=True):
-        for token_out, value in zip(pool.tokens, values, strict=True):
-            if amount < 0 < value and int(-amount * (value / given)) > 0:
-                yield Edge(pool.address, token_in, token_out), int(-amount * (value / given))
+def _pairwise(pool: Pool, amounts: Mapping[Address, int]) -> Iterator[tuple[Edge, int]]:
+    """
+    Swaps of two tokens each: tokens come in one after another until there is enough of each that goes out, and all that
+    is left for the last.
+    """
+    rest = {token: -amount for token, amount in amounts.items() if amount < 0}
+    wanted = [(token, amount) for token, amount in amounts.items() if amount > 0]
+    for token_out, amount_out in wanted:
+        is_last = token_out == wanted[-1][0]
+        for token_in in rest:
+            amount_in = rest[token_in] if is_last else _enough(pool, token_in, token_out, rest[token_in], amount_out)
+            if amount_in <= 0:
+                continue
+            try:
+                paid, pool = pool.swap(token_in, token_out, amount_in)
+            except SwapReverts:
+                continue
+            rest[token_in] -= amount_in
+            amount_out -= paid
+            yield Edge(pool.address, token_in, token_out), amount_in
+
+
+def _enough(pool: Pool, token_in: Address, token_out: Address, most: int, amount_out: int) -> int:
+    """The least input, up to the most there is, that pays an amount."""
+    low, high = 0, most
+    while high - low > 1 and amount_out > 0:
+        middle = (low + high) // 2
+        try:
+            paid = pool.amount_out(token_in, token_out, middle)
+        except SwapReverts:
+            paid = 0
+        low, high = (low, middle) if paid >= amount_out else (middle, high)
+    return high if amount_out > 0 else 0
 
 
 @dataclass

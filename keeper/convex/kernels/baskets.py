@@ -44,7 +44,7 @@ def trade(
         return _trade_weighted(baskets, p, price, worth, blur, flow, pair)
     lead, into, out, held = _lead(baskets, p, price)
     over, part, bent = 0.0, 1.0, 0.0
-    fee = -log(baskets.keep_in[start] * baskets.keep_out[start])
+    fee = -log(baskets.keep_in[start])
     width = min(blur / (held * (1.0 + bend)), 0.25 * fee * fee)
     if width > 0.0 and lead > -0.5 * fee:
         _, over, part, bent = blurred(lead, width)
@@ -102,7 +102,7 @@ def _lead(baskets: Baskets, p: int, price: Array) -> tuple[float, int, int, floa
         total += held * baskets.worth[k] * exp(price[baskets.token[k]])
         level = log(baskets.worth[k]) + price[baskets.token[k]]
         level += log(held / baskets.weight[k]) if bend == 0.0 else -log(bend + product / held)
-        above, below = level + log(baskets.keep_out[k]), level - log(baskets.keep_in[k])
+        above, below = level, level - log(baskets.keep_in[k])
         if above > high:
             high, out = above, k - start
         if below < low:
@@ -206,7 +206,7 @@ def _trade_stable(baskets: Baskets, p: int, price: Array, over: float, flow: Flo
     for k in range(n):
         keep[k] = baskets.keep_in[start + k] * exp(over)
         worth = baskets.worth[start + k] / unit * exp(price[baskets.token[start + k]])
-        dear[k], cheap[k] = worth / keep[k], worth * baskets.keep_out[start + k]
+        dear[k], cheap[k] = worth / keep[k], worth
         slope = bend + product / held[k]
         low, high = min(low, dear[k] / slope), max(high, cheap[k] / slope)
     u, grown = _balance(held, dear, cheap, bend, product, 0.5 * (log(low) + log(high)), lead)
@@ -218,7 +218,7 @@ def _trade_stable(baskets: Baskets, p: int, price: Array, over: float, flow: Flo
             flow.moved[start + k] = baskets.worth[start + k] / keep[k] * given
         elif lead[k] < 0.0:
             gain += held[k] * (cheap[k] / exp(u) - bend) * _gain(lead[k])
-            flow.moved[start + k] = baskets.worth[start + k] * baskets.keep_out[start + k] * given
+            flow.moved[start + k] = baskets.worth[start + k] * given
     _write_springs(held, lead, bend, product * exp(grown), unit * exp(u), flow.spring, pair)
     return gain * unit * exp(u)
 

@@ -50,7 +50,7 @@ class Baskets(NamedTuple):
         held: What a weighted pool holds, by worth; what a stable pool holds, as a part of its invariant.
         worth: Of one such unit.
         weight: Of a weighted pool's token.
-        keep_in, keep_out: The parts of an input and of an output that the fee leaves.
+        keep_in: The part of an input that the fee leaves.
     """
 
     first: Array
@@ -61,7 +61,6 @@ class Baskets(NamedTuple):
     worth: Array
     weight: Array
     keep_in: Array
-    keep_out: Array
 
 
 class Flow(NamedTuple):
