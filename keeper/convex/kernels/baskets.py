@@ -220,7 +220,7 @@ def _trade_stable(baskets: Baskets, p: int, price: Array, over: float, flow: Flo
             gain += held[k] * (cheap[k] / exp(u) - bend) * _gain(lead[k])
             flow.moved[start + k] = baskets.worth[start + k] * given
     _write_springs(held, lead, bend, product * exp(grown), unit * exp(u), flow.spring, pair)
-    return gain * unit * exp(u)
+    return float(gain * unit * exp(u))
 
 
 def _balance(
