@@ -29,6 +29,8 @@ _NOTHING_WEI, _LEAST_PART = 1e12, 1e-4
 #: counted.
 _MOST_CYCLES, _MOST_SECONDS = 300, 4.0
 
+_WAYS = ("better_of_plan_and_routes", "convex_plan", "routes_one_after_another", "best_route")
+
 _SMALL_POOLS, _SMALL_TOKENS, _SMALL_CHANGED = 40, 12, 20
 
 
@@ -72,7 +74,7 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
             f"{name}: {figures['blocks']} blocks, {figures['with_gain']} with something to gain, of median"
             f" {figures['bound_eth']['median']:.6f} ETH by the bound; {figures['left_out']} pools are not in it"
         )
-        for way in ("convex_plan", "routes_one_after_another", "best_route"):
+        for way in _WAYS:
             part = figures["captured"][way]
             yield (
                 f"  {way.replace('_', ' ')}: median {part['median']:.2%} of the bound, quartiles {part['q1']:.2%} and"
@@ -101,7 +103,7 @@ def _measure(worlds: Sequence[World], blocks: int, changed: int, seed: int) -> d
         "with_gain": len(gaining),
         "left_out": rows[0]["left_out"],
         "bound_eth": _summary([row["bound"] / 1e18 for row in gaining]),
-        "captured": {way: _captured(gaining, way) for way in ("convex_plan", "routes_one_after_another", "best_route")},
+        "captured": {way: _captured(gaining, way) for way in _WAYS},
         "ms": {key: _summary([1e3 * row[key] for row in rows]) for key in ("cold", "following", "cpu", "plan")},
         "rounds": _summary([row["rounds"] for row in rows]),
         "evaluations": _summary([row["evaluations"] for row in rows]),
@@ -151,6 +153,7 @@ class _Market:
         first, total, routes, cut = self._greedy(dict(pools), [pool.address for pool in moved], found.wei)
         return {
             "bound": found.wei,
+            "better_of_plan_and_routes": max(plan.worth_wei, total),
             "convex_plan": plan.worth_wei,
             "best_route": first,
             "routes_one_after_another": total,
