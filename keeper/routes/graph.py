@@ -103,6 +103,13 @@ class Graph:
         """
         return np.array([self._place[self._tokens[t]] if t in self._tokens else -1 for t in tokens], dtype=np.int64)
 
+    def tokens(self) -> list[Address]:
+        """
+        Return every token by the number that it has in the topology.
+        """
+        names = list(self._tokens)
+        return [names[i] for i in np.argsort(self._place).tolist()]
+
     def settle(self) -> tuple[Topology, Curves, Best]:
         """
         Return the arrays, with the best edge of every arc found again where pools moved.

@@ -7,12 +7,12 @@ one is inlined into another; where nothing can be written, it is compiled anew b
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from keeper.routes.kernels import count, cycles, optimum, rings, stairs
@@ -26,36 +26,47 @@ def compile_kernels() -> bool:
     """
     Have numba compile the kernels, each when it is first called; return whether numba is there.
     """
+    return compile_modules(_MODULES, [_HERE])
+
+
+def compile_modules(modules: Sequence[ModuleType], packages: Sequence[Path]) -> bool:
+    """
+    Have numba compile the kernels that these modules name, as above.
+
+    Args:
+        packages: The folders of all sources that they are made of.
+    """
     try:
         from numba import config, njit
     except ImportError:
         return False
-    folder = _cache_folder()
+    folder = _cache_folder(packages)
     before = config.CACHE_DIR  # type: ignore[attr-defined]
     config.CACHE_DIR = str(folder or "")  # type: ignore[attr-defined]
     try:
-        _replace(njit(cache=folder is not None, error_model="numpy", nogil=True))
+        _replace(modules, njit(cache=folder is not None, error_model="numpy", nogil=True))
     finally:
         config.CACHE_DIR = before  # type: ignore[attr-defined]
     return True
 
 
-def _replace(compile_one: Callable[[FunctionType], Any]) -> None:
+def _replace(modules: Sequence[ModuleType], compile_one: Callable[[FunctionType], Any]) -> None:
     """Put the compiled kernel wherever a module names the plain one."""
     compiled: dict[FunctionType, Any] = {}
-    for module in _MODULES:
+    for module in modules:
         for name, kernel in list(vars(module).items()):
-            if isinstance(kernel, FunctionType) and kernel.__module__.startswith(f"{__name__}."):
+            if isinstance(kernel, FunctionType) and ".kernels." in kernel.__module__:
                 if kernel not in compiled:
                     compiled[kernel] = compile_one(kernel)
                 setattr(module, name, compiled[kernel])
 
 
-def _cache_folder() -> Path | None:
+def _cache_folder(packages: Sequence[Path] = (_HERE,)) -> Path | None:
     """The first place that can be written: what the user set, beside the source, the user's own."""
     digest = blake2b(digest_size=8)
-    for source in sorted(_HERE.glob("*.py")):
-        digest.update(source.read_bytes())
+    for package in packages:
+        for source in sorted(package.glob("*.py")):
+            digest.update(source.read_bytes())
     for place in _places():
         folder = place / f"kernels-{digest.hexdigest()}"
         try:

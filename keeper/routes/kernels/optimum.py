@@ -37,7 +37,7 @@ def size(curves: Curves, cycles: Array, figures: Array) -> None:
             if going:
                 _advance(rate, depth, cap, hops, step)
                 edge = cycle[ending]
-                going = _enter_next(curves.kind[edge], curves.keep[edge], curves.rows, rate, depth, cap, row, ending)
+                going = enter_next(curves.kind[edge], curves.keep[edge], curves.rows, rate, depth, cap, row, ending)
         figures[c, 0], figures[c, 1], figures[c, 2] = amount, gain, steepness
 
 
@@ -78,7 +78,7 @@ def _advance(rate: Array, depth: Array, cap: Array, hops: int, step: float) -> N
         x = y
 
 
-def _enter_next(kind: int, keep: float, rows: Array, rate: Array, depth: Array, cap: Array, row: Array, i: int) -> bool:
+def enter_next(kind: int, keep: float, rows: Array, rate: Array, depth: Array, cap: Array, row: Array, i: int) -> bool:
     """Let hop i go on with the next range that has liquidity; False if there is none."""
     while kind != WHOLE and row[i] >= 0:
         row[i] += -1 if kind == FALLING else 1

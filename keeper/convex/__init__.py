@@ -1,0 +1,3 @@
+"""
+The most that all pools together give: the convex optimum that no set of routes exceeds. Pure.
+"""
