@@ -3,21 +3,35 @@ Pools as curves: what each edge pays, in floats, from the state of its pool.
 """
 
 from dataclasses import dataclass
+from itertools import permutations
 from math import inf, log
 
 import numpy as np
 
+from keeper.math import camelot_pair
+from keeper.pools.camelot_v2 import CamelotV2Pool
 from keeper.pools.pool import Pool
 from keeper.pools.uniswap_v2 import UniswapV2Pool
 from keeper.pools.uniswap_v3 import UniswapV3Pool
 from keeper.pools.uniswap_v4 import UniswapV4Pool
 from keeper.routes import samples
-from keeper.routes.kernels.tables import FALLING, RISING, SAMPLED, WHOLE, Array, Curves
+from keeper.routes.forms import Stable, Weighted, form_of
+from keeper.routes.kernels import compile_kernels, smooth
+from keeper.routes.kernels.tables import FALLING, RISING, SAMPLED, STABLE, WEIGHTED, WHOLE, Array, Curves
 from keeper.routes.ranges import COLUMNS, Ranges
 from keeper.routes.samples import Smooth
 from keeper.types import Address
 
 FEE_DENOMINATOR = 1_000_000
+
+#: A weighted pool takes no more than this part of its balance at once.
+_MOST_IN = 0.3
+
+#: What contracts may pay beyond the stable invariant, in units of 18 decimals, as their integer roots end beside it.
+_ROOT_ERROR = 6.0
+
+#: What rounding in floats is given room for where a bound is computed.
+_ROOM = 1 + 1e-9
 
 _FLOATS = ("log_rate", "rate", "depth", "reach", "cap", "keep")
 _INTEGERS = ("kind", "row", "pool", "family")
@@ -53,10 +67,14 @@ class CurveTable:
     """
 
     def __init__(self) -> None:
+        compile_kernels()
         self._n = 0
         self._columns: dict[str, Array] = {name: np.empty(256) for name in _FLOATS}
         self._columns |= {name: np.empty(256, np.int64) for name in _INTEGERS}
         self._ranges = Ranges()
+        self._shapes: Array = np.empty((64, 6))
+        self._shapes_used = 0
+        self._shape_of: dict[int, int] = {}
 
     def __len__(self) -> int:
         return self._n
@@ -64,7 +82,8 @@ class CurveTable:
     @property
     def arrays(self) -> Curves:
         """The curves as kernels take them."""
-        return Curves(**{name: column[: self._n] for name, column in self._columns.items()}, rows=self._ranges.rows)
+        columns = {name: column[: self._n] for name, column in self._columns.items()}
+        return Curves(**columns, rows=self._ranges.rows, shapes=self._shapes)
 
     def add(self, pool: int, family: int, edges: int) -> int:
         """
@@ -93,9 +112,15 @@ class CurveTable:
             first: Number of its first edge; the others follow in the order of :func:`directions`.
         """
         if isinstance(pool, UniswapV2Pool):
-            self._follow_v2(first, pool)
+            keep = 1 - pool.info.fee_pips / FEE_DENOMINATOR
+            self._follow_product(first, (pool.reserve0, pool.reserve1), (keep, keep))
+        elif isinstance(pool, CamelotV2Pool) and not pool.stable_swap:
+            keep0, keep1 = (1 - fee / camelot_pair.FEE_DENOMINATOR for fee in pool.fee_percents)
+            self._follow_product(first, pool.reserves, (keep0, keep1))
         elif isinstance(pool, UniswapV3Pool | UniswapV4Pool):
             self._follow_ranges(first, pool)
+        elif (form := form_of(pool)) is not None:
+            self._follow_form(first, form)
         else:
             self._follow_any(first, pool)
             return False
@@ -123,14 +148,13 @@ class CurveTable:
         rate, depth, cap = rows[0]
         self._set(edge, rate, depth, samples.reach(rows), cap, 1.0, SAMPLED, self._ranges.place(edge, table))
 
-    def _follow_v2(self, first: int, pool: UniswapV2Pool) -> None:
-        keep = 1 - pool.info.fee_pips / FEE_DENOMINATOR
-        reserve0, reserve1 = float(pool.reserve0), float(pool.reserve1)
-        if not reserve0 or not reserve1:
+    def _follow_product(self, first: int, reserves: tuple[int, int], keeps: tuple[float, float]) -> None:
+        """Curves of a constant product, of which a part of what comes in is kept."""
+        if not all(reserves):
             self.forget(first, 2)
             return
-        self._set(first, reserve1 / reserve0 * keep, reserve0 / keep, reserve0 / keep, inf, keep, WHOLE, -1)
-        self._set(first + 1, reserve0 / reserve1 * keep, reserve1 / keep, reserve1 / keep, inf, keep, WHOLE, -1)
+        for edge, held, other, keep in ((first, *reserves, keeps[0]), (first + 1, *reserves[::-1], keeps[1])):
+            self._set(edge, other / held * keep, held / keep, held / keep, inf, keep, WHOLE, -1)
 
     def _follow_ranges(self, first: int, pool: UniswapV3Pool | UniswapV4Pool) -> None:
         if not pool.sqrt_price_x96:
@@ -160,6 +184,52 @@ class CurveTable:
         keep = rate / price
         depth = liquidity * deep / keep
         self._set(edge, rate, depth, max(most, liquidity) * deep / keep, depth * max(cap, 0.0), keep, kind, row)
+
+    def _follow_form(self, first: int, form: Weighted | Stable) -> None:
+        """Curves with a shape of their own."""
+        n = len(form.balances)
+        if min(form.balances) <= 0:
+            self.forget(first, n * (n - 1))
+        elif isinstance(form, Weighted):
+            self._follow_weighted(first, form)
+        else:
+            self._follow_stable(first, form)
+
+    def _follow_weighted(self, first: int, form: Weighted) -> None:
+        row, keep = self._shape(first, len(form.balances)), form.keep
+        for k, (i, j) in enumerate(permutations(range(len(form.balances)), 2)):
+            exponent, held = form.weights[i] / form.weights[j], form.balances[i] / keep
+            self._shapes[row + k, :4] = form.balances[j], exponent, 1 / held, _MOST_IN * held
+            rate = form.balances[j] * exponent / held
+            # what 1 / (1 - (1 + u)**-w) - 1 / (w * u) is, times w, for u up to the most: it rises if w is above one
+            bend = (exponent + 1) / 2
+            if exponent < 1:
+                bend = exponent / (1 - (1 + _MOST_IN) ** -exponent) - 1 / _MOST_IN
+            self._set(first + k, rate, 2 * held / (1 + exponent), held / bend * _ROOM, inf, keep, WEIGHTED, row + k)
+
+    def _follow_stable(self, first: int, form: Stable) -> None:
+        row, balances = self._shape(first, len(form.balances)), np.array(form.balances)
+        D = smooth.invariant(balances, form.ann)
+        for k, (i, j) in enumerate(permutations(range(len(balances)), 2)):
+            scale_in, scale_out = form.units[i] * form.keep_in, form.keep_out / form.units[j]
+            shape = self._shapes[row + k]
+            figures = smooth.shape_stable(balances, i, j, form.ann, D, scale_in, scale_out, _ROOT_ERROR, shape)
+            rate, depth, reach = figures
+            if rate > 0:
+                keep = form.keep_in * form.keep_out
+                self._set(first + k, rate, depth, reach, inf, keep, STABLE, row + k)
+            else:
+                self.forget(first + k, 1)
+
+    def _shape(self, first: int, tokens: int) -> int:
+        """The row of the shape of a pool's first edge, which the others follow."""
+        if first not in self._shape_of:
+            used = self._shape_of[first] = self._shapes_used
+            self._shapes_used += tokens * (tokens - 1)
+            if self._shapes_used > len(self._shapes):
+                self._shapes = np.concatenate((self._shapes, np.empty((max(len(self._shapes), self._shapes_used), 6))))
+            return used
+        return self._shape_of[first]
 
     def _follow_any(self, first: int, pool: Pool) -> None:
         keep = 1 - pool.info.fee_pips / FEE_DENOMINATOR

@@ -11,7 +11,7 @@ import numpy as np
 from keeper.pools.pool import Pool
 from keeper.routes import topology
 from keeper.routes.curves import CurveTable, directions
-from keeper.routes.kernels import compile_kernels, rings
+from keeper.routes.kernels import rings
 from keeper.routes.kernels.tables import Array, Best, Curves, Topology
 from keeper.types import Address
 
@@ -107,7 +107,6 @@ class Graph:
         """
         Return the arrays, with the best edge of every arc found again where pools moved.
         """
-        compile_kernels()
         curves = self._curves.arrays
         if self._settled is None:
             self._settled = self._build(curves)

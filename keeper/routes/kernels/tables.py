@@ -14,8 +14,9 @@ Array = np.ndarray[Any, Any]
 
 MAX_HOPS = 4
 
-#: How a curve goes on beyond its first range: by V3 ranges as the price falls or rises, not at all, by sampled pieces.
-FALLING, WHOLE, RISING, SAMPLED = -1, 0, 1, 2
+#: How a curve goes on beyond its first range: by V3 ranges as the price falls or rises, not at all, by sampled pieces;
+#: or that it has no ranges, but a shape of its own.
+FALLING, WHOLE, RISING, SAMPLED, WEIGHTED, STABLE = -1, 0, 1, 2, 3, 4
 
 
 class Topology(NamedTuple):
@@ -50,11 +51,12 @@ class Curves(NamedTuple):
         log_rate: Of the marginal rate after fees; minus infinity where the edge cannot trade.
         reach: The depth of one Moebius map, of the same rate, that pays no less anywhere.
         keep: The part of the input that the fee leaves.
-        row: The present range in *rows*, -1 where there are none.
+        row: The present range in *rows*, -1 where there are none; where the curve has a shape, its row in *shapes*.
         pool: Number of the edge's pool.
         family: Number of the pool's family.
         rows: Of V3 (square root of the lower price, liquidity, the most liquidity from here down, and from here up), of
             samples (rate, depth, cap, -); a negative second column ends the curve.
+        shapes: Of Balancer's weighted and of stable pools, as ``kernels.smooth`` takes them.
     """
 
     log_rate: Array
@@ -68,6 +70,7 @@ class Curves(NamedTuple):
     pool: Array
     family: Array
     rows: Array
+    shapes: Array
 
 
 class Best(NamedTuple):
