@@ -16,7 +16,7 @@ from keeper.pools.uniswap_v3 import UniswapV3Pool
 from keeper.pools.uniswap_v4 import UniswapV4Pool
 from keeper.routes import samples
 from keeper.routes.forms import Stable, Weighted, form_of
-from keeper.routes.kernels import compile_kernels, smooth
+from keeper.routes.kernels import compile_kernels, smooth, walk
 from keeper.routes.kernels.tables import FALLING, RISING, SAMPLED, STABLE, WEIGHTED, WHOLE, Array, Curves
 from keeper.routes.ranges import COLUMNS, Ranges
 from keeper.routes.samples import Smooth
@@ -33,7 +33,7 @@ _ROOT_ERROR = 6.0
 #: What rounding in floats is given room for where a bound is computed.
 _ROOM = 1 + 1e-9
 
-_FLOATS = ("log_rate", "rate", "depth", "reach", "cap", "keep")
+_FLOATS = ("log_rate", "rate", "depth", "reach", "limit", "cap", "keep")
 _INTEGERS = ("kind", "row", "pool", "family")
 
 
@@ -72,6 +72,7 @@ class CurveTable:
         self._columns: dict[str, Array] = {name: np.empty(256) for name in _FLOATS}
         self._columns |= {name: np.empty(256, np.int64) for name in _INTEGERS}
         self._ranges = Ranges()
+        self._state, self._row = np.empty((3, 1)), np.empty(1, np.int64)
         self._shapes: Array = np.empty((64, 6))
         self._shapes_used = 0
         self._shape_of: dict[int, int] = {}
@@ -144,9 +145,9 @@ class CurveTable:
         rows = Smooth.of(pool, token_in, token_out).pieces(around, width)
         table = np.zeros((samples.MOST + 1, COLUMNS))
         table[:, 1] = -1.0
-        table[: len(rows), :3] = rows
+        table[: len(rows)] = rows
         rate, depth, cap = rows[0]
-        self._set(edge, rate, depth, samples.reach(rows), cap, 1.0, SAMPLED, self._ranges.place(edge, table))
+        self._set(edge, rate, depth, samples.reach(rows), inf, cap, 1.0, SAMPLED, self._ranges.place(edge, table))
 
     def _follow_product(self, first: int, reserves: tuple[int, int], keeps: tuple[float, float]) -> None:
         """Curves of a constant product, of which a part of what comes in is kept."""
@@ -154,7 +155,7 @@ class CurveTable:
             self.forget(first, 2)
             return
         for edge, held, other, keep in ((first, *reserves, keeps[0]), (first + 1, *reserves[::-1], keeps[1])):
-            self._set(edge, other / held * keep, held / keep, held / keep, inf, keep, WHOLE, -1)
+            self._set(edge, other / held * keep, held / keep, held / keep, inf, inf, keep, WHOLE, -1)
 
     def _follow_ranges(self, first: int, pool: UniswapV3Pool | UniswapV4Pool) -> None:
         if not pool.sqrt_price_x96:
@@ -176,14 +177,15 @@ class CurveTable:
             self.forget(edge, 1)
             return
         if kind == FALLING:
-            end, most, deep, price = rows[row, 0], rows[row, 2], 1 / sqrt_price, sqrt_price**2
-            cap = sqrt_price / end - 1
+            deep, price, cap = 1 / sqrt_price, sqrt_price**2, sqrt_price / rows[row, 0] - 1
         else:
-            end, most, deep, price = rows[row + 1, 0], rows[row, 3], sqrt_price, 1 / sqrt_price**2
-            cap = end / sqrt_price - 1
+            deep, price, cap = sqrt_price, 1 / sqrt_price**2, rows[row + 1, 0] / sqrt_price - 1
         keep = rate / price
         depth = liquidity * deep / keep
-        self._set(edge, rate, depth, max(most, liquidity) * deep / keep, depth * max(cap, 0.0), keep, kind, row)
+        cap = depth * max(cap, 0.0)
+        self._state[:, 0], self._row[0] = (rate, depth, cap), row
+        reach, limit = walk.extent(kind, keep, rows, self._state, self._row)
+        self._set(edge, rate, depth, reach, limit, cap, keep, kind, row)
 
     def _follow_form(self, first: int, form: Weighted | Stable) -> None:
         """Curves with a shape of their own."""
@@ -205,7 +207,8 @@ class CurveTable:
             bend = (exponent + 1) / 2
             if exponent < 1:
                 bend = exponent / (1 - (1 + _MOST_IN) ** -exponent) - 1 / _MOST_IN
-            self._set(first + k, rate, 2 * held / (1 + exponent), held / bend * _ROOM, inf, keep, WEIGHTED, row + k)
+            depth, reach, limit = 2 * held / (1 + exponent), held / bend * _ROOM, _MOST_IN * held
+            self._set(first + k, rate, depth, reach, limit, inf, keep, WEIGHTED, row + k)
 
     def _follow_stable(self, first: int, form: Stable) -> None:
         row, balances = self._shape(first, len(form.balances)), np.array(form.balances)
@@ -217,7 +220,7 @@ class CurveTable:
             rate, depth, reach = figures
             if rate > 0:
                 keep = form.keep_in * form.keep_out
-                self._set(first + k, rate, depth, reach, inf, keep, STABLE, row + k)
+                self._set(first + k, rate, depth, reach, inf, inf, keep, STABLE, row + k)
             else:
                 self.forget(first + k, 1)
 
@@ -236,18 +239,28 @@ class CurveTable:
         for edge, (token_in, token_out) in enumerate(directions(pool), first):
             rate, depth = pool.rate(token_in, token_out), pool.depth(token_in, token_out)
             if rate > 0 and depth > 0:
-                self._set(edge, rate, depth / keep, inf, inf, keep, SAMPLED, -1)
+                self._set(edge, rate, depth / keep, inf, inf, inf, keep, SAMPLED, -1)
             else:
                 self.forget(edge, 1)
 
     def _set(
-        self, edge: int, rate: float, depth: float, reach: float, cap: float, keep: float, kind: int, row: int
+        self,
+        edge: int,
+        rate: float,
+        depth: float,
+        reach: float,
+        limit: float,
+        cap: float,
+        keep: float,
+        kind: int,
+        row: int,
     ) -> None:
         columns = self._columns
         columns["log_rate"][edge] = log(rate)
         columns["rate"][edge] = rate
         columns["depth"][edge] = depth
         columns["reach"][edge] = reach
+        columns["limit"][edge] = limit
         columns["cap"][edge] = cap
         columns["keep"][edge] = keep
         columns["kind"][edge] = kind

@@ -110,9 +110,9 @@ class Graph:
         curves = self._curves.arrays
         if self._settled is None:
             self._settled = self._build(curves)
-            rings.refresh(*self._settled, curves.log_rate, curves.reach, np.arange(len(self.all_edges)))
+            rings.refresh(*self._settled, curves, np.arange(len(self.all_edges)))
         elif self._moved:
-            rings.refresh(*self._settled, curves.log_rate, curves.reach, self.numbers(self._moved))
+            rings.refresh(*self._settled, curves, self.numbers(self._moved))
         self._moved.clear()
         return self._settled[0], curves, self._settled[1]
 
@@ -127,7 +127,7 @@ class Graph:
                 edge = self.all_edges[number]
                 self._curves.sample(number, self._unsampled.pop(number), edge.token_in, edge.token_out)
             curves = self._curves.arrays
-            rings.refresh(topology, best, curves.log_rate, curves.reach, numbers)
+            rings.refresh(topology, best, curves, numbers)
         return self._curves.arrays
 
     def _add(self, pool: Pool) -> range:

@@ -106,7 +106,7 @@ def test_curves__sampled__follow_the_pool() -> None:
     assert curves.rate[0] == pytest.approx(pool.rate(pool.tokens[0], pool.tokens[1]))
     amount = paid = 0.0
     while curves.rows[row, 1] > 0:
-        rate, depth, cap, _ = curves.rows[row]
+        rate, depth, cap = curves.rows[row]
         amount, paid, row = amount + cap, paid + rate * cap / (1 + cap / depth), row + 1
         assert paid == pytest.approx(pool.amount_out(pool.tokens[0], pool.tokens[1], int(amount)), abs=2, rel=1e-6)
     assert amount > pool.reserves[0] / 4

@@ -15,37 +15,46 @@ def size(curves: Curves, cycles: Array, figures: Array) -> None:
     """
     Write, for each cycle, the input that gains most, what none gains more than, and the cycle's depth there.
 
+    Args:
+        cycles: Rows of (-, edges), -1 beyond the last edge.
+    """
+    scratch, row = np.empty((3, MAX_HOPS)), np.empty(MAX_HOPS, np.int64)
+    for c in range(cycles.shape[0]):
+        figures[c, 0], figures[c, 1], figures[c, 2] = size_one(curves, cycles[c, 1:], scratch, row)
+
+
+def size_one(curves: Curves, cycle: Array, scratch: Array, row: Array) -> tuple[float, float, float]:
+    """
+    Return the input that gains most, what none gains more than, and the cycle's depth there.
+
     Beside the optimum by an input of d, the gain is less by the square of d over that depth. Cycles of Moebius maps are
     walked from range to range; others are climbed.
 
     Args:
-        cycles: Rows of (-, edges), -1 beyond the last edge.
+        scratch, row: Room for three figures and an index of each hop.
     """
-    rate, depth, cap = np.empty(MAX_HOPS), np.empty(MAX_HOPS), np.empty(MAX_HOPS)
-    row, scratch = np.empty(MAX_HOPS, np.int64), np.empty((3, MAX_HOPS))
-    for c in range(cycles.shape[0]):
-        cycle = cycles[c, 1:]
-        hops, is_smooth = 0, False
-        while hops < MAX_HOPS and cycle[hops] >= 0:
-            edge = cycle[hops]
-            is_smooth = is_smooth or curves.kind[edge] >= WEIGHTED
-            rate[hops], depth[hops], cap[hops] = curves.rate[edge], curves.depth[edge], curves.cap[edge]
-            row[hops] = curves.row[edge]
-            hops += 1
-        if is_smooth:
-            figures[c, 0], figures[c, 1], figures[c, 2] = climb(curves, cycle, hops, scratch, row)
-            continue
-        amount, gain, steepness, going = 0.0, 0.0, 0.0, True
-        while going:
-            step, gained, steepness, ending = _step(rate, depth, cap, hops, steepness)
-            amount += step
-            gain += gained
-            going = ending >= 0
-            if going:
-                _advance(rate, depth, cap, hops, step)
-                edge = cycle[ending]
-                going = enter_next(curves.kind[edge], curves.keep[edge], curves.rows, rate, depth, cap, row, ending)
-        figures[c, 0], figures[c, 1], figures[c, 2] = amount, gain, steepness
+    rate, depth, cap = scratch[0], scratch[1], scratch[2]
+    hops = 0
+    while hops < MAX_HOPS and cycle[hops] >= 0:
+        edge = cycle[hops]
+        if curves.kind[edge] >= WEIGHTED:
+            while hops < MAX_HOPS and cycle[hops] >= 0:
+                hops += 1
+            return climb(curves, cycle, hops, scratch, row)
+        rate[hops], depth[hops], cap[hops] = curves.rate[edge], curves.depth[edge], curves.cap[edge]
+        row[hops] = curves.row[edge]
+        hops += 1
+    amount, gain, steepness, going = 0.0, 0.0, 0.0, True
+    while going:
+        step, gained, steepness, ending = _step(rate, depth, cap, hops, steepness)
+        amount += step
+        gain += gained
+        going = ending >= 0
+        if going:
+            _advance(rate, depth, cap, hops, step)
+            edge = cycle[ending]
+            going = enter_next(curves.kind[edge], curves.keep[edge], curves.rows, rate, depth, cap, row, ending)
+    return amount, gain, steepness
 
 
 def _step(rate: Array, depth: Array, cap: Array, hops: int, before: float) -> tuple[float, float, float, int]:

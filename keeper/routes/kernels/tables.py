@@ -50,12 +50,13 @@ class Curves(NamedTuple):
     Attributes:
         log_rate: Of the marginal rate after fees; minus infinity where the edge cannot trade.
         reach: The depth of one Moebius map, of the same rate, that pays no less anywhere.
+        limit: The input beyond which nothing more is paid, or more.
         keep: The part of the input that the fee leaves.
         row: The present range in *rows*, -1 where there are none; where the curve has a shape, its row in *shapes*.
         pool: Number of the edge's pool.
         family: Number of the pool's family.
-        rows: Of V3 (square root of the lower price, liquidity, the most liquidity from here down, and from here up), of
-            samples (rate, depth, cap, -); a negative second column ends the curve.
+        rows: Of V3 (square root of the lower price, liquidity, -), of samples (rate, depth, cap); a negative second
+            column ends the curve.
         shapes: Of Balancer's weighted and of stable pools, as ``kernels.smooth`` takes them.
     """
 
@@ -63,6 +64,7 @@ class Curves(NamedTuple):
     rate: Array
     depth: Array
     reach: Array
+    limit: Array
     cap: Array
     keep: Array
     kind: Array
@@ -80,9 +82,26 @@ class Best(NamedTuple):
     Attributes:
         out: Log-rate, over all its edges.
         back: Log-rate, over all edges of its reverse.
-        reach: Over all its edges.
+        reach: The highest, over all its edges.
+        limit: The highest, over all its edges.
     """
 
     out: Array
     back: Array
     reach: Array
+    limit: Array
+
+
+class Worth(NamedTuple):
+    """
+    What a cycle's gain is worth, and what it costs, in wei.
+
+    Attributes:
+        values: Worth of the smallest unit of each profit token.
+        tolls: Cost of a hop through each family.
+        openings: What a route costs beside its hops, by the family of its first one: infinite if nothing funds it.
+    """
+
+    values: Array
+    tolls: Array
+    openings: Array
