@@ -17,7 +17,7 @@ from keeper.pools.uniswap_v4 import UniswapV4Pool
 from keeper.routes import samples
 from keeper.routes.forms import Stable, Weighted, form_of
 from keeper.routes.kernels import compile_kernels, smooth, walk
-from keeper.routes.kernels.tables import FALLING, RISING, SAMPLED, STABLE, WEIGHTED, WHOLE, Array, Curves
+from keeper.routes.kernels.tables import FALLING, FALLS, RISING, SAMPLED, STABLE, WEIGHTED, WHOLE, Array, Curves
 from keeper.routes.ranges import COLUMNS, Ranges
 from keeper.routes.samples import Smooth
 from keeper.types import Address
@@ -33,7 +33,7 @@ _ROOT_ERROR = 6.0
 #: What rounding in floats is given room for where a bound is computed.
 _ROOM = 1 + 1e-9
 
-_FLOATS = ("log_rate", "rate", "depth", "reach", "limit", "cap", "keep")
+_FLOATS = ("log_rate", "rate", "depth", "limit", "cap", "keep")
 _INTEGERS = ("kind", "row", "pool", "family")
 
 
@@ -71,8 +71,9 @@ class CurveTable:
         self._n = 0
         self._columns: dict[str, Array] = {name: np.empty(256) for name in _FLOATS}
         self._columns |= {name: np.empty(256, np.int64) for name in _INTEGERS}
+        self._columns["reach"] = np.empty((256, len(FALLS) + 1))
         self._ranges = Ranges()
-        self._state, self._row = np.empty((3, 1)), np.empty(1, np.int64)
+        self._state, self._row, self._reach = np.empty((3, 1)), np.empty(1, np.int64), np.empty(len(FALLS) + 1)
         self._shapes: Array = np.empty((64, 6))
         self._shapes_used = 0
         self._shape_of: dict[int, int] = {}
@@ -93,7 +94,8 @@ class CurveTable:
         first, self._n = self._n, self._n + edges
         if self._n > len(self._columns["rate"]):
             for name, column in self._columns.items():
-                self._columns[name] = np.concatenate((column, np.empty(max(len(column), edges), column.dtype)))
+                room = np.empty((max(len(column), edges), *column.shape[1:]), column.dtype)
+                self._columns[name] = np.concatenate((column, room))
         self._columns["pool"][first : self._n] = pool
         self._columns["family"][first : self._n] = family
         self.forget(first, edges)
@@ -184,8 +186,8 @@ class CurveTable:
         depth = liquidity * deep / keep
         cap = depth * max(cap, 0.0)
         self._state[:, 0], self._row[0] = (rate, depth, cap), row
-        reach, limit = walk.extent(kind, keep, rows, self._state, self._row)
-        self._set(edge, rate, depth, reach, limit, cap, keep, kind, row)
+        limit = walk.extent(kind, keep, rows, self._state, self._row, self._reach)
+        self._set(edge, rate, depth, self._reach, limit, cap, keep, kind, row)
 
     def _follow_form(self, first: int, form: Weighted | Stable) -> None:
         """Curves with a shape of their own."""
@@ -248,7 +250,7 @@ class CurveTable:
         edge: int,
         rate: float,
         depth: float,
-        reach: float,
+        reach: float | Array,
         limit: float,
         cap: float,
         keep: float,

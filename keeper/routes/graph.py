@@ -146,4 +146,5 @@ class Graph:
         tail = np.array([self._tokens[edge.token_in] for edge in self.all_edges], dtype=np.int64)
         head = np.array([self._tokens[edge.token_out] for edge in self.all_edges], dtype=np.int64)
         arcs, self._place = topology.build(list(self._tokens), list(self._numbers), tail, head, curves.pool)
-        return arcs, Best(*(np.full(arcs.head.size, -inf) for _ in Best._fields))
+        out, back, limit = (np.full(arcs.head.size, -inf) for _ in range(3))
+        return arcs, Best(out, back, np.zeros((arcs.head.size, curves.reach.shape[1])), limit)

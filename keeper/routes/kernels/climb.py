@@ -77,6 +77,10 @@ def _paid(
 
 def _walk(curves: Curves, edge: int, scratch: Array, row: Array, amount_in: float) -> tuple[float, float, float, float]:
     """The same of one hop of Moebius maps, from range to range."""
+    if amount_in <= curves.cap[edge]:
+        grown, full = 1.0 + amount_in / curves.depth[edge], curves.rate[edge]
+        bent = 1.0 / (curves.depth[edge] + amount_in)
+        return full * amount_in / grown, full / (grown * grown), bent, curves.cap[edge] - amount_in
     rate, depth, cap = scratch[0], scratch[1], scratch[2]
     rate[0], depth[0], cap[0], row[0] = curves.rate[edge], curves.depth[edge], curves.cap[edge], curves.row[edge]
     rest, paid = amount_in, 0.0

@@ -6,7 +6,7 @@ from math import exp, inf
 
 import numpy as np
 
-from keeper.routes.kernels.moebius import input_for, most_of
+from keeper.routes.kernels.moebius import input_for, level_of, most_of
 from keeper.routes.kernels.optimum import size_one
 from keeper.routes.kernels.tables import MAX_HOPS, SAMPLED, Array, Best, Curves, Topology, Worth
 
@@ -52,13 +52,7 @@ def open_rings(
             wanted are only bounded: their input is ``UNKNOWN``.
     """
     n, ring = 0, start
-    pick = np.empty(MAX_HOPS, np.int64)
     while ring < rings.shape[0] and bounds[ring] >= floor:
-        if n < cycles.shape[0] and _choose(topology, best, curves, changed, rings[ring], pick):
-            cycles[n, 0], cycles[n, 1:] = ring, pick
-            earned = _bound(curves, worth, rings[ring], pick)
-            if floor < share * earned and earned < told_above[ring]:
-                floor = max(floor, share * size_cycle(curves, worth, rings[ring], cycles[n], figures[n]))
         written, floor = _open(
             topology, best, curves, changed, worth, threshold, rings[ring], told_above[ring], floor, share, ring,
             cycles[n:], figures[n:],
@@ -88,34 +82,42 @@ def _open(
     """
     The cycles of one ring, and what is wanted then; minus one cycle if there is no room for all.
 
-    A cycle of Moebius maps that reach as deep as any part of its curves gains no less than it does: that bounds what it
-    earns, even before all its edges are chosen.
+    A cycle of Moebius maps that reach as deep as its curves do gains no less than it does: that bounds what it earns,
+    even before all its edges are chosen.
     """
-    edge_first, edge_at, n = topology.edge_first, topology.edge_at, 0
-    log_rate, rate, reach, pool, family = curves.log_rate, curves.rate, curves.reach, curves.pool, curves.family
-    cursor, pick = np.empty(MAX_HOPS, np.int64), np.full(MAX_HOPS, -1, np.int64)
-    total, rates, bend = np.zeros(MAX_HOPS + 1), np.ones(MAX_HOPS + 1), np.zeros(MAX_HOPS + 1)
-    limit, cost = np.full(MAX_HOPS + 1, inf), np.zeros(MAX_HOPS + 1)
+    n, value, hops, path = 0, worth.values[ring[0]], ring[1], ring[3:]
+    log_rate, rate, pool, family = curves.log_rate, curves.rate, curves.pool, curves.family
     rest, rest_rates, rest_bend = np.zeros(MAX_HOPS + 1), np.ones(MAX_HOPS + 1), np.zeros(MAX_HOPS + 1)
-    value, hops, changed_at, path = worth.values[ring[0]], ring[1], ring[2], ring[3:]
     for i in range(hops - 1, -1, -1):
         rest[i] = rest[i + 1] + best.out[path[i]]
+    level = level_of(rest[0])
+    for i in range(hops - 1, -1, -1):
         rest_rates[i] = exp(rest[i])
-        rest_bend[i] = 1.0 / best.reach[path[i]] + exp(best.out[path[i]]) * rest_bend[i + 1]
-    at, cursor[0] = 0, edge_first[path[0]]
+        rest_bend[i] = 1.0 / best.reach[path[i], level] + exp(best.out[path[i]]) * rest_bend[i + 1]
+    ends, pick = np.zeros(MAX_HOPS + 1, np.int64), np.full(MAX_HOPS, -1, np.int64)
+    choice = np.empty(_edges(topology, ring), np.int64)
+    if not _choose(topology, best, curves, changed, worth, ring, level, floor, rest_rates, rest_bend, choice, ends, pick):
+        return 0, floor
+    if pick[hops - 1] >= 0 and cycles.shape[0] > 0:
+        earned = _bound(curves, worth, ring, level, pick)
+        if floor < share * earned and earned < too_high:
+            cycles[0, 0], cycles[0, 1:], figures[0, 0] = number, pick, 0.0
+            floor = max(floor, share * size_cycle(curves, worth, ring, cycles[0], figures[0]))
+    total, rates, bend = np.zeros(MAX_HOPS + 1), np.ones(MAX_HOPS + 1), np.zeros(MAX_HOPS + 1)
+    limit, cost, cursor = np.full(MAX_HOPS + 1, inf), np.zeros(MAX_HOPS + 1), np.zeros(MAX_HOPS, np.int64)
+    pick[:] = -1
+    at = 0
     while at >= 0:
-        if cursor[at] == edge_first[path[at] + 1]:
+        if cursor[at] == ends[at + 1]:
             at -= 1
             continue
-        edge, after = edge_at[cursor[at]], at + 1
+        edge, after = choice[cursor[at]], at + 1
         cursor[at] += 1
-        if at <= changed_at and changed[edge] != (at == changed_at):
-            continue
         total[after] = total[at] + log_rate[edge]
         if not total[after] + rest[after] > threshold or _is_used(pool, pick, at, edge):
             continue
         limit[after] = min(limit[at], input_for(curves.limit[edge], rates[at], bend[at]))
-        rates[after], bend[after] = rates[at] * rate[edge], bend[at] + rates[at] / reach[edge]
+        rates[after], bend[after] = rates[at] * rate[edge], bend[at] + rates[at] / curves.reach[edge, level]
         cost[after] = cost[at] + worth.tolls[family[edge]] + (worth.openings[family[edge]] if at == 0 else 0.0)
         gain = most_of(rates[after] * rest_rates[after], bend[after] + rates[after] * rest_bend[after], limit[after])
         earned = gain * value - cost[after]
@@ -124,7 +126,7 @@ def _open(
         pick[at] = edge
         if after < hops:
             at = after
-            cursor[at] = edge_first[path[at]]
+            cursor[at] = ends[at]
         elif earned < too_high:
             if n == cycles.shape[0]:
                 return -1, floor
@@ -136,42 +138,66 @@ def _open(
     return n, floor
 
 
-def _choose(topology: Topology, best: Best, curves: Curves, changed: Array, ring: Array, pick: Array) -> bool:
+def _edges(topology: Topology, ring: Array) -> int:
+    """How many edges the arcs of a ring have."""
+    n = 0
+    for i in range(ring[1]):
+        n += topology.edge_first[ring[3 + i] + 1] - topology.edge_first[ring[3 + i]]
+    return n
+
+
+def _choose(
+    topology: Topology,
+    best: Best,
+    curves: Curves,
+    changed: Array,
+    worth: Worth,
+    ring: Array,
+    level: int,
+    floor: float,
+    rest_rates: Array,
+    rest_bend: Array,
+    choice: Array,
+    ends: Array,
+    pick: Array,
+) -> bool:
     """
-    Pick a cycle of the ring that promises much: for each arc the edge that is best beside the best of the others; return
-    whether there is one.
+    Write the edges of each arc that may earn what is wanted beside the best of the others, and pick the one of each that
+    promises most; return whether each arc has one.
     """
-    hops, changed_at, path = ring[1], ring[2], ring[3:]
-    pick[:] = -1
-    rate, bend = 1.0, 0.0
-    for i in range(hops):
-        bend += rate / best.reach[path[i]]
-        rate *= exp(best.out[path[i]])
-    before = 1.0
-    for i in range(hops):
-        here, most = exp(best.out[path[i]]), 0.0
-        others = bend - before / best.reach[path[i]]
-        for k in range(topology.edge_first[path[i]], topology.edge_first[path[i] + 1]):
+    n, rate, bend = 0, 1.0, 0.0
+    for i in range(ring[1]):
+        arc, most = ring[3 + i], 0.0
+        for k in range(topology.edge_first[arc], topology.edge_first[arc + 1]):
             edge = topology.edge_at[k]
-            if (i <= changed_at and changed[edge] != (i == changed_at)) or _is_used(curves.pool, pick, i, edge):
+            if curves.log_rate[edge] == -inf or (i <= ring[2] and changed[edge] != (i == ring[2])):
                 continue
-            if curves.log_rate[edge] > -inf:
-                limit = input_for(curves.limit[edge], before, 0.0)
-                gain = most_of(rate / here * curves.rate[edge], others + before / curves.reach[edge], limit)
-                if gain > most:
+            after = rate * curves.rate[edge]
+            bent = bend + rate / curves.reach[edge, level] + after * rest_bend[i + 1]
+            gain = most_of(after * rest_rates[i + 1], bent, input_for(curves.limit[edge], rate, bend))
+            cost = worth.tolls[curves.family[edge]] + (worth.openings[curves.family[edge]] if i == 0 else 0.0)
+            if gain * worth.values[ring[0]] - cost >= floor:
+                choice[n] = edge
+                n += 1
+                if gain > most and not _is_used(curves.pool, pick, i, edge):
                     most, pick[i] = gain, edge
-        if pick[i] < 0:
+        ends[i + 1] = n
+        if ends[i + 1] == ends[i]:
             return False
-        before *= here
+        bend += rate / best.reach[arc, level]
+        rate *= exp(best.out[arc])
+    for i in range(ring[1]):
+        if pick[i] < 0:
+            pick[ring[1] - 1] = -1
     return True
 
 
-def _bound(curves: Curves, worth: Worth, ring: Array, pick: Array) -> float:
+def _bound(curves: Curves, worth: Worth, ring: Array, level: int, pick: Array) -> float:
     """What a cycle earns at most, by its Moebius maps alone."""
     rate, bend, limit, cost = 1.0, 0.0, inf, worth.openings[curves.family[pick[0]]]
     for i in range(ring[1]):
         limit = min(limit, input_for(curves.limit[pick[i]], rate, bend))
-        bend += rate / curves.reach[pick[i]]
+        bend += rate / curves.reach[pick[i], level]
         rate *= curves.rate[pick[i]]
         cost += worth.tolls[curves.family[pick[i]]]
     return most_of(rate, bend, limit) * worth.values[ring[0]] - cost

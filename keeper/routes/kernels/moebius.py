@@ -4,6 +4,8 @@ What a composed Moebius map says of a cycle: ``rate * x / (1 + bend * x)`` up to
 
 from math import inf, sqrt
 
+from keeper.routes.kernels.tables import FALLS
+
 #: What rounding in floats is given room for.
 _ROOM = 1.0 + 1e-9
 
@@ -28,3 +30,14 @@ def input_for(amount: float, rate: float, bend: float) -> float:
         return inf
     left = rate - amount * bend
     return amount / left if left > 0.0 else inf
+
+
+def level_of(log_rate: float) -> int:
+    """
+    Return which reaches bound a cycle of a log-rate: where it gains most, its rate has fallen to one, and none of its
+    edges' by more than that.
+    """
+    level = 0
+    while level < len(FALLS) and FALLS[level] < log_rate:
+        level += 1
+    return level

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keeper.routes.kernels.moebius import input_for, most_of
+from keeper.routes.kernels.moebius import input_for, level_of, most_of
 from keeper.routes.kernels.tables import Array, Best, Curves, Topology, Worth
 
 
@@ -22,16 +22,17 @@ def refresh(topology: Topology, best: Best, curves: Curves, edges: Array) -> Non
     edge_first, edge_at = topology.edge_first, topology.edge_at
     for edge in edges:
         arc = topology.arc_of[edge]
-        highest, deepest, widest = -inf, 0.0, 0.0
+        highest, widest = -inf, 0.0
+        best.reach[arc] = 0.0
         for i in range(edge_first[arc], edge_first[arc + 1]):
             at = edge_at[i]
             if curves.log_rate[at] > -inf:
                 highest = max(highest, curves.log_rate[at])
-                deepest = max(deepest, curves.reach[at])
+                for level in range(best.reach.shape[1]):
+                    best.reach[arc, level] = max(best.reach[arc, level], curves.reach[at, level])
                 widest = max(widest, curves.limit[at])
         best.out[arc] = highest
         best.back[topology.reverse[arc]] = highest
-        best.reach[arc] = deepest
         best.limit[arc] = widest
 
 
@@ -287,11 +288,14 @@ def bound(best: Best, changed: Array, worth: Worth, rings: Array, bounds: Array)
         least_opening = min(least_opening, worth.openings[family])
     for i in range(rings.shape[0]):
         hops, changed_at = rings[i, 1], rings[i, 2]
-        rate, bend, limit = 1.0, 0.0, inf
+        rate, bend, limit, total = 1.0, 0.0, inf, 0.0
+        for j in range(hops):
+            total += changed[rings[i, 3 + j]] if j == changed_at else best.out[rings[i, 3 + j]]
+        level = level_of(total)
         for j in range(hops):
             arc = rings[i, 3 + j]
             limit = min(limit, input_for(best.limit[arc], rate, bend))
-            bend += rate / best.reach[arc]
+            bend += rate / best.reach[arc, level]
             rate *= exp(changed[arc] if j == changed_at else best.out[arc])
         gain = most_of(rate, bend, limit)
         cost = least_opening + hops * least_toll

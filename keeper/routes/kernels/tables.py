@@ -18,6 +18,9 @@ MAX_HOPS = 4
 #: or that it has no ranges, but a shape of its own.
 FALLING, WHOLE, RISING, SAMPLED, WEIGHTED, STABLE = -1, 0, 1, 2, 3, 4
 
+#: Logarithms by which the rate of an edge may fall, each with a reach of its own; the last reach is of the whole curve.
+FALLS = (0.003, 0.006, 0.01, 0.015, 0.022, 0.033, 0.05, 0.075, 0.12)
+
 
 class Topology(NamedTuple):
     """
@@ -49,7 +52,8 @@ class Curves(NamedTuple):
 
     Attributes:
         log_rate: Of the marginal rate after fees; minus infinity where the edge cannot trade.
-        reach: The depth of one Moebius map, of the same rate, that pays no less anywhere.
+        reach: The depth of one Moebius map, of the same rate, that pays no less anywhere until the rate has fallen by one
+            of ``FALLS``, and anywhere at all.
         limit: The input beyond which nothing more is paid, or more.
         keep: The part of the input that the fee leaves.
         row: The present range in *rows*, -1 where there are none; where the curve has a shape, its row in *shapes*.
@@ -82,7 +86,7 @@ class Best(NamedTuple):
     Attributes:
         out: Log-rate, over all its edges.
         back: Log-rate, over all edges of its reverse.
-        reach: The highest, over all its edges.
+        reach: The highest of each, over all its edges.
         limit: The highest, over all its edges.
     """
 
