@@ -13,8 +13,8 @@ from keeper.routes.kernels import cycles
 from keeper.routes.kernels.tables import MAX_HOPS, SAMPLED, Array, Best, Curves, Topology, Worth
 from keeper.types import Address
 
-#: Cycles are looked into that may earn so much of what the best one does: at first, and when others are asked for; after
-#: so many times, all.
+#: Cycles are looked into that may earn so much of what the best one does: at first, and when others are asked for;
+#: after so many times, all.
 _FIRST_SHARE, _SHARE, _PATIENCE = 0.99, 0.5, 8
 
 #: Cycles that are sized at once at first; each time that was not enough, more.

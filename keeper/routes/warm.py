@@ -39,4 +39,5 @@ def warm() -> None:
     graph.update(pools[0])
     search(graph, [pools[0].address], {one: 1.0}, max_hops=4)
     Graph().update(CurveStableSwapPool(apart, (10**18, 10**18), (10**18, 10**18), 20_000, 4_000_000, 0))
-    stairs.gains(np.ones((2, 3, 8)), 0, np.ones(1), np.empty(1))
+    stairs.look(np.ones((2, 3, 8)), 0, 1.0, 1.0, 1, np.empty(1), np.empty(1))
+    stairs.look_around(np.ones((2, 3, 8)), 0, np.ones(1), 1, np.empty(1), np.empty(1))

@@ -8,7 +8,8 @@ from keeper.routes.kernels.smooth import value
 from keeper.routes.kernels.tables import WEIGHTED, Array, Curves
 from keeper.routes.kernels.walk import enter_next
 
-#: How much of the gain may be missing, and the part of an input beside which the other side of the optimum is looked at.
+#: How much of the gain may be missing, and the part of an input beside which the other side of the optimum is looked
+#: at.
 _MISSING, _BESIDE = 1e-10, 1e-6
 
 #: Steps that are all Newton's; of those that follow, one in three is, and one leads to where a range ends, and a little

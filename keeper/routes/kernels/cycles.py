@@ -1,5 +1,6 @@
 """
-The cycles of a ring, one for each choice of a pool for each of its arcs: those that may earn nearly as much as the best.
+The cycles of a ring, one for each choice of a pool for each of its arcs: those that may earn nearly as much as the
+best.
 """
 
 from math import exp, inf
@@ -96,7 +97,9 @@ def _open(
         rest_bend[i] = 1.0 / best.reach[path[i], level] + exp(best.out[path[i]]) * rest_bend[i + 1]
     ends, pick = np.zeros(MAX_HOPS + 1, np.int64), np.full(MAX_HOPS, -1, np.int64)
     choice = np.empty(_edges(topology, ring), np.int64)
-    if not _choose(topology, best, curves, changed, worth, ring, level, floor, rest_rates, rest_bend, choice, ends, pick):
+    if not _choose(
+        topology, best, curves, changed, worth, ring, level, floor, rest_rates, rest_bend, choice, ends, pick
+    ):
         return 0, floor
     if pick[hops - 1] >= 0 and cycles.shape[0] > 0:
         earned = _bound(curves, worth, ring, level, pick)
@@ -162,8 +165,8 @@ def _choose(
     pick: Array,
 ) -> bool:
     """
-    Write the edges of each arc that may earn what is wanted beside the best of the others, and pick the one of each that
-    promises most; return whether each arc has one.
+    Write the edges of each arc that may earn what is wanted beside the best of the others, and pick the one of each
+    that promises most; return whether each arc has one.
     """
     n, rate, bend = 0, 1.0, 0.0
     for i in range(ring[1]):

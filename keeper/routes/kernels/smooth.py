@@ -1,9 +1,10 @@
 """
-Curves in closed form that are no Moebius maps: Balancer's weighted pools, and the stable invariant of Curve and Balancer.
+Curves in closed form that are no Moebius maps: of Balancer's weighted pools, and of the stable invariant of Curve and
+Balancer.
 
-A row of shapes is, of a weighted pool, (balance out, exponent, 1 / balance in after the fee, most input); of a stable one
-(p, p1, q, q1, x, slack): what comes out, y, solves ``y**2 - B y + C = 0``, where ``B = p + p1 * input`` and ``C = input *
-(q + q1 / (x + input))``: the invariant, less itself at no input, so that no digits cancel.
+A row of shapes is, of a weighted pool, (balance out, exponent, 1 / balance in after the fee, most input); of a stable
+one (p, p1, q, q1, x, slack): what comes out, y, solves ``y**2 - B y + C = 0``, where ``B = p + p1 * input`` and ``C =
+input * (q + q1 / (x + input))``: the invariant, less itself at no input, so that no digits cancel.
 """
 
 from math import expm1, inf, log1p, sqrt
@@ -112,8 +113,8 @@ def _reach_of_stable(shape: Array, rate: float) -> float:
     """
     The depth k of ``rate * x / (1 + x / k)`` above the whole curve: 1 / k is the least that ``rate / y - 1 / x`` is.
 
-    That is ``(rate * (p1 - y / x) + q1 / (x0 * (x0 + x))) / (q + q1 / (x0 + x))``, of which each part rises or falls: so
-    it is bounded between one input and the next.
+    That is ``(rate * (p1 - y / x) + q1 / (x0 * (x0 + x))) / (q + q1 / (x0 + x))``, of which each part rises or falls:
+    so it is bounded between one input and the next.
     """
     p1, q, q1, start = shape[1], shape[2], shape[3], shape[4]
     shapes = shape.reshape(1, shape.size)

@@ -52,8 +52,8 @@ class Curves(NamedTuple):
 
     Attributes:
         log_rate: Of the marginal rate after fees; minus infinity where the edge cannot trade.
-        reach: The depth of one Moebius map, of the same rate, that pays no less anywhere until the rate has fallen by one
-            of ``FALLS``, and anywhere at all.
+        reach: The depth of one Moebius map, of the same rate, that pays no less until the rate has fallen by each of
+            ``FALLS``, and of one that pays no less anywhere.
         limit: The input beyond which nothing more is paid, or more.
         keep: The part of the input that the fee leaves.
         row: The present range in *rows*, -1 where there are none; where the curve has a shape, its row in *shapes*.

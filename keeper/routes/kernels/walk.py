@@ -14,8 +14,8 @@ def extent(kind: int, keep: float, rows: Array, state: Array, row: Array, reach:
     """
     Write the reaches of a curve of ranges, and return the input at its end.
 
-    A Moebius map ``start * x / (1 + x / k)`` is above all y that are paid for x if 1 / k is the least that ``start / y -
-    1 / x`` is: in each range that has one extreme, where ``x * sqrt(start * marginal rate) = y``.
+    A Moebius map ``start * x / (1 + x / k)`` is above all y that are paid for x if 1 / k is the least that ``start / y
+    - 1 / x`` is: in each range that has one extreme, where ``x * sqrt(start * marginal rate) = y``.
 
     Args:
         state: Rate, depth and cap of the present range, a row each; with *row* it is moved to the last.
