@@ -203,7 +203,7 @@ def _bound(curves: Curves, worth: Worth, ring: Array, level: int, pick: Array) -
         bend += rate / curves.reach[pick[i], level]
         rate *= curves.rate[pick[i]]
         cost += worth.tolls[curves.family[pick[i]]]
-    return most_of(rate, bend, limit) * worth.values[ring[0]] - cost
+    return float(most_of(rate, bend, limit) * worth.values[ring[0]] - cost)
 
 
 def size_cycles(curves: Curves, worth: Worth, rings: Array, cycles: Array, figures: Array) -> None:
@@ -228,7 +228,7 @@ def size_cycle(curves: Curves, worth: Worth, ring: Array, cycle: Array, figures:
     most = gain * (1.0 + off) + amount_in * _INPUT_ERROR
     figures[2] = most * value - cost if most >= 1.0 else -inf
     figures[3], figures[4], figures[5] = amount_in, gain, depth
-    return gain / (1.0 + off) * value - cost
+    return float(gain / (1.0 + off) * value - cost)
 
 
 def _is_used(pool: Array, pick: Array, n: int, edge: int) -> bool:
