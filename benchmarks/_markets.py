@@ -104,11 +104,14 @@ def generated(pools: int, tokens: int, seed: int = 1, others: bool = False) -> W
     return _world(prices, made[:pools])
 
 
-def recorded(path: Path, seed: int = 1) -> World:
+def recorded(path: Path, seed: int = 1, others: bool = False) -> World:
     """
     Return the real pools of *path* (address, DEX, tokens, fee) with generated prices and reserves.
 
     A token that only one pool has is dead nine times out of ten: its pool holds a few dollars.
+
+    Args:
+        others: Whether to add a pool of Curve or Balancer for each twenty.
     """
     rng = random.Random(seed)
     with gzip.open(path, "rt", newline="") as file:
@@ -134,6 +137,10 @@ def recorded(path: Path, seed: int = 1) -> World:
         info = PoolInfo(family, row["dex"], Address(row["pool"]), tokens, fee_pips, TICK_SPACING.get(fee_pips, 0))
         made.append((_pool(rng, info, one, other, dollars), dollars))
     by_degree = sorted(prices.values(), key=lambda token: (-degree[token.address], token.address))
+    if others:
+        priced = [next(token for token in by_degree if token.symbol == symbol) for symbol, *_ in _HUBS]
+        tail = [token for token in by_degree if token not in priced and degree[token.address] > 2]
+        made += [other_pool(rng, n, priced, tail) for n in range(len(rows) // 20)]
     return _world(by_degree, made)
 
 

@@ -13,15 +13,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks._chart import chart
 from benchmarks._degenbot import NotInstalled, compared
 from benchmarks._markets import World, generated, recorded
 from keeper.gas import GasPrices
+from keeper.lenders import Lender
 from keeper.market import Market
 from keeper.opportunity import Terms, scan
 from keeper.routes.graph import Graph
 from keeper.routes.search import search
 from keeper.routes.warm import warm
-from keeper.types import Block, Hash
+from keeper.types import Address, Block, Hash
 
 _RECORDED = Path(__file__).parents[2] / "shared" / "vectors" / "arbitrum_pools.csv.gz"
 
@@ -30,8 +32,10 @@ _PRICES = GasPrices(base_fee_wei=10**7, tip_wei=0, l1_wei_per_unit=10**8, brotli
 _REPEATS = 20
 _HOPS = (3, 4)
 
-#: Blocks of the market with Curve and Balancer, which takes longer.
-_MIXED_BLOCKS = 60
+#: Who lends, at how many millionths: each as much as anybody wants.
+_LENDERS = (("uniswap_v4", 0), ("balancer_v2", 0), ("aave_v3", 500))
+_PLENTY = 1 << 120
+
 _PROFIT_SYMBOLS = ("WETH", "USDC", "USDT", "ARB", "WBTC")
 
 
@@ -43,6 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--blocks", type=int, default=400, help="blocks a market (default: %(default)s)")
     parser.add_argument("--changed", type=int, default=20, help="pools that a block changes (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--chart", type=Path, help="draw what it costs as pools grow")
     parser.add_argument("--no-degenbot", dest="degenbot", action="store_false", help="leave the comparison out")
 
 
@@ -53,18 +58,42 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     began = time.perf_counter()
     warm()
     results: dict[str, Any] = {"machine": _machine(), "seed": options.seed, "warm_s": time.perf_counter() - began}
-    results["generated, 500 pools"] = _measure(generated(500, 80, options.seed), options)
+    results["generated, 500 pools"] = _measure(generated(500, 80, options.seed, others=True), options)
+    results["generated, 5,000 pools"] = _measure(generated(5_000, 800, options.seed, others=True), options)
     world = generated(5_000, 800, options.seed)
-    results["generated, 5,000 pools"] = _measure(world, options)
-    mixed = generated(5_000, 800, options.seed, others=True)
-    results["generated, 5,000 pools with Curve and Balancer"] = _measure(mixed, options, _MIXED_BLOCKS)
+    results["generated, 5,000 pools of Uniswap alone"] = _measure(world, options)
     if options.degenbot:
         results["degenbot"] = _beside_degenbot(world, options.seed)
     if options.pools.is_file():
-        results["Arbitrum's pools, generated reserves"] = _measure(recorded(options.pools, options.seed), options)
+        mixed = recorded(options.pools, options.seed, others=True)
+        results["Arbitrum's pools, generated reserves"] = _measure(mixed, options)
     else:
         results["left out"] = f"{options.pools} is not there"
+    if options.chart:
+        options.chart.write_text(_drawn(results))
     return results
+
+
+def _drawn(results: dict[str, Any]) -> str:
+    """What it costs on the markets that mix all families."""
+    markets = [figures for figures in results.values() if "curve_stableswap" in _families(figures)]
+    series: dict[str, list[tuple[float, float]]] = {}
+    for figures in markets:
+        longest = figures[f"{max(_HOPS)} hops"]
+        spent = longest["block"]["ms"]
+        for name, ms in (
+            ("full scan, median", longest["scan"]["best_ms"]["median"]),
+            ("20 pools changed, median", spent["total"]["median"]),
+            ("processor time, p99", spent["cpu"]["p99"]),
+        ):
+            series.setdefault(name, []).append((figures["pools"], ms))
+    title = "From changed pools to the best opportunity, cycles of 2-4 hops"
+    return chart(title, "pools of Uniswap, Curve and Balancer", "milliseconds", series)
+
+
+def _families(figures: Any) -> dict[str, int]:
+    """The families of a market; of anything else, none."""
+    return figures.get("families", {}) if isinstance(figures, dict) else {}
 
 
 def lines(results: dict[str, Any]) -> Iterator[str]:
@@ -131,7 +160,7 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _measure(world: World, options: argparse.Namespace, blocks: int | None = None) -> dict[str, Any]:
+def _measure(world: World, options: argparse.Namespace) -> dict[str, Any]:
     weth = next(token.address for token in world.tokens if token.symbol == "WETH")
     tokens = {token.symbol: token for token in reversed(world.tokens)}
     profit = tuple(tokens[symbol].address for symbol in _PROFIT_SYMBOLS if symbol in tokens)
@@ -146,10 +175,10 @@ def _measure(world: World, options: argparse.Namespace, blocks: int | None = Non
         "build_s": build_s,
     }
     for hops in _HOPS:
-        terms = Terms(profit, weth, hops, ("none",), 2 * 10**12)
+        terms = Terms(profit, weth, hops, ("none", *(name for name, _ in _LENDERS)), 2 * 10**12)
         figures[f"{hops} hops"] = {
             "scan": _full_scan(world, graph, market, terms, options),
-            "block": _blocks(world, graph, market, terms, options, blocks or options.blocks),
+            "block": _blocks(world, graph, market, terms, options),
         }
     gc.unfreeze()
     return figures
@@ -193,20 +222,20 @@ def _full_scan(world: World, graph: Graph, market: Market, terms: Terms, options
     return figures
 
 
-def _blocks(
-    world: World, graph: Graph, market: Market, terms: Terms, options: argparse.Namespace, blocks: int
-) -> dict[str, Any]:
+def _blocks(world: World, graph: Graph, market: Market, terms: Terms, options: argparse.Namespace) -> dict[str, Any]:
     """From changed pools to the chosen opportunity, block by block from the market at rest."""
     rng = random.Random(options.seed + 1)
     parts: dict[str, list[float]] = {"update": [], "search": [], "choose": [], "total": [], "cpu": []}
     dollars, rings = [], []
-    for _ in range(blocks):
+    plenty = dict.fromkeys(terms.profit_tokens, _PLENTY)
+    lenders = [Lender(name, Address(f"0x{n:040x}"), fee_pips, plenty) for n, (name, fee_pips) in enumerate(_LENDERS)]
+    for _ in range(options.blocks):
         changed = world.moved(rng, options.changed)
         addresses = [pool.address for pool in changed]
         cpu, marks = time.process_time(), [time.perf_counter()]
         _update(graph, market, changed)
         marks.append(time.perf_counter())
-        found = scan(market, graph, addresses, terms, (), _PRICES)
+        found = scan(market, graph, addresses, terms, lenders, _PRICES)
         marks.append(time.perf_counter())
         best = next(found, None)
         marks.append(time.perf_counter())
@@ -218,7 +247,7 @@ def _blocks(
             dollars.append(best.profit_wei / 10**18 * world.tokens[0].dollars)
         _restore(graph, market, world, changed)
     return {
-        "blocks": blocks,
+        "blocks": options.blocks,
         "changed": options.changed,
         "chosen": len(dollars),
         "profit_dollars": {"median": _quantile(dollars, 0.5), "p90": _quantile(dollars, 0.9)},
@@ -259,7 +288,8 @@ def _lines(hops: int, figures: dict[str, Any]) -> Iterator[str]:
     )
     yield (
         f"    {block['changed']} changed pools to the chosen opportunity: median {spent['total']['median']:.2f} ms, p99"
-        f" {spent['total']['p99']:.2f} ms, of processor time {spent['cpu']['p99']:.2f} (medians: update"
+        f" {spent['total']['p99']:.2f} ms; of processor time {spent['cpu']['median']:.2f} and"
+        f" {spent['cpu']['p99']:.2f} (medians: update"
         f" {spent['update']['median']:.2f}, search {spent['search']['median']:.2f}, rank and size"
         f" {spent['choose']['median']:.2f})"
     )

@@ -5,6 +5,7 @@ A cycle that pays: sized, funded, with all its costs and its net profit.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
+from math import inf
 
 from keeper.gas import GasPrices, route_gas
 from keeper.lenders import NO_LENDER, Lender, fundings
@@ -147,7 +148,7 @@ def scan(
     """
     valuation = Valuation(_pools_that_tell(market, graph, terms), terms.weth)
     values = {token: price for token in terms.profit_tokens if (price := valuation.price(token)) is not None}
-    found = search(graph, changed, values, terms.max_hops, costs=_costs(graph, terms, prices))
+    found = search(graph, changed, values, terms.max_hops, costs=_costs(graph, terms, lenders, prices))
 
     def evaluate(cycle: Cycle) -> Opportunity | None:
         return _evaluate(cycle, market, valuation, terms, lenders, prices)
@@ -166,13 +167,21 @@ def _pools_that_tell(market: Market, graph: Graph, terms: Terms) -> Iterator[Poo
         yield from (market.pool(edge.pool) for edge in ways if edge is not None)
 
 
-def _costs(graph: Graph, terms: Terms, prices: GasPrices) -> Costs:
-    """What a route costs at least: the cheapest funding, and the least profit that is wanted."""
-    base_gas = min((route_gas((), lender) for lender in terms.funding), default=0)
-    hop_gas = {family: route_gas((family,), NO_LENDER) - route_gas((), NO_LENDER) for family in graph.families}
+def _costs(graph: Graph, terms: Terms, lenders: Sequence[Lender], prices: GasPrices) -> Costs:
+    """What a route costs at least: the cheapest funding that its first pool allows, and the least profit wanted."""
+    bare = route_gas((), NO_LENDER)
+    openings = {
+        family: min(
+            (route_gas((), name) - bare for name, _ in fundings(terms.weth, 0, terms.funding, lenders, (family,))),
+            default=inf,
+        )
+        for family in graph.families
+    }
+    hop_gas = {family: route_gas((family,), NO_LENDER) - bare for family in graph.families}
     return Costs(
-        base_gas * prices.gas_price_wei + _L1_UNITS * prices.l1_wei_per_unit + terms.least_profit_wei,
+        bare * prices.gas_price_wei + _L1_UNITS * prices.l1_wei_per_unit + terms.least_profit_wei,
         {family: gas * prices.gas_price_wei for family, gas in hop_gas.items()},
+        {family: gas * prices.gas_price_wei for family, gas in openings.items()},
     )
 
 

@@ -28,6 +28,12 @@ TOLERANCE = Decimal(10) ** -6
 #: How many amounts of the coarsest token are tried for one cycle; in none of the markets are more needed.
 _PATIENCE = 300_000
 
+#: Of pools, which are kept so that their identities are: the curves that were needed.
+_curves: dict[int, tuple[Pool, dict[Edge, Curve]]] = {}
+
+#: By how much inputs grow until one is beyond the best.
+_GROWTH = 8
+
 _GOLDEN = (Decimal(5).sqrt() - 1) / 2
 
 #: What a refused input is said to gain.
@@ -81,29 +87,62 @@ def limit(cycle: Sequence[Hop]) -> Limit:
     """
     Return what the real curves allow.
     """
-    return _highest(composed([real_curve(edge, pool) for edge, pool in cycle]))
+    return _highest(composed([_curve_of(hop) for hop in cycle]))
+
+
+def _curve_of(hop: Hop) -> Curve:
+    """The curve of a hop, which many cycles of a market have."""
+    edge, pool = hop
+    _, curves = _curves.setdefault(id(pool), (pool, {}))
+    if edge not in curves:
+        curves[edge] = real_curve(edge, pool)
+    return curves[edge]
 
 
 def _highest(out: Curve) -> Limit:
     """
-    The highest point of ``out(x) - x``, which is concave: between a and b it is at most ``out(b) - a``.
+    The highest point of ``out(x) - x``, which is concave: each chord, made longer, is above what lies beyond its ends.
     """
-    top = Decimal(1)
-    while out(2 * top) - 2 * top > out(top) - top:
-        top *= 2
-    low, high = top / 2 if top > 1 else Decimal(0), 2 * top
-    left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-    at_left, at_right = out(left) - left, out(right) - right
-    while high - low > max(at_left / 10**8, Decimal("0.01")):
+
+    def gain(x: Decimal) -> Decimal:
+        return out(x) - x
+
+    low, left, right = 1 / Decimal(_GROWTH), Decimal(1), Decimal(_GROWTH)  # inputs are whole
+    at_low, at_left, at_right = gain(low), gain(left), gain(right)
+    while at_right > at_left:
+        low, left, right = left, right, right * _GROWTH
+        at_low, at_left, at_right = at_left, at_right, gain(right)
+    high, at_high = right, at_right
+    right = left + (high - left) * (1 - _GOLDEN)
+    at_right = gain(right)
+    while True:
+        best, ceiling = max(at_left, at_right), max(
+            at_left + (at_left - at_right) / (right - left) * (left - low),
+            at_right + (at_right - at_left) / (right - left) * (high - right),
+            min(
+                at_left + (at_left - at_low) / (left - low) * (right - left),
+                at_right + (at_right - at_high) / (high - right) * (right - left),
+            ),
+        )  # fmt: skip
+        if ceiling <= 1 or ceiling - best <= max(best / 10**8, Decimal("0.01")) or high - low < Decimal("0.01"):
+            return Limit(left if at_left > at_right else right, max(ceiling, best))
         if at_left < at_right:
-            low, left, at_left = left, right, at_right
-            right = low + _GOLDEN * (high - low)
-            at_right = out(right) - right
+            low, at_low, left, at_left = left, at_left, right, at_right
+            right = _between(low, left, high)
+            at_right = gain(right)
         else:
-            high, right, at_right = right, left, at_left
-            left = high - _GOLDEN * (high - low)
-            at_left = out(left) - left
-    return Limit(left, out(high) - low)
+            high, at_high, right, at_right = right, at_right, left, at_left
+            left = _between(low, right, high)
+            at_left = gain(left)
+        if left > right:
+            left, at_left, right, at_right = right, at_right, left, at_left
+
+
+def _between(low: Decimal, middle: Decimal, high: Decimal) -> Decimal:
+    """A point in the longer of two parts, nearer to the middle."""
+    if high - middle > middle - low:
+        return middle + (high - middle) * (1 - _GOLDEN)
+    return middle - (middle - low) * (1 - _GOLDEN)
 
 
 def gain(cycle: Sequence[Hop], amount_in: int) -> int:
@@ -127,7 +166,7 @@ def best_input(cycle: Sequence[Hop], found: Limit, at_least: int, patience: int)
     best = max(at_least, *(gain(cycle, int(found.amount) + k) for k in range(-2, 3)))
     if close(best, found.ceiling):
         return best, found.ceiling
-    out = composed([real_curve(edge, pool) for edge, pool in cycle])
+    out = composed([_curve_of(hop) for hop in cycle])
     low, high = _where_more(out, found.amount, best)
     steps = [_steps(cycle[:n], low, high) for n in range(len(cycle) + 1)]
     coarsest = min(range(len(steps)), key=lambda n: steps[n][1] - steps[n][0])
@@ -227,6 +266,7 @@ def check_market(seed: int, best: int = 1) -> int:
     The best opportunity is as good as the best of all inputs of all cycles; so is each of the *best* first ones as good
     as the best input of its cycle.
     """
+    _curves.clear()
     tokens, pools = random_market(seed, kinds="234cws")
     allowed = {tuple(edge for edge, _ in cycle): (limit(cycle), cycle) for cycle in all_cycles(pools, tokens[0], 4)}
     may_gain = [pair for pair in allowed.values() if pair[0].ceiling > 1]

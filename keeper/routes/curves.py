@@ -3,23 +3,37 @@ Pools as curves: what each edge pays, in floats, from the state of its pool.
 """
 
 from dataclasses import dataclass
+from itertools import permutations
 from math import inf, log
 
 import numpy as np
 
+from keeper.math import camelot_pair
+from keeper.pools.camelot_v2 import CamelotV2Pool
 from keeper.pools.pool import Pool
 from keeper.pools.uniswap_v2 import UniswapV2Pool
 from keeper.pools.uniswap_v3 import UniswapV3Pool
 from keeper.pools.uniswap_v4 import UniswapV4Pool
 from keeper.routes import samples
-from keeper.routes.kernels.tables import FALLING, RISING, SAMPLED, WHOLE, Array, Curves
+from keeper.routes.forms import Stable, Weighted, form_of
+from keeper.routes.kernels import compile_kernels, smooth, walk
+from keeper.routes.kernels.tables import FALLING, FALLS, RISING, SAMPLED, STABLE, WEIGHTED, WHOLE, Array, Curves
 from keeper.routes.ranges import COLUMNS, Ranges
 from keeper.routes.samples import Smooth
 from keeper.types import Address
 
 FEE_DENOMINATOR = 1_000_000
 
-_FLOATS = ("log_rate", "rate", "depth", "reach", "cap", "keep")
+#: A weighted pool takes no more than this part of its balance at once.
+_MOST_IN = 0.3
+
+#: What contracts may pay beyond the stable invariant, in units of 18 decimals, as their integer roots end beside it.
+_ROOT_ERROR = 6.0
+
+#: What rounding in floats is given room for where a bound is computed.
+_ROOM = 1 + 1e-9
+
+_FLOATS = ("log_rate", "rate", "depth", "limit", "cap", "keep")
 _INTEGERS = ("kind", "row", "pool", "family")
 
 
@@ -53,10 +67,16 @@ class CurveTable:
     """
 
     def __init__(self) -> None:
+        compile_kernels()
         self._n = 0
         self._columns: dict[str, Array] = {name: np.empty(256) for name in _FLOATS}
         self._columns |= {name: np.empty(256, np.int64) for name in _INTEGERS}
+        self._columns["reach"] = np.empty((256, len(FALLS) + 1))
         self._ranges = Ranges()
+        self._state, self._row, self._reach = np.empty((3, 1)), np.empty(1, np.int64), np.empty(len(FALLS) + 1)
+        self._shapes: Array = np.empty((64, 6))
+        self._shapes_used = 0
+        self._shape_of: dict[int, int] = {}
 
     def __len__(self) -> int:
         return self._n
@@ -64,7 +84,8 @@ class CurveTable:
     @property
     def arrays(self) -> Curves:
         """The curves as kernels take them."""
-        return Curves(**{name: column[: self._n] for name, column in self._columns.items()}, rows=self._ranges.rows)
+        columns = {name: column[: self._n] for name, column in self._columns.items()}
+        return Curves(**columns, rows=self._ranges.rows, shapes=self._shapes)
 
     def add(self, pool: int, family: int, edges: int) -> int:
         """
@@ -73,7 +94,8 @@ class CurveTable:
         first, self._n = self._n, self._n + edges
         if self._n > len(self._columns["rate"]):
             for name, column in self._columns.items():
-                self._columns[name] = np.concatenate((column, np.empty(max(len(column), edges), column.dtype)))
+                room = np.empty((max(len(column), edges), *column.shape[1:]), column.dtype)
+                self._columns[name] = np.concatenate((column, room))
         self._columns["pool"][first : self._n] = pool
         self._columns["family"][first : self._n] = family
         self.forget(first, edges)
@@ -93,9 +115,15 @@ class CurveTable:
             first: Number of its first edge; the others follow in the order of :func:`directions`.
         """
         if isinstance(pool, UniswapV2Pool):
-            self._follow_v2(first, pool)
+            keep = 1 - pool.info.fee_pips / FEE_DENOMINATOR
+            self._follow_product(first, (pool.reserve0, pool.reserve1), (keep, keep))
+        elif isinstance(pool, CamelotV2Pool) and not pool.stable_swap:
+            keep0, keep1 = (1 - fee / camelot_pair.FEE_DENOMINATOR for fee in pool.fee_percents)
+            self._follow_product(first, pool.reserves, (keep0, keep1))
         elif isinstance(pool, UniswapV3Pool | UniswapV4Pool):
             self._follow_ranges(first, pool)
+        elif (form := form_of(pool)) is not None:
+            self._follow_form(first, form)
         else:
             self._follow_any(first, pool)
             return False
@@ -119,18 +147,17 @@ class CurveTable:
         rows = Smooth.of(pool, token_in, token_out).pieces(around, width)
         table = np.zeros((samples.MOST + 1, COLUMNS))
         table[:, 1] = -1.0
-        table[: len(rows), :3] = rows
+        table[: len(rows)] = rows
         rate, depth, cap = rows[0]
-        self._set(edge, rate, depth, samples.reach(rows), cap, 1.0, SAMPLED, self._ranges.place(edge, table))
+        self._set(edge, rate, depth, samples.reach(rows), inf, cap, 1.0, SAMPLED, self._ranges.place(edge, table))
 
-    def _follow_v2(self, first: int, pool: UniswapV2Pool) -> None:
-        keep = 1 - pool.info.fee_pips / FEE_DENOMINATOR
-        reserve0, reserve1 = float(pool.reserve0), float(pool.reserve1)
-        if not reserve0 or not reserve1:
+    def _follow_product(self, first: int, reserves: tuple[int, int], keeps: tuple[float, float]) -> None:
+        """Curves of a constant product, of which a part of what comes in is kept."""
+        if not all(reserves):
             self.forget(first, 2)
             return
-        self._set(first, reserve1 / reserve0 * keep, reserve0 / keep, reserve0 / keep, inf, keep, WHOLE, -1)
-        self._set(first + 1, reserve0 / reserve1 * keep, reserve1 / keep, reserve1 / keep, inf, keep, WHOLE, -1)
+        for edge, held, other, keep in ((first, *reserves, keeps[0]), (first + 1, *reserves[::-1], keeps[1])):
+            self._set(edge, other / held * keep, held / keep, held / keep, inf, inf, keep, WHOLE, -1)
 
     def _follow_ranges(self, first: int, pool: UniswapV3Pool | UniswapV4Pool) -> None:
         if not pool.sqrt_price_x96:
@@ -152,32 +179,90 @@ class CurveTable:
             self.forget(edge, 1)
             return
         if kind == FALLING:
-            end, most, deep, price = rows[row, 0], rows[row, 2], 1 / sqrt_price, sqrt_price**2
-            cap = sqrt_price / end - 1
+            deep, price, cap = 1 / sqrt_price, sqrt_price**2, sqrt_price / rows[row, 0] - 1
         else:
-            end, most, deep, price = rows[row + 1, 0], rows[row, 3], sqrt_price, 1 / sqrt_price**2
-            cap = end / sqrt_price - 1
+            deep, price, cap = sqrt_price, 1 / sqrt_price**2, rows[row + 1, 0] / sqrt_price - 1
         keep = rate / price
         depth = liquidity * deep / keep
-        self._set(edge, rate, depth, max(most, liquidity) * deep / keep, depth * max(cap, 0.0), keep, kind, row)
+        cap = depth * max(cap, 0.0)
+        self._state[:, 0], self._row[0] = (rate, depth, cap), row
+        limit = walk.extent(kind, keep, rows, self._state, self._row, self._reach)
+        self._set(edge, rate, depth, self._reach, limit, cap, keep, kind, row)
+
+    def _follow_form(self, first: int, form: Weighted | Stable) -> None:
+        """Curves with a shape of their own."""
+        n = len(form.balances)
+        if min(form.balances) <= 0:
+            self.forget(first, n * (n - 1))
+        elif isinstance(form, Weighted):
+            self._follow_weighted(first, form)
+        else:
+            self._follow_stable(first, form)
+
+    def _follow_weighted(self, first: int, form: Weighted) -> None:
+        row, keep = self._shape(first, len(form.balances)), form.keep
+        for k, (i, j) in enumerate(permutations(range(len(form.balances)), 2)):
+            exponent, held = form.weights[i] / form.weights[j], form.balances[i] / keep
+            self._shapes[row + k, :4] = form.balances[j], exponent, 1 / held, _MOST_IN * held
+            rate = form.balances[j] * exponent / held
+            # what 1 / (1 - (1 + u)**-w) - 1 / (w * u) is, times w, for u up to the most: it rises if w is above one
+            bend = (exponent + 1) / 2
+            if exponent < 1:
+                bend = exponent / (1 - (1 + _MOST_IN) ** -exponent) - 1 / _MOST_IN
+            depth, reach, limit = 2 * held / (1 + exponent), held / bend * _ROOM, _MOST_IN * held
+            self._set(first + k, rate, depth, reach, limit, inf, keep, WEIGHTED, row + k)
+
+    def _follow_stable(self, first: int, form: Stable) -> None:
+        row, balances = self._shape(first, len(form.balances)), np.array(form.balances)
+        D = smooth.invariant(balances, form.ann)
+        for k, (i, j) in enumerate(permutations(range(len(balances)), 2)):
+            scale_in, scale_out = form.units[i] * form.keep_in, form.keep_out / form.units[j]
+            shape = self._shapes[row + k]
+            figures = smooth.shape_stable(balances, i, j, form.ann, D, scale_in, scale_out, _ROOT_ERROR, shape)
+            rate, depth, reach = figures
+            if rate > 0:
+                keep = form.keep_in * form.keep_out
+                self._set(first + k, rate, depth, reach, inf, inf, keep, STABLE, row + k)
+            else:
+                self.forget(first + k, 1)
+
+    def _shape(self, first: int, tokens: int) -> int:
+        """The row of the shape of a pool's first edge, which the others follow."""
+        if first not in self._shape_of:
+            used = self._shape_of[first] = self._shapes_used
+            self._shapes_used += tokens * (tokens - 1)
+            if self._shapes_used > len(self._shapes):
+                self._shapes = np.concatenate((self._shapes, np.empty((max(len(self._shapes), self._shapes_used), 6))))
+            return used
+        return self._shape_of[first]
 
     def _follow_any(self, first: int, pool: Pool) -> None:
         keep = 1 - pool.info.fee_pips / FEE_DENOMINATOR
         for edge, (token_in, token_out) in enumerate(directions(pool), first):
             rate, depth = pool.rate(token_in, token_out), pool.depth(token_in, token_out)
             if rate > 0 and depth > 0:
-                self._set(edge, rate, depth / keep, inf, inf, keep, SAMPLED, -1)
+                self._set(edge, rate, depth / keep, inf, inf, inf, keep, SAMPLED, -1)
             else:
                 self.forget(edge, 1)
 
     def _set(
-        self, edge: int, rate: float, depth: float, reach: float, cap: float, keep: float, kind: int, row: int
+        self,
+        edge: int,
+        rate: float,
+        depth: float,
+        reach: float | Array,
+        limit: float,
+        cap: float,
+        keep: float,
+        kind: int,
+        row: int,
     ) -> None:
         columns = self._columns
         columns["log_rate"][edge] = log(rate)
         columns["rate"][edge] = rate
         columns["depth"][edge] = depth
         columns["reach"][edge] = reach
+        columns["limit"][edge] = limit
         columns["cap"][edge] = cap
         columns["keep"][edge] = keep
         columns["kind"][edge] = kind

@@ -11,7 +11,7 @@ import numpy as np
 from keeper.pools.pool import Pool
 from keeper.routes import topology
 from keeper.routes.curves import CurveTable, directions
-from keeper.routes.kernels import compile_kernels, rings
+from keeper.routes.kernels import rings
 from keeper.routes.kernels.tables import Array, Best, Curves, Topology
 from keeper.types import Address
 
@@ -114,13 +114,12 @@ class Graph:
         """
         Return the arrays, with the best edge of every arc found again where pools moved.
         """
-        compile_kernels()
         curves = self._curves.arrays
         if self._settled is None:
             self._settled = self._build(curves)
-            rings.refresh(*self._settled, curves.log_rate, curves.reach, np.arange(len(self.all_edges)))
+            rings.refresh(*self._settled, curves, np.arange(len(self.all_edges)))
         elif self._moved:
-            rings.refresh(*self._settled, curves.log_rate, curves.reach, self.numbers(self._moved))
+            rings.refresh(*self._settled, curves, self.numbers(self._moved))
         self._moved.clear()
         return self._settled[0], curves, self._settled[1]
 
@@ -135,7 +134,7 @@ class Graph:
                 edge = self.all_edges[number]
                 self._curves.sample(number, self._unsampled.pop(number), edge.token_in, edge.token_out)
             curves = self._curves.arrays
-            rings.refresh(topology, best, curves.log_rate, curves.reach, numbers)
+            rings.refresh(topology, best, curves, numbers)
         return self._curves.arrays
 
     def _add(self, pool: Pool) -> range:
@@ -154,4 +153,5 @@ class Graph:
         tail = np.array([self._tokens[edge.token_in] for edge in self.all_edges], dtype=np.int64)
         head = np.array([self._tokens[edge.token_out] for edge in self.all_edges], dtype=np.int64)
         arcs, self._place = topology.build(list(self._tokens), list(self._numbers), tail, head, curves.pool)
-        return arcs, Best(*(np.full(arcs.head.size, -inf) for _ in Best._fields))
+        out, back, limit = (np.full(arcs.head.size, -inf) for _ in range(3))
+        return arcs, Best(out, back, np.zeros((arcs.head.size, curves.reach.shape[1])), limit)

@@ -1,8 +1,7 @@
 """
 Price ranges of Uniswap V3 pools as rows of floats, kept up to date tick by tick.
 
-A row is (square root of the range's lower price, liquidity, the most liquidity of it and all below, and of it and all
-above). A pool's rows, from the first tick that is known to the
+A row is (square root of the range's lower price, liquidity, -). A pool's rows, from the first tick that is known to the
 last, stand between two that end the walk. They do not depend on the price: a swap only moves the pool's place in them,
 and a mint or burn rewrites the rows between its two ticks.
 """
@@ -19,7 +18,7 @@ from keeper.routes.kernels.tables import Array
 
 _LOG_SQRT_10001 = log1p(0.0001) / 2
 _END = -1.0
-COLUMNS = 4
+COLUMNS = 3
 
 #: Room for ticks to come, when a pool's rows are placed.
 _SPARE = 8
@@ -66,7 +65,7 @@ class Ranges:
 
     def place(self, key: int, rows: Array) -> int:
         """
-        Return where the sampled pieces of edge *key*, (rate, depth, cap, -) each and always as many, now stand.
+        Return where the sampled pieces of edge *key*, (rate, depth, cap) each and always as many, now stand.
         """
         if key not in self._placed:
             self._placed[key] = self._reserve(len(rows))
@@ -108,9 +107,9 @@ class Ranges:
         block.ticks = ticks
         block.liquidity = list(accumulate(ticks.net, initial=below))
         lowest, highest = np.exp(np.array(ticks.known) * _LOG_SQRT_10001)
-        self.rows[block.start] = (lowest, _END, _END, _END)
-        self.rows[block.start + 1] = (lowest, below, below, below)
-        self.rows[block.start + len(ticks) + 2] = (highest, _END, _END, _END)
+        self.rows[block.start] = (lowest, _END, 0.0)
+        self.rows[block.start + 1] = (lowest, below, 0.0)
+        self.rows[block.start + len(ticks) + 2] = (highest, _END, 0.0)
         self._write(block, 0, len(ticks))
 
     def _write(self, block: _Block, first: int, end: int) -> None:
@@ -118,9 +117,6 @@ class Ranges:
         rows = self.rows[block.start + 2 + first : block.start + 2 + end]
         rows[:, 0] = np.exp(np.array(block.ticks.indices[first:end], dtype=np.float64) * _LOG_SQRT_10001)
         rows[:, 1] = np.array(block.liquidity[first + 1 : end + 1], dtype=np.float64)
-        ranges = self.rows[block.start + 1 : block.start + 2 + len(block.ticks)]
-        np.maximum.accumulate(ranges[:, 1], out=ranges[:, 2])
-        np.maximum.accumulate(ranges[::-1, 1], out=ranges[::-1, 3])
 
     def _reserve(self, n: int) -> int:
         start, self._used = self._used, self._used + n

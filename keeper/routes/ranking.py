@@ -9,20 +9,22 @@ import numpy as np
 
 from keeper.routes.curves import Optimum
 from keeper.routes.graph import Edge
-from keeper.routes.kernels import cycles, optimum
-from keeper.routes.kernels.tables import MAX_HOPS, SAMPLED, Array, Best, Curves, Topology
+from keeper.routes.kernels import cycles
+from keeper.routes.kernels.tables import MAX_HOPS, SAMPLED, Array, Best, Curves, Topology, Worth
 from keeper.types import Address
 
-#: Rings that are opened and cycles that are sized at once at first; each time that was not enough, four times as many.
-_RINGS, _CYCLES, _GROWTH = 16, 64, 4
+#: Cycles are looked into that may earn so much of what the best one does: at first, and when others are asked for;
+#: after so many times, all.
+_FIRST_SHARE, _SHARE, _PATIENCE = 0.99, 0.5, 8
 
-#: Cycles that there is room for when rings are opened.
-_ROOM = 4096
+#: Cycles that are sized at once at first; each time that was not enough, more.
+_AT_ONCE, _GROWTH = 16, 4
 
-#: By how much a gain may be more than closed forms say in floats, and than samples do, which are the wider apart where
-#: the optimum lies the more a cycle's rate is above one: twice what random markets show.
-_FLOAT_ERROR = 1e-9
-_SAMPLE_ERROR, _SAMPLE_ERROR_PER_LOG_RATE, _MOST_SAMPLE_ERROR = 0.02, 20.0, 0.3
+#: Cycles that there is room for at first when rings are opened.
+_ROOM = 1024
+
+#: Columns of what ``open_rings`` writes.
+_FIGURES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,6 @@ class Hunt:
 
     Attributes:
         changed: Which edges did.
-        values: Worth in wei of the smallest unit of each profit token.
-        tolls: What a hop through each family costs, in wei.
-        base: What a route costs beside its hops, in wei.
     """
 
     edges: Sequence[Edge]
@@ -68,9 +67,7 @@ class Hunt:
     best: Best
     curves: Curves
     changed: Array
-    values: Array
-    tolls: Array
-    base: float
+    worth: Worth
     threshold: float
 
 
@@ -78,29 +75,30 @@ class Ranking(Iterator[Cycle]):
     """
     The cycles that pay, the most profitable first, while the graph stays as it is.
 
-    Rings have a bound on what any of their cycles earns, cycles have a tighter one, and sizing tells. Always what has
-    the highest bound is looked into; so what is told earns most of all, and nothing that cannot is looked into.
+    Rings have a bound on what any of their cycles earns. Those that may earn nearly as much as the best are opened, and
+    of their cycles those sized that come first: so what is told earns most of all, and nothing that cannot is looked
+    into.
     """
 
     def __init__(self, hunt: Hunt, rings: Array, bounds: Array) -> None:
         self._hunt = hunt
-        self._rings, self._ring_bounds = rings, bounds
+        order = np.argsort(-bounds, kind="stable")
+        self._rings, self._ring_bounds = rings[order], bounds[order]
         self._told_above = np.full(len(rings), np.inf)
         self._cycles = np.empty((0, 1 + MAX_HOPS), np.int64)
-        self._log_rates, self._bounds = np.empty(0), np.empty(0)
-        self._optima = np.empty((0, 3))
-        self._sized = np.empty(0, np.bool_)
-        self._rings_at_once, self._cycles_at_once = _RINGS, _CYCLES
+        self._figures = np.empty((0, _FIGURES))
+        self._bounds = np.empty(0)
+        self._opened, self._at_once = 0, _AT_ONCE
 
     def __next__(self) -> Cycle:
         while True:
             top = int(self._bounds.argmax()) if len(self._bounds) else -1
             highest = self._bounds[top] if top >= 0 else -np.inf
             if self._ring_bounds.max(initial=-np.inf) >= max(highest, 0.0):
-                self._open()
+                self._open(max(highest, 0.0))
             elif highest < 0.0:
                 raise StopIteration
-            elif not self._sized[top]:
+            elif self._figures[top, 3] == cycles.UNKNOWN:
                 self._size()
             else:
                 cycle = self._cycle(top)
@@ -121,78 +119,73 @@ class Ranking(Iterator[Cycle]):
         numbers = [*edges[edges >= 0].tolist(), *in_rings.tolist()]
         return frozenset(hunt.edges[number].pool for number in numbers)
 
-    def _open(self) -> None:
+    def _open(self, highest: float) -> None:
         """
-        List the cycles of the rings that have the highest bounds, as far as they may earn more than the best that is
-        sized; rings that have others stay, and are listed whole the next time.
+        List the cycles of rings that may earn nearly as much as the best of them does.
         """
-        n, self._rings_at_once = self._rings_at_once, self._rings_at_once * _GROWTH
-        part = _highest(self._ring_bounds, np.flatnonzero(self._ring_bounds >= 0.0), n)
-        floor = max(self._bounds[self._sized].max(initial=0.0), 0.0)
-        between = np.stack((np.full(len(part), floor), self._told_above[part]), axis=1)
-        between[between[:, 1] < np.inf, 0] = 0.0
-        self._list(self._rings[part], between)
-        below = np.nextafter(between[:, 0], -np.inf)
-        self._ring_bounds[part] = np.where(between[:, 0] < between[:, 1], below, -np.inf)
-        self._told_above[part] = between[:, 0]
+        share = (_FIRST_SHARE, _SHARE)[min(self._opened, 1)] if self._opened < _PATIENCE else 0.0
+        self._opened += 1
+        order = np.argsort(-self._ring_bounds, kind="stable")
+        rings, bounds, told_above = self._rings[order], self._ring_bounds[order], self._told_above[order]
+        floor, parts = self._list(rings, bounds, told_above, share * highest, share)
+        opened = order[: int(np.searchsorted(-bounds, -floor, side="right"))]
+        self._ring_bounds[opened] = np.nextafter(floor, -np.inf) if floor > 0.0 else -np.inf
+        self._told_above[opened] = np.minimum(self._told_above[opened], floor)
+        wanted = [(figures[:, 1] >= floor) & (bounds[numbers[:, 0]] >= floor) for numbers, figures in parts]
+        listed = [numbers[kept] for (numbers, _), kept in zip(parts, wanted, strict=True)]
+        figures = [rows[kept] for (_, rows), kept in zip(parts, wanted, strict=True)]
+        for numbers in listed:
+            numbers[:, 0] = order[numbers[:, 0]]
+        self._cycles = np.concatenate((self._cycles, *listed))
+        self._figures = np.concatenate((self._figures, *figures))
+        self._bounds = np.concatenate((self._bounds, *(rows[:, 2] for rows in figures)))
 
-    def _list(self, rings: Array, between: Array) -> None:
-        hunt, start, parts = self._hunt, 0, []
-        room = max(_ROOM, cycles.most_cycles(hunt.topology, rings))
-        while start < len(rings):
-            numbers, figures = np.empty((room, 1 + MAX_HOPS), np.int64), np.empty((room, 2))
-            start, n = cycles.open_rings(
+    def _size(self) -> None:
+        """Size those cycles that have the highest bounds and were not sized; what they earn is their new bound."""
+        n, self._at_once = self._at_once, self._at_once * _GROWTH
+        unknown = np.flatnonzero((self._figures[:, 3] == cycles.UNKNOWN) & (self._bounds >= 0.0))
+        part = unknown if n >= len(unknown) else unknown[np.argpartition(-self._bounds[unknown], n)[:n]]
+        figures = self._figures[part]
+        cycles.size_cycles(self._hunt.curves, self._hunt.worth, self._rings, self._cycles[part], figures)
+        self._figures[part] = figures
+        self._bounds[part] = figures[:, 2]
+
+    def _list(
+        self, rings: Array, bounds: Array, told_above: Array, floor: float, share: float
+    ) -> tuple[float, list[tuple[Array, Array]]]:
+        """What was wanted in the end, and the cycles that were listed: some of them may earn less."""
+        hunt, start, room, parts = self._hunt, 0, _ROOM, []
+        while True:
+            numbers, figures = np.empty((room, 1 + MAX_HOPS), np.int64), np.empty((room, _FIGURES))
+            following, n, floor = cycles.open_rings(
                 hunt.topology,
                 hunt.best,
                 hunt.curves,
                 hunt.changed,
-                hunt.values,
-                hunt.tolls,
-                hunt.base,
+                hunt.worth,
                 hunt.threshold,
                 rings,
-                between,
+                bounds,
+                told_above,
                 start,
+                floor,
+                share,
                 numbers,
                 figures,
             )
             parts.append((numbers[:n], figures[:n]))
-        self._cycles = np.concatenate((self._cycles, *(numbers for numbers, _ in parts)))
-        self._log_rates = np.concatenate((self._log_rates, *(figures[:, 0] for _, figures in parts)))
-        self._bounds = np.concatenate((self._bounds, *(figures[:, 1] for _, figures in parts)))
-        new = len(self._cycles) - len(self._sized)
-        self._optima = np.concatenate((self._optima, np.empty((new, 3))))
-        self._sized = np.concatenate((self._sized, np.zeros(new, np.bool_)))
-
-    def _size(self) -> None:
-        """Size those cycles that have the highest bounds and were not sized; what they earn is their new bound."""
-        n, self._cycles_at_once = self._cycles_at_once, self._cycles_at_once * _GROWTH
-        part = _highest(self._bounds, np.flatnonzero(~self._sized & (self._bounds >= 0.0)), n)
-        hunt, numbers, figures = self._hunt, self._cycles[part], np.empty((len(part), 3))
-        optimum.size(hunt.curves, numbers, figures)
-        tokens, edges = numbers[:, 0], numbers[:, 1:]
-        used = edges >= 0
-        sampled = (used & (hunt.curves.kind[edges] == SAMPLED)).any(axis=1)
-        off = np.minimum(_SAMPLE_ERROR + _SAMPLE_ERROR_PER_LOG_RATE * self._log_rates[part], _MOST_SAMPLE_ERROR)
-        most = figures[:, 1] * (1.0 + np.where(sampled, off, _FLOAT_ERROR))
-        costs = hunt.base + np.where(used, hunt.tolls[hunt.curves.family[edges]], 0.0).sum(axis=1)
-        self._bounds[part] = np.where(most >= 1.0, most * hunt.values[tokens] - costs, -np.inf)
-        self._optima[part] = figures
-        self._sized[part] = True
+            if following == len(rings) or bounds[following] < floor:
+                return floor, parts
+            room, start = room if following > start else 4 * room, following
 
     def _cycle(self, row: int) -> Cycle:
         numbers = self._cycles[row, 1:]
         numbers = numbers[numbers >= 0]
-        amount_in, gain, depth = self._optima[row].tolist()
+        log_rate, _, _, amount_in, gain, depth = self._figures[row].tolist()
         closed = not (self._hunt.curves.kind[numbers] == SAMPLED).any()
         return Cycle(
             tuple(self._hunt.edges[number] for number in numbers.tolist()),
-            float(self._log_rates[row]),
+            log_rate,
             Optimum(amount_in, gain, depth, closed),
             float(self._bounds[row]),
         )
-
-
-def _highest(bounds: Array, among: Array, n: int) -> Array:
-    """The n of *among* that have the highest bounds."""
-    return among if n >= len(among) else np.asarray(among[np.argpartition(-bounds[among], n)[:n]])

@@ -34,7 +34,7 @@ TOLERANCE = 1e-6
 
 #: How often floats recommend units, as what is missing narrows where to look; at how many they look each time, as often
 #: again where those are not all; and how many the exact models try.
-_ROUNDS, _LOOKS, _TRIES = 3, 8192, 12
+_ROUNDS, _LOOKS, _TRIES = 3, 1024, 12
 
 #: By how much of the gain an input may be more than the least.
 _SLACK = TOLERANCE / 8
@@ -131,30 +131,24 @@ class Trial:
         """Try what floats recommend, the best first, while it promises more than what is known."""
         if self._is_good:
             return
-        units = self._recommended(rows)
-        for candidate, promise in zip(units.tolist(), self._promises(rows, units).tolist(), strict=True):
+        units, promises = self._recommended(rows)
+        for candidate, promise in zip(units.tolist(), promises.tolist(), strict=True):
             if self._is_good or promise <= self.gain:
                 return
-            self._take(self._least_in(candidate))
+            self._take(self._least_in(int(candidate)))
 
-    def _recommended(self, rows: Array) -> Array:
+    def _recommended(self, rows: Array) -> tuple[Array, Array]:
         """The best of all units near the optimum; if they are too many, of a part of them and what is around those."""
-        reach = self._reach()
+        reach, units, promises = self._reach(), np.zeros(_TRIES), np.full(_TRIES, -inf)
         stride = 1 + 2 * reach // _LOOKS
-        units = self._middle + np.arange(-reach, reach + 1, stride)
-        if stride > 1:
-            around = np.arange(-min(stride, _LOOKS // 2), min(stride, _LOOKS // 2))
-            units = np.unique(self._best(rows, units, max(_LOOKS // len(around), 1))[:, None] + around)
-        return self._best(rows, units, _TRIES)
-
-    def _best(self, rows: Array, units: Array, n: int) -> Array:
-        units = units[units > 0]
-        return np.asarray(units[np.argsort(-self._promises(rows, units), kind="stable")[:n]])
-
-    def _promises(self, rows: Array, units: Array) -> Array:
-        gains = np.empty(len(units))
-        stairs.gains(rows, self._coarsest, units.astype(np.float64), gains)
-        return gains
+        first, n = float(self._middle - reach), 2 * reach // stride + 1
+        if stride == 1:
+            stairs.look(rows, self._coarsest, first, 1.0, n, units, promises)
+        else:
+            centres = np.zeros(max(_LOOKS // stride, 1))
+            stairs.look(rows, self._coarsest, first, float(stride), n, centres, np.full(len(centres), -inf))
+            stairs.look_around(rows, self._coarsest, centres, min(stride, _LOOKS), units, promises)
+        return units, promises
 
     def _reach(self) -> int:
         """How many units beside the optimum the gain has fallen by all that is missing, rounding aside."""

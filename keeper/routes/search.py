@@ -12,7 +12,7 @@ import numpy as np
 
 from keeper.routes.graph import Graph
 from keeper.routes.kernels import count, rings
-from keeper.routes.kernels.tables import MAX_HOPS, Array, Best, Topology
+from keeper.routes.kernels.tables import MAX_HOPS, Array, Best, Topology, Worth
 from keeper.routes.ranking import Hunt, Ranking
 from keeper.types import Address
 
@@ -31,10 +31,13 @@ class Costs:
     Attributes:
         base_wei: What every route costs.
         hop_wei: What a hop through a pool of each family adds.
+        opening_wei: What it adds that the first hop is of a family, as the funding depends on it: infinite if there is
+            none.
     """
 
     base_wei: float = 0.0
     hop_wei: Mapping[str, float] = field(default_factory=dict)
+    opening_wei: Mapping[str, float] = field(default_factory=dict)
 
 
 FREE = Costs()
@@ -81,21 +84,26 @@ def search(
     topology, curves, best = graph.settle()
     edges = np.arange(len(graph.all_edges)) if changed is None else graph.numbers(changed)
     tokens = graph.token_numbers(profit_tokens)
-    values = np.array(list(profit_tokens.values()), dtype=np.float64)
-    tolls = np.array([costs.hop_wei.get(family, 0.0) for family in graph.families], dtype=np.float64)
-    base = float(costs.base_wei)
+    worth = _worth(graph, profit_tokens, costs)
     rates = np.full(len(topology.head), -np.inf)
     arcs = rings.mark(topology, curves.log_rate, edges, rates)
     found = _rings(topology, best, rates, arcs, tokens, max_hops, threshold - _ROUNDING)
     curves = graph.sample(topology, best, found[:, 3:])
     bounds = np.empty(len(found))
-    rings.bound(best, rates, values, float(tolls.min(initial=np.inf)), base, found, bounds)
+    rings.bound(best, rates, worth, found, bounds)
     found, bounds = found[bounds >= 0.0], bounds[bounds >= 0.0]
     marked = np.zeros(len(graph.all_edges), np.bool_)
     marked[edges] = True
-    hunt = Hunt(graph.all_edges, topology, best, curves, marked, values, tolls, base, threshold - _ROUNDING)
+    hunt = Hunt(graph.all_edges, topology, best, curves, marked, worth, threshold - _ROUNDING)
     scope = _Scope(topology, curves.pool, curves.log_rate > -np.inf, edges, tokens, max_hops)
     return Found(Ranking(hunt, found, bounds), len(found), scope)
+
+
+def _worth(graph: Graph, profit_tokens: Mapping[Address, float], costs: Costs) -> Worth:
+    values = np.array(list(profit_tokens.values()), dtype=np.float64)
+    tolls = np.array([costs.hop_wei.get(family, 0.0) for family in graph.families], dtype=np.float64)
+    openings = np.array([costs.opening_wei.get(family, 0.0) for family in graph.families], dtype=np.float64)
+    return Worth(values, tolls, openings + costs.base_wei)
 
 
 def _rings(

@@ -12,7 +12,7 @@ from keeper.errors import SwapReverts
 from keeper.pools.pool import Pool
 from keeper.routes.curves import CurveTable, Optimum, directions
 from keeper.routes.graph import Edge
-from keeper.routes.kernels import compile_kernels, optimum
+from keeper.routes.kernels import optimum
 from keeper.routes.kernels.tables import MAX_HOPS
 from keeper.routes.rounding import Trial, amounts_near
 from keeper.routes.samples import AROUND
@@ -88,7 +88,6 @@ def estimate(
         around: What goes into each hop, roughly: where curves without a closed form are best known.
         width: How roughly: an index of ``samples.AROUND``.
     """
-    compile_kernels()
     table, numbers, closed = CurveTable(), [0], True
     for i, (edge, pool) in enumerate(zip(edges, pools, strict=True)):
         ways = directions(pool)

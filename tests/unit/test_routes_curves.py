@@ -1,18 +1,24 @@
 import random
+from contextlib import suppress
 from dataclasses import replace
-from math import inf
+from decimal import Decimal
+from math import exp, inf
 
 import numpy as np
 import pytest
 
+from keeper.errors import SwapReverts
 from keeper.events import V3Burn, V3Mint
 from keeper.math.tick import Ticks
 from keeper.pools.pool import Pool
 from keeper.pools.uniswap_v3 import UniswapV3Pool
-from keeper.routes.curves import CurveTable
-from keeper.routes.kernels.tables import Curves
+from keeper.routes.curves import CurveTable, directions
+from keeper.routes.graph import Edge
+from keeper.routes.kernels import climb
+from keeper.routes.kernels.tables import FALLS, STABLE, Curves
 from keeper.routes.ranges import Ranges
 from tests.random_markets import EqualWeights, address, random_market, v2_pool, v3_pool
+from tests.real_curves import composed, real_curve
 
 TOKENS = (address(1), address(2))
 
@@ -46,22 +52,50 @@ def test_curves__any_pool__have_its_rates(seed: int) -> None:
                 assert curves.log_rate[edge] == -inf
 
 
+def paid_by(curves: Curves, edge: int, amount_in: float) -> tuple[float, float]:
+    """What an edge pays in floats, and its marginal rate there."""
+    scratch, row = np.empty((3, 1)), np.empty(1, np.int64)
+    paid, rate, *_ = climb._paid(curves, np.array([edge]), 1, scratch, row, float(amount_in))
+    return paid, rate
+
+
 @pytest.mark.parametrize("seed", range(20))
-def test_curves__reach__bounds_what_a_pool_pays(seed: int) -> None:
+def test_curves__reach__bounds_what_a_pool_pays_until_its_rate_has_fallen(seed: int) -> None:
     rng = random.Random(seed)
-    for pool in random_market(seed)[1]:
+    for pool in random_market(seed, kinds="234cws")[1]:
         curves = curves_of(pool)
-        for edge, (token_in, token_out) in enumerate((pool.tokens, pool.tokens[::-1])):
+        for edge, (token_in, token_out) in enumerate(directions(pool)):
             if curves.log_rate[edge] == -inf:
                 continue
             for _ in range(20):
-                amount_in = int(curves.reach[edge] * 10 ** rng.uniform(-6, 0)) + 1
-                try:
-                    paid = pool.amount_out(token_in, token_out, amount_in)
-                except Exception:  # noqa: BLE001, S112 - a revert pays nothing
-                    continue
-                most = curves.rate[edge] * amount_in / (1 + amount_in / curves.reach[edge])
-                assert paid <= most * (1 + 1e-9) + 1
+                amount_in = int(curves.depth[edge] * 10 ** rng.uniform(-6, 0.5)) + 1
+                paid, rate = paid_by(curves, edge, amount_in)
+                for fall, reach in zip((*FALLS, inf), curves.reach[edge], strict=True):
+                    most = curves.rate[edge] * amount_in / (1 + amount_in / reach)
+                    assert rate < curves.rate[edge] * exp(-fall) or paid <= most * (1 + 1e-9) + 1
+                with suppress(SwapReverts):
+                    assert pool.amount_out(token_in, token_out, amount_in) <= paid * (1 + 1e-12) + 1
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_curves__closed_forms__equal_the_real_curves(seed: int) -> None:
+    rng = random.Random(seed)
+    for pool in random_market(seed, kinds="cws")[1]:
+        curves = curves_of(pool)
+        for edge, (token_in, token_out) in enumerate(directions(pool)):
+            real = composed([real_curve(Edge(pool.address, token_in, token_out), pool)])
+            nothing = real(Decimal(0)) if curves.kind[edge] == STABLE else Decimal(0)
+            slack = curves.shapes[curves.row[edge], 5] if curves.kind[edge] == STABLE else 0.0
+            for _ in range(5):
+                amount_in = curves.depth[edge] * 10 ** rng.uniform(-6, 1)
+
+                paid, rate = paid_by(curves, edge, amount_in)
+
+                assert paid - slack == pytest.approx(float(real(Decimal(amount_in)) - nothing), rel=1e-12)
+                beside = amount_in * 1e-4
+                if amount_in + beside < curves.limit[edge] and rate > 1e-2 * curves.rate[edge]:
+                    more, less = (paid_by(curves, edge, amount_in + way * beside)[0] for way in (1, -1))
+                    assert rate == pytest.approx((more - less) / (2 * beside), rel=1e-5)
 
 
 def test_curves__no_reserves__cannot_trade() -> None:
@@ -106,7 +140,7 @@ def test_curves__sampled__follow_the_pool() -> None:
     assert curves.rate[0] == pytest.approx(pool.rate(pool.tokens[0], pool.tokens[1]))
     amount = paid = 0.0
     while curves.rows[row, 1] > 0:
-        rate, depth, cap, _ = curves.rows[row]
+        rate, depth, cap = curves.rows[row]
         amount, paid, row = amount + cap, paid + rate * cap / (1 + cap / depth), row + 1
         assert paid == pytest.approx(pool.amount_out(pool.tokens[0], pool.tokens[1], int(amount)), abs=2, rel=1e-6)
     assert amount > pool.reserves[0] / 4

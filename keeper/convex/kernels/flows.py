@@ -8,7 +8,7 @@ import numpy as np
 
 from keeper.convex.kernels.baskets import WIDEST, blurred, trade
 from keeper.convex.kernels.tables import Baskets, Edges, Flow
-from keeper.routes.kernels.optimum import enter_next
+from keeper.routes.kernels.walk import enter_next
 from keeper.routes.kernels.tables import Array
 
 

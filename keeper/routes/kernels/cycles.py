@@ -1,12 +1,25 @@
 """
-The cycles of a ring: one for each choice of a pool for each of its arcs.
+The cycles of a ring, one for each choice of a pool for each of its arcs: those that may earn nearly as much as the
+best.
 """
 
-from math import exp, sqrt
+from math import exp, inf
 
 import numpy as np
 
-from keeper.routes.kernels.tables import MAX_HOPS, Array, Best, Curves, Topology
+from keeper.routes.kernels.moebius import input_for, level_of, most_of
+from keeper.routes.kernels.optimum import size_one
+from keeper.routes.kernels.tables import MAX_HOPS, SAMPLED, Array, Best, Curves, Topology, Worth
+
+#: By how much a gain may be more than floats say: relative to it, and to the input that it is a difference with.
+_FLOAT_ERROR, _INPUT_ERROR = 1e-9, 1e-13
+
+#: By how much it may be more than samples say, which are the wider apart where the optimum lies the more a cycle's rate
+#: is above one: twice what random markets show.
+_SAMPLE_ERROR, _SAMPLE_ERROR_PER_LOG_RATE, _MOST_SAMPLE_ERROR = 0.02, 20.0, 0.3
+
+#: The input of a cycle that was not sized.
+UNKNOWN = -1.0
 
 
 def open_rings(
@@ -14,104 +27,208 @@ def open_rings(
     best: Best,
     curves: Curves,
     changed: Array,
-    values: Array,
-    tolls: Array,
-    base: float,
+    worth: Worth,
     threshold: float,
     rings: Array,
-    between: Array,
+    bounds: Array,
+    told_above: Array,
     start: int,
+    floor: float,
+    share: float,
     cycles: Array,
     figures: Array,
-) -> tuple[int, int]:
+) -> tuple[int, int, float]:
     """
-    Write the cycles of rings from *start* on that gain more than the threshold and may earn what is wanted, each once,
-    as long as there surely is room; return the ring that is next and how many cycles were written.
+    List the cycles of rings from *start* on that gain more than the threshold and may earn what is wanted, each once;
+    return the ring that is next, how many cycles were written, and what was wanted in the end.
 
-    A cycle of Moebius maps that reach as deep as any part of its curves gains no less than it does: that bounds what it
-    earns, worth of the gain less all costs, and even before all its edges are chosen.
+    At first the *floor* is wanted, then a *share* of what the best cycle earns, once that is more.
 
     Args:
         changed: Which edges did; a cycle counts where the ring says that the first of them is.
-        values: Worth of the smallest unit of each profit token.
-        tolls: Cost of a hop through each family; beside them a route costs *base*.
-        between: Of each ring, the lowest bound that is wanted, and the one that is too high; the first is raised to the
-            second where no cycle is below it.
-        cycles: Rows of (the ring's profit token, edges), -1 beyond the last edge.
-        figures: Rows of (log-rate, bound).
+        rings: By their bounds, the highest first.
+        told_above: Of each ring, the bound from which on its cycles are known.
+        cycles: Rows of (ring, edges), -1 beyond the last edge. A ring that has no room is the next one.
+        figures: Rows of (log-rate, bound, the most that it earns, input, gain, depth). Cycles that cannot raise what is
+            wanted are only bounded: their input is ``UNKNOWN``.
     """
-    edge_first, edge_at, n = topology.edge_first, topology.edge_at, 0
-    log_rate, rate, reach, pool, family = curves.log_rate, curves.rate, curves.reach, curves.pool, curves.family
-    cursor, pick = np.empty(MAX_HOPS, np.int64), np.empty(MAX_HOPS, np.int64)
-    total, rest, rates = np.zeros(MAX_HOPS + 1), np.zeros(MAX_HOPS + 1), np.ones(MAX_HOPS + 1)
-    rest_rates, bend, cost = np.ones(MAX_HOPS + 1), np.zeros(MAX_HOPS + 1), np.full(MAX_HOPS + 1, base)
-    for ring in range(start, rings.shape[0]):
-        number, hops, changed_at, path = rings[ring, 0], rings[ring, 1], rings[ring, 2], rings[ring, 3:]
-        most = 1
-        rest[hops], rest_rates[hops] = 0.0, 1.0
-        for i in range(hops - 1, -1, -1):
-            most *= edge_first[path[i] + 1] - edge_first[path[i]]
-            rest[i] = rest[i + 1] + best.out[path[i]]
-            rest_rates[i] = exp(rest[i])
-        if n + most > cycles.shape[0]:
-            return ring, n
-        lowest, too_high, is_whole = between[ring, 0], between[ring, 1], True
-        at, cursor[0] = 0, edge_first[path[0]]
-        while at >= 0:
-            if cursor[at] == edge_first[path[at] + 1]:
-                at -= 1
+    n, ring = 0, start
+    while ring < rings.shape[0] and bounds[ring] >= floor:
+        written, floor = _open(
+            topology, best, curves, changed, worth, threshold, rings[ring], told_above[ring], floor, share, ring,
+            cycles[n:], figures[n:],
+        )  # fmt: skip
+        if written < 0:
+            break
+        n += written
+        ring += 1
+    return ring, n, floor
+
+
+def _open(
+    topology: Topology,
+    best: Best,
+    curves: Curves,
+    changed: Array,
+    worth: Worth,
+    threshold: float,
+    ring: Array,
+    too_high: float,
+    floor: float,
+    share: float,
+    number: int,
+    cycles: Array,
+    figures: Array,
+) -> tuple[int, float]:
+    """
+    The cycles of one ring, and what is wanted then; minus one cycle if there is no room for all.
+
+    A cycle of Moebius maps that reach as deep as its curves do gains no less than it does: that bounds what it earns,
+    even before all its edges are chosen.
+    """
+    n, value, hops, path = 0, worth.values[ring[0]], ring[1], ring[3:]
+    log_rate, rate, pool, family = curves.log_rate, curves.rate, curves.pool, curves.family
+    rest, rest_rates, rest_bend = np.zeros(MAX_HOPS + 1), np.ones(MAX_HOPS + 1), np.zeros(MAX_HOPS + 1)
+    for i in range(hops - 1, -1, -1):
+        rest[i] = rest[i + 1] + best.out[path[i]]
+    level = level_of(rest[0])
+    for i in range(hops - 1, -1, -1):
+        rest_rates[i] = exp(rest[i])
+        rest_bend[i] = 1.0 / best.reach[path[i], level] + exp(best.out[path[i]]) * rest_bend[i + 1]
+    ends, pick = np.zeros(MAX_HOPS + 1, np.int64), np.full(MAX_HOPS, -1, np.int64)
+    choice = np.empty(_edges(topology, ring), np.int64)
+    if not _choose(
+        topology, best, curves, changed, worth, ring, level, floor, rest_rates, rest_bend, choice, ends, pick
+    ):
+        return 0, floor
+    if pick[hops - 1] >= 0 and cycles.shape[0] > 0:
+        earned = _bound(curves, worth, ring, level, pick)
+        if floor < share * earned and earned < too_high:
+            cycles[0, 0], cycles[0, 1:], figures[0, 0] = number, pick, 0.0
+            floor = max(floor, share * size_cycle(curves, worth, ring, cycles[0], figures[0]))
+    total, rates, bend = np.zeros(MAX_HOPS + 1), np.ones(MAX_HOPS + 1), np.zeros(MAX_HOPS + 1)
+    limit, cost, cursor = np.full(MAX_HOPS + 1, inf), np.zeros(MAX_HOPS + 1), np.zeros(MAX_HOPS, np.int64)
+    pick[:] = -1
+    at = 0
+    while at >= 0:
+        if cursor[at] == ends[at + 1]:
+            at -= 1
+            continue
+        edge, after = choice[cursor[at]], at + 1
+        cursor[at] += 1
+        total[after] = total[at] + log_rate[edge]
+        if not total[after] + rest[after] > threshold or _is_used(pool, pick, at, edge):
+            continue
+        limit[after] = min(limit[at], input_for(curves.limit[edge], rates[at], bend[at]))
+        rates[after], bend[after] = rates[at] * rate[edge], bend[at] + rates[at] / curves.reach[edge, level]
+        cost[after] = cost[at] + worth.tolls[family[edge]] + (worth.openings[family[edge]] if at == 0 else 0.0)
+        gain = most_of(rates[after] * rest_rates[after], bend[after] + rates[after] * rest_bend[after], limit[after])
+        earned = gain * value - cost[after]
+        if gain < 1.0 or not earned >= floor:
+            continue
+        pick[at] = edge
+        if after < hops:
+            at = after
+            cursor[at] = ends[at]
+        elif earned < too_high:
+            if n == cycles.shape[0]:
+                return -1, floor
+            cycles[n, 0], cycles[n, 1:] = number, pick
+            figures[n, 0], figures[n, 1], figures[n, 2], figures[n, 3] = total[hops], earned, earned, UNKNOWN
+            if floor < share * earned:
+                floor = max(floor, share * size_cycle(curves, worth, ring, cycles[n], figures[n]))
+            n += 1
+    return n, floor
+
+
+def _edges(topology: Topology, ring: Array) -> int:
+    """How many edges the arcs of a ring have."""
+    n = 0
+    for i in range(ring[1]):
+        n += topology.edge_first[ring[3 + i] + 1] - topology.edge_first[ring[3 + i]]
+    return n
+
+
+def _choose(
+    topology: Topology,
+    best: Best,
+    curves: Curves,
+    changed: Array,
+    worth: Worth,
+    ring: Array,
+    level: int,
+    floor: float,
+    rest_rates: Array,
+    rest_bend: Array,
+    choice: Array,
+    ends: Array,
+    pick: Array,
+) -> bool:
+    """
+    Write the edges of each arc that may earn what is wanted beside the best of the others, and pick the one of each
+    that promises most; return whether each arc has one.
+    """
+    n, rate, bend = 0, 1.0, 0.0
+    for i in range(ring[1]):
+        arc, most = ring[3 + i], 0.0
+        for k in range(topology.edge_first[arc], topology.edge_first[arc + 1]):
+            edge = topology.edge_at[k]
+            if curves.log_rate[edge] == -inf or (i <= ring[2] and changed[edge] != (i == ring[2])):
                 continue
-            edge = edge_at[cursor[at]]
-            cursor[at] += 1
-            if at <= changed_at and changed[edge] != (at == changed_at):
-                continue
-            total[at + 1] = total[at] + log_rate[edge]
-            if not total[at + 1] + rest[at + 1] > threshold or _is_used(pool, pick, at, edge):
-                continue
-            rates[at + 1] = rates[at] * rate[edge]
-            bend[at + 1] = bend[at] + rates[at] / reach[edge]
-            cost[at + 1] = cost[at] + tolls[family[edge]]
-            gain = _most(rates[at + 1] * rest_rates[at + 1], bend[at + 1])
-            earned = gain * values[number] - cost[at + 1]
-            if gain < 1.0 or earned < lowest:
-                is_whole = is_whole and (gain < 1.0 or earned < 0.0)
-                continue
-            pick[at] = edge
-            if at + 1 < hops:
-                at += 1
-                cursor[at] = edge_first[path[at]]
-            elif earned < too_high:
-                cycles[n, 0], cycles[n, 1:] = number, -1
-                cycles[n, 1 : hops + 1] = pick[:hops]
-                figures[n, 0], figures[n, 1] = total[hops], earned
+            after = rate * curves.rate[edge]
+            bent = bend + rate / curves.reach[edge, level] + after * rest_bend[i + 1]
+            gain = most_of(after * rest_rates[i + 1], bent, input_for(curves.limit[edge], rate, bend))
+            cost = worth.tolls[curves.family[edge]] + (worth.openings[curves.family[edge]] if i == 0 else 0.0)
+            if gain * worth.values[ring[0]] - cost >= floor:
+                choice[n] = edge
                 n += 1
-        if is_whole:
-            between[ring, 0] = too_high
-    return rings.shape[0], n
+                if gain > most and not _is_used(curves.pool, pick, i, edge):
+                    most, pick[i] = gain, edge
+        ends[i + 1] = n
+        if ends[i + 1] == ends[i]:
+            return False
+        bend += rate / best.reach[arc, level]
+        rate *= exp(best.out[arc])
+    for i in range(ring[1]):
+        if pick[i] < 0:
+            pick[ring[1] - 1] = -1
+    return True
 
 
-def most_cycles(topology: Topology, rings: Array) -> int:
+def _bound(curves: Curves, worth: Worth, ring: Array, level: int, pick: Array) -> float:
+    """What a cycle earns at most, by its Moebius maps alone."""
+    rate, bend, limit, cost = 1.0, 0.0, inf, worth.openings[curves.family[pick[0]]]
+    for i in range(ring[1]):
+        limit = min(limit, input_for(curves.limit[pick[i]], rate, bend))
+        bend += rate / curves.reach[pick[i], level]
+        rate *= curves.rate[pick[i]]
+        cost += worth.tolls[curves.family[pick[i]]]
+    return float(most_of(rate, bend, limit) * worth.values[ring[0]] - cost)
+
+
+def size_cycles(curves: Curves, worth: Worth, rings: Array, cycles: Array, figures: Array) -> None:
     """
-    Return how many cycles the ring with the most pools has at most.
+    Write what ``open_rings`` left out of cycles that it only bounded.
     """
-    most = 1
-    for ring in range(rings.shape[0]):
-        here = 1
-        for i in range(rings[ring, 1]):
-            arc = rings[ring, 3 + i]
-            here *= topology.edge_first[arc + 1] - topology.edge_first[arc]
-        most = max(most, here)
-    return most
+    for i in range(cycles.shape[0]):
+        size_cycle(curves, worth, rings[cycles[i, 0]], cycles[i], figures[i])
 
 
-def _most(rate: float, bend: float) -> float:
-    """The most that ``rate * x / (1 + bend * x) - x`` can be, and a billionth more for rounding."""
-    if rate <= 1.0:
-        return 0.0
-    if bend == 0.0:
-        return np.inf
-    step = sqrt(rate) - 1.0
-    return step * step / bend * (1.0 + 1e-9)
+def size_cycle(curves: Curves, worth: Worth, ring: Array, cycle: Array, figures: Array) -> float:
+    """
+    Write what the most is that a cycle earns, its best input, gain and depth, and return what it does earn.
+    """
+    scratch, row = np.empty((3, MAX_HOPS)), np.empty(MAX_HOPS, np.int64)
+    amount_in, gain, depth = size_one(curves, cycle[1:], scratch, row)
+    value, cost, off = worth.values[ring[0]], worth.openings[curves.family[cycle[1]]], _FLOAT_ERROR
+    for i in range(1, ring[1] + 1):
+        cost += worth.tolls[curves.family[cycle[i]]]
+        if curves.kind[cycle[i]] == SAMPLED:
+            off = min(_SAMPLE_ERROR + _SAMPLE_ERROR_PER_LOG_RATE * figures[0], _MOST_SAMPLE_ERROR)
+    most = gain * (1.0 + off) + amount_in * _INPUT_ERROR
+    figures[2] = most * value - cost if most >= 1.0 else -inf
+    figures[3], figures[4], figures[5] = amount_in, gain, depth
+    return float(gain / (1.0 + off) * value - cost)
 
 
 def _is_used(pool: Array, pick: Array, n: int, edge: int) -> bool:

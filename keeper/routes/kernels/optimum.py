@@ -6,39 +6,55 @@ from math import inf, sqrt
 
 import numpy as np
 
-from keeper.routes.kernels.tables import FALLING, MAX_HOPS, SAMPLED, WHOLE, Array, Curves
+from keeper.routes.kernels.climb import climb
+from keeper.routes.kernels.tables import MAX_HOPS, WEIGHTED, Array, Curves
+from keeper.routes.kernels.walk import enter_next
 
 
 def size(curves: Curves, cycles: Array, figures: Array) -> None:
     """
-    Write, for each cycle, the input that gains most, its gain, and the cycle's depth there.
-
-    Beside the optimum by an input of d, the gain is less by the square of d over that depth.
+    Write, for each cycle, the input that gains most, what none gains more than, and the cycle's depth there.
 
     Args:
         cycles: Rows of (-, edges), -1 beyond the last edge.
     """
-    rate, depth, cap = np.empty(MAX_HOPS), np.empty(MAX_HOPS), np.empty(MAX_HOPS)
-    row = np.empty(MAX_HOPS, np.int64)
+    scratch, row = np.empty((3, MAX_HOPS)), np.empty(MAX_HOPS, np.int64)
     for c in range(cycles.shape[0]):
-        cycle = cycles[c, 1:]
-        hops = 0
-        while hops < MAX_HOPS and cycle[hops] >= 0:
-            edge = cycle[hops]
-            rate[hops], depth[hops], cap[hops] = curves.rate[edge], curves.depth[edge], curves.cap[edge]
-            row[hops] = curves.row[edge]
-            hops += 1
-        amount, gain, steepness, going = 0.0, 0.0, 0.0, True
-        while going:
-            step, gained, steepness, ending = _step(rate, depth, cap, hops, steepness)
-            amount += step
-            gain += gained
-            going = ending >= 0
-            if going:
-                _advance(rate, depth, cap, hops, step)
-                edge = cycle[ending]
-                going = enter_next(curves.kind[edge], curves.keep[edge], curves.rows, rate, depth, cap, row, ending)
-        figures[c, 0], figures[c, 1], figures[c, 2] = amount, gain, steepness
+        figures[c, 0], figures[c, 1], figures[c, 2] = size_one(curves, cycles[c, 1:], scratch, row)
+
+
+def size_one(curves: Curves, cycle: Array, scratch: Array, row: Array) -> tuple[float, float, float]:
+    """
+    Return the input that gains most, what none gains more than, and the cycle's depth there.
+
+    Beside the optimum by an input of d, the gain is less by the square of d over that depth. Cycles of Moebius maps are
+    walked from range to range; others are climbed.
+
+    Args:
+        scratch, row: Room for three figures and an index of each hop.
+    """
+    rate, depth, cap = scratch[0], scratch[1], scratch[2]
+    hops = 0
+    while hops < MAX_HOPS and cycle[hops] >= 0:
+        edge = cycle[hops]
+        if curves.kind[edge] >= WEIGHTED:
+            while hops < MAX_HOPS and cycle[hops] >= 0:
+                hops += 1
+            return climb(curves, cycle, hops, scratch, row)
+        rate[hops], depth[hops], cap[hops] = curves.rate[edge], curves.depth[edge], curves.cap[edge]
+        row[hops] = curves.row[edge]
+        hops += 1
+    amount, gain, steepness, going = 0.0, 0.0, 0.0, True
+    while going:
+        step, gained, steepness, ending = _step(rate, depth, cap, hops, steepness)
+        amount += step
+        gain += gained
+        going = ending >= 0
+        if going:
+            _advance(rate, depth, cap, hops, step)
+            edge = cycle[ending]
+            going = enter_next(curves.kind[edge], curves.keep[edge], curves.rows, rate, depth, cap, row, ending)
+    return amount, gain, steepness
 
 
 def _step(rate: Array, depth: Array, cap: Array, hops: int, before: float) -> tuple[float, float, float, int]:
@@ -76,24 +92,3 @@ def _advance(rate: Array, depth: Array, cap: Array, hops: int, step: float) -> N
         depth[i] += x
         cap[i] = max(cap[i] - x, 0.0)
         x = y
-
-
-def enter_next(kind: int, keep: float, rows: Array, rate: Array, depth: Array, cap: Array, row: Array, i: int) -> bool:
-    """Let hop i go on with the next range that has liquidity; False if there is none."""
-    while kind != WHOLE and row[i] >= 0:
-        row[i] += -1 if kind == FALLING else 1
-        here = row[i]
-        if rows[here, 1] < 0.0:
-            return False
-        if kind == SAMPLED:
-            rate[i], depth[i], cap[i] = rows[here, 0], rows[here, 1], rows[here, 2]
-            return True
-        if rows[here, 1] > 0.0:
-            low, high, liquidity = rows[here, 0], rows[here + 1, 0], rows[here, 1]
-            if kind == FALLING:
-                rate[i], depth[i] = high * high * keep, liquidity / (high * keep)
-            else:
-                rate[i], depth[i] = keep / (low * low), liquidity * low / keep
-            cap[i] = depth[i] * (high / low - 1.0)
-            return True
-    return False

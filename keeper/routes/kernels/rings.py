@@ -6,28 +6,34 @@ and of two hops w -> x -> t over the best edge of each arc; with them every ring
 proved to hold no cycle that gains. Nothing is sampled.
 """
 
-from math import exp, expm1, inf
+from math import exp, inf
 from typing import NamedTuple
 
 import numpy as np
 
-from keeper.routes.kernels.tables import Array, Best, Topology
+from keeper.routes.kernels.moebius import input_for, level_of, most_of
+from keeper.routes.kernels.tables import Array, Best, Curves, Topology, Worth
 
 
-def refresh(topology: Topology, best: Best, log_rate: Array, reach: Array, edges: Array) -> None:
+def refresh(topology: Topology, best: Best, curves: Curves, edges: Array) -> None:
     """
     Find the best again of every arc that has one of *edges*.
     """
     edge_first, edge_at = topology.edge_first, topology.edge_at
     for edge in edges:
         arc = topology.arc_of[edge]
-        highest, deepest = -inf, 0.0
+        highest, widest = -inf, 0.0
+        best.reach[arc] = 0.0
         for i in range(edge_first[arc], edge_first[arc + 1]):
-            if log_rate[edge_at[i]] > -inf:
-                highest, deepest = max(highest, log_rate[edge_at[i]]), max(deepest, reach[edge_at[i]])
+            at = edge_at[i]
+            if curves.log_rate[at] > -inf:
+                highest = max(highest, curves.log_rate[at])
+                for level in range(best.reach.shape[1]):
+                    best.reach[arc, level] = max(best.reach[arc, level], curves.reach[at, level])
+                widest = max(widest, curves.limit[at])
         best.out[arc] = highest
         best.back[topology.reverse[arc]] = highest
-        best.reach[arc] = deepest
+        best.limit[arc] = widest
 
 
 def mark(topology: Topology, log_rate: Array, edges: Array, changed: Array) -> Array:
@@ -270,22 +276,27 @@ def _tell(
     return n + 1
 
 
-def bound(
-    best: Best, changed: Array, values: Array, least_toll: float, base: float, rings: Array, bounds: Array
-) -> None:
+def bound(best: Best, changed: Array, worth: Worth, rings: Array, bounds: Array) -> None:
     """
     Write the most that any cycle of each ring can earn: worth of its gain less all costs.
 
-    A cycle's rates multiply to no more than the best edges' do, and if it gains, to no less by more than they gain; no
-    edge reaches deeper than the deepest of its arc.
+    No edge of an arc pays more than the Moebius map of the best rate, the deepest reach and the highest limit of all.
     """
+    least_toll, least_opening = inf, inf
+    for family in range(worth.tolls.size):
+        least_toll = min(least_toll, worth.tolls[family])
+        least_opening = min(least_opening, worth.openings[family])
     for i in range(rings.shape[0]):
         hops, changed_at = rings[i, 1], rings[i, 2]
-        total, bend = 0.0, 0.0
+        rate, bend, limit, total = 1.0, 0.0, inf, 0.0
+        for j in range(hops):
+            total += changed[rings[i, 3 + j]] if j == changed_at else best.out[rings[i, 3 + j]]
+        level = level_of(total)
         for j in range(hops):
             arc = rings[i, 3 + j]
-            bend += exp(total) / best.reach[arc]
-            total += changed[arc] if j == changed_at else best.out[arc]
-        step = expm1(max(total, 0.0) / 2)
-        gain = inf if bend == 0.0 else step * step / bend * exp(total) * (1.0 + 1e-9)
-        bounds[i] = gain * values[rings[i, 0]] - base - hops * least_toll if gain >= 1.0 else -inf
+            limit = min(limit, input_for(best.limit[arc], rate, bend))
+            bend += rate / best.reach[arc, level]
+            rate *= exp(changed[arc] if j == changed_at else best.out[arc])
+        gain = most_of(rate, bend, limit)
+        cost = least_opening + hops * least_toll
+        bounds[i] = gain * worth.values[rings[i, 0]] - cost if gain >= 1.0 and cost < inf else -inf

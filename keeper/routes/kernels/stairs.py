@@ -11,10 +11,10 @@ import numpy as np
 from keeper.routes.kernels.tables import Array
 
 
-def gains(stairs: Array, coarsest: int, units: Array, result: Array) -> None:
+def look(stairs: Array, coarsest: int, first: float, stride: float, n: int, units: Array, promises: Array) -> None:
     """
-    Write what the least input for each number of units of the coarsest token gains; minus infinity where that leaves
-    the ranges that are given.
+    Merge the numbers of units *first*, *first* + *stride* and so on, of which the least input gains most, into those
+    that are given, the best first.
 
     Args:
         stairs: Of each hop, rows of ranges: input and output at the start and at the end, the output with the fraction
@@ -22,15 +22,41 @@ def gains(stairs: Array, coarsest: int, units: Array, result: Array) -> None:
             leaves; 1 where the fee is rounded first, as by Uniswap V3 and Balancer. A row whose end lies before its
             start is none.
         coarsest: The hop that the units go into.
+        promises: What the units gain; minus infinity where that leaves the ranges that are given.
     """
-    for j in range(units.size):
-        amount_in = units[j]
-        for i in range(coarsest - 1, -1, -1):
-            amount_in = _least_in(stairs[i], amount_in)
-        amount = units[j]
-        for i in range(coarsest, stairs.shape[0]):
-            amount = _out(stairs[i], amount)
-        result[j] = amount - amount_in
+    last = units.size - 1
+    for j in range(n):
+        amount = first + stride * j
+        if amount < 1.0:
+            continue
+        promise = gain(stairs, coarsest, amount)
+        if promise > promises[last]:
+            k = last
+            while k > 0 and promise > promises[k - 1]:
+                units[k], promises[k] = units[k - 1], promises[k - 1]
+                k -= 1
+            units[k], promises[k] = amount, promise
+
+
+def look_around(stairs: Array, coarsest: int, centres: Array, wide: int, units: Array, promises: Array) -> None:
+    """
+    The same of so many units in a row around each centre.
+    """
+    for centre in centres:
+        look(stairs, coarsest, centre - wide // 2, 1.0, wide, units, promises)
+
+
+def gain(stairs: Array, coarsest: int, units: float) -> float:
+    """
+    Return what the least input for a number of units of the coarsest token gains.
+    """
+    amount_in = units
+    for i in range(coarsest - 1, -1, -1):
+        amount_in = _least_in(stairs[i], amount_in)
+    amount = units
+    for i in range(coarsest, stairs.shape[0]):
+        amount = _out(stairs[i], amount)
+    return amount - amount_in if amount_in < inf else -inf
 
 
 def _out(ranges: Array, amount_in: float) -> float:

@@ -14,8 +14,12 @@ Array = np.ndarray[Any, Any]
 
 MAX_HOPS = 4
 
-#: How a curve goes on beyond its first range: by V3 ranges as the price falls or rises, not at all, by sampled pieces.
-FALLING, WHOLE, RISING, SAMPLED = -1, 0, 1, 2
+#: How a curve goes on beyond its first range: by V3 ranges as the price falls or rises, not at all, by sampled pieces;
+#: or that it has no ranges, but a shape of its own.
+FALLING, WHOLE, RISING, SAMPLED, WEIGHTED, STABLE = -1, 0, 1, 2, 3, 4
+
+#: Logarithms by which the rate of an edge may fall, each with a reach of its own; the last reach is of the whole curve.
+FALLS = (0.003, 0.006, 0.01, 0.015, 0.022, 0.033, 0.05, 0.075, 0.12)
 
 
 class Topology(NamedTuple):
@@ -48,19 +52,23 @@ class Curves(NamedTuple):
 
     Attributes:
         log_rate: Of the marginal rate after fees; minus infinity where the edge cannot trade.
-        reach: The depth of one Moebius map, of the same rate, that pays no less anywhere.
+        reach: The depth of one Moebius map, of the same rate, that pays no less until the rate has fallen by each of
+            ``FALLS``, and of one that pays no less anywhere.
+        limit: The input beyond which nothing more is paid, or more.
         keep: The part of the input that the fee leaves.
-        row: The present range in *rows*, -1 where there are none.
+        row: The present range in *rows*, -1 where there are none; where the curve has a shape, its row in *shapes*.
         pool: Number of the edge's pool.
         family: Number of the pool's family.
-        rows: Of V3 (square root of the lower price, liquidity, the most liquidity from here down, and from here up), of
-            samples (rate, depth, cap, -); a negative second column ends the curve.
+        rows: Of V3 (square root of the lower price, liquidity, -), of samples (rate, depth, cap); a negative second
+            column ends the curve.
+        shapes: Of Balancer's weighted and of stable pools, as ``kernels.smooth`` takes them.
     """
 
     log_rate: Array
     rate: Array
     depth: Array
     reach: Array
+    limit: Array
     cap: Array
     keep: Array
     kind: Array
@@ -68,6 +76,7 @@ class Curves(NamedTuple):
     pool: Array
     family: Array
     rows: Array
+    shapes: Array
 
 
 class Best(NamedTuple):
@@ -77,9 +86,26 @@ class Best(NamedTuple):
     Attributes:
         out: Log-rate, over all its edges.
         back: Log-rate, over all edges of its reverse.
-        reach: Over all its edges.
+        reach: The highest of each, over all its edges.
+        limit: The highest, over all its edges.
     """
 
     out: Array
     back: Array
     reach: Array
+    limit: Array
+
+
+class Worth(NamedTuple):
+    """
+    What a cycle's gain is worth, and what it costs, in wei.
+
+    Attributes:
+        values: Worth of the smallest unit of each profit token.
+        tolls: Cost of a hop through each family.
+        openings: What a route costs beside its hops, by the family of its first one: infinite if nothing funds it.
+    """
+
+    values: Array
+    tolls: Array
+    openings: Array

@@ -1,0 +1,82 @@
+"""
+From range to range along a curve.
+"""
+
+from math import exp, inf, sqrt
+
+from keeper.routes.kernels.tables import FALLING, FALLS, SAMPLED, WHOLE, Array
+
+#: What rounding in floats is given room for: the depth is of a small difference.
+_ROOM = 1.0 - 1e-6
+
+
+def extent(kind: int, keep: float, rows: Array, state: Array, row: Array, reach: Array) -> float:
+    """
+    Write the reaches of a curve of ranges, and return the input at its end.
+
+    A Moebius map ``start * x / (1 + x / k)`` is above all y that are paid for x if 1 / k is the least that ``start / y
+    - 1 / x`` is: in each range that has one extreme, where ``x * sqrt(start * marginal rate) = y``.
+
+    Args:
+        state: Rate, depth and cap of the present range, a row each; with *row* it is moved to the last.
+    """
+    rate, depth, cap = state[0], state[1], state[2]
+    start, x, y, least, level = rate[0], 0.0, 0.0, 1.0 / depth[0], 0
+    while cap[0] < inf:
+        # of the first range, the depth is the reach
+        step = _extreme(start, x, y, rate[0], depth[0]) if x > 0.0 else -1.0
+        fallen = rate[0] / (1.0 + cap[0] / depth[0]) ** 2
+        while level < len(FALLS) and fallen < start * exp(-FALLS[level]):
+            end = depth[0] * (sqrt(max(rate[0] / (start * exp(-FALLS[level])), 1.0)) - 1.0)
+            here = least
+            if x > 0.0:
+                here = min(here, _bend(start, x, y, rate[0], depth[0], end))
+                if 0.0 < step < end:
+                    here = min(here, _bend(start, x, y, rate[0], depth[0], step))
+            reach[level] = 1.0 / (here * _ROOM) if here > 0.0 else inf
+            level += 1
+        if x > 0.0:
+            least = min(least, _bend(start, x, y, rate[0], depth[0], cap[0]))
+            if 0.0 < step < cap[0]:
+                least = min(least, _bend(start, x, y, rate[0], depth[0], step))
+        x += cap[0]
+        y += rate[0] * cap[0] / (1.0 + cap[0] / depth[0])
+        if not enter_next(kind, keep, rows, rate, depth, cap, row, 0):
+            break
+    reach[level:] = 1.0 / (least * _ROOM) if least > 0.0 else inf
+    return x if cap[0] < inf else inf
+
+
+def _bend(start: float, x: float, y: float, rate: float, depth: float, step: float) -> float:
+    """What the inverse of the reach is at most, a step into a range that begins at x and y."""
+    return start / (y + rate * step / (1.0 + step / depth)) - 1.0 / (x + step)
+
+
+def _extreme(start: float, x: float, y: float, rate: float, depth: float) -> float:
+    """The step into a range at which that is an extreme; what lies outside the range is none."""
+    root = sqrt(start * rate)
+    denominator = root - y / depth - rate
+    return (y - x * root) / denominator if denominator != 0.0 else -1.0
+
+
+def enter_next(kind: int, keep: float, rows: Array, rate: Array, depth: Array, cap: Array, row: Array, i: int) -> bool:
+    """
+    Let hop i go on with the next range that has liquidity; return False if there is none.
+    """
+    while kind != WHOLE and row[i] >= 0:
+        row[i] += -1 if kind == FALLING else 1
+        here = row[i]
+        if rows[here, 1] < 0.0:
+            return False
+        if kind == SAMPLED:
+            rate[i], depth[i], cap[i] = rows[here, 0], rows[here, 1], rows[here, 2]
+            return True
+        if rows[here, 1] > 0.0:
+            low, high, liquidity = rows[here, 0], rows[here + 1, 0], rows[here, 1]
+            if kind == FALLING:
+                rate[i], depth[i] = high * high * keep, liquidity / (high * keep)
+            else:
+                rate[i], depth[i] = keep / (low * low), liquidity * low / keep
+            cap[i] = depth[i] * (high / low - 1.0)
+            return True
+    return False
