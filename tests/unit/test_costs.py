@@ -2,8 +2,8 @@ import pytest
 
 from keeper.abi import call
 from keeper.config import LenderFacts
-from keeper.gas import GasPrices, l1_fee_wei, l1_gas, route_gas
-from keeper.lenders import Lender, fundings, read_lender
+from keeper.gas import GasPrices, l1_fee_wei, l1_gas
+from keeper.lenders import Lender, Offer, fundings, read_lender
 from keeper.pools.pool import PoolInfo
 from keeper.pools.uniswap_v2 import UniswapV2Pool
 from keeper.types import Address
@@ -30,19 +30,14 @@ def test_l1_gas__is_the_fee_in_gas() -> None:
     assert l1_gas(40_000_000, PRICES) == 2
 
 
-def test_route_gas__lender__costs_more() -> None:
-    families = ["uniswap_v3", "uniswap_v2"]
-    assert route_gas(families, "balancer_v2") > route_gas(families, "none") > 100_000
-
-
 def test_loan_fee__is_rounded_up() -> None:
-    assert Lender("aave_v3", WETH, 500).loan_fee(2_001) == 2
-    assert Lender("balancer_v2", WETH, 0).loan_fee(10**18) == 0
+    assert Offer("aave_v3", 5 * 10**14).loan_fee(2_001) == 2
+    assert Offer("balancer_v2").loan_fee(10**18) == 0
 
 
 def test_fundings__no_lender_first_then_the_cheapest_that_has_enough() -> None:
     lenders = [
-        Lender("dear", DAI, 900, {WETH: 10**9}),
+        Lender("dear", DAI, 9 * 10**14, {WETH: 10**9}),
         Lender("free", DAI, 0, {WETH: 10**9}),
         Lender("empty", DAI, 0, {WETH: 1}),
         Lender("forbidden", DAI, 0, {WETH: 10**9}),
@@ -50,7 +45,7 @@ def test_fundings__no_lender_first_then_the_cheapest_that_has_enough() -> None:
 
     choices = fundings(WETH, 10**6, ["none", "dear", "free", "empty"], lenders)
 
-    assert choices == [("none", 0), ("free", 0), ("dear", 900)]
+    assert choices == [Offer("none"), Offer("free"), Offer("dear", 9 * 10**14)]
 
 
 def test_valuation__weth__is_itself() -> None:
@@ -87,9 +82,11 @@ def test_valuation__no_pool__cannot_tell() -> None:
 def test_fundings__of_what_the_pools_allow(families: tuple[str, ...], expected: list[str]) -> None:
     lenders = [Lender("balancer_v2", DAI, 0, {WETH: 10**9})]
 
-    choices = fundings(WETH, 10**6, ["none", "balancer_v2"], lenders, families)
+    hops = [PoolInfo(family, "dex", DAI, (WETH, USDC), 0) for family in families]
 
-    assert [name for name, _ in choices] == expected
+    choices = fundings(WETH, 10**6, ["none", "balancer_v2"], lenders, hops)
+
+    assert [offer.lender for offer in choices] == expected
 
 
 def test_fundings__same_fee__takes_the_loan_of_least_gas() -> None:
@@ -98,13 +95,14 @@ def test_fundings__same_fee__takes_the_loan_of_least_gas() -> None:
 
     choices = fundings(WETH, 10**6, names, lenders)
 
-    assert [name for name, _ in choices] == ["uniswap_v4", "balancer_v2", "morpho", "balancer_v3"]
+    assert [offer.lender for offer in choices] == ["uniswap_v4", "balancer_v3", "morpho", "balancer_v2"]
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("balancer_v2", [(WETH, "balanceOf(address)", VAULT)]),
+        ("balancer_v2", [(WETH, "balanceOf(address)", VAULT), (VAULT, "getProtocolFeesCollector()")]),
+        ("morpho", [(WETH, "balanceOf(address)", VAULT)]),
         ("balancer_v3", [(VAULT, "getReservesOf(address)", WETH)]),
         ("aave_v3", [(VAULT, "getVirtualUnderlyingBalance(address)", WETH), (VAULT, "FLASHLOAN_PREMIUM_TOTAL()")]),
     ],
@@ -114,12 +112,14 @@ def test_read_lender__asks_for_what_it_can_lend(name: str, expected: list[tuple[
 
     asked = next(reading)
     with pytest.raises(StopIteration) as end:
-        reading.send([(5).to_bytes(32)] * len(asked))
+        second = reading.send([(5).to_bytes(32)] * len(asked))
+        assert second == [call(Address(f"0x{5:040x}"), "getFlashLoanFeePercentage()")]
+        reading.send([(10**15).to_bytes(32)])
 
     assert asked == [call(Address(target), *rest) for target, *rest in expected]
     lender = end.value.value
     assert lender.available == {WETH: 5}
-    assert lender.fee_pips == (500 if name == "aave_v3" else 7)
+    assert lender.fee_wad == {"aave_v3": 5 * 10**14, "balancer_v2": 10**15}.get(name, 7 * 10**12)
 
 
 def test_read_lender__absent__lends_nothing() -> None:
@@ -129,4 +129,4 @@ def test_read_lender__absent__lends_nothing() -> None:
     with pytest.raises(StopIteration) as end:
         reading.send([None, None])
 
-    assert end.value.value == Lender("aave_v3", VAULT, 500, {WETH: 0})
+    assert end.value.value == Lender("aave_v3", VAULT, 5 * 10**14, {WETH: 0})
