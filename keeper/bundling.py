@@ -3,17 +3,18 @@ Which routes go into one transaction, and what that costs and earns.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import groupby, islice
 from math import log
 
 from keeper.errors import PlanError
 from keeper.gas import MOST_GAS, GasPrices, Outlay, l1_fee_wei, l1_units, program_gas
 from keeper.lenders import NO_LENDER, Offer
 from keeper.opportunity import Opportunity, Scene, look_further, shape_of
-from keeper.plan import Plan, encode
-from keeper.plan.bundle import MAX_ROUTES, program_of
+from keeper.plan import encode
+from keeper.plan.bundle import MAX_ROUTES
 from keeper.planning import Leg, plan_legs
 from keeper.routes.bundles import Wake, joined, run_all
 from keeper.routes.sizing import Sized, size
@@ -37,8 +38,9 @@ class Bundle:
         loan_fees: What lenders take of each token.
         worth_wei: What the gains are worth in ETH, by the market's own prices.
         gas: L2 gas, estimated.
-        outlay: What that costs, with the L1 data fee of these very bytes.
+        outlay: What that costs, with the L1 data fee of these very bytes once there are any.
         deadline: Unix second after which the executor refuses it.
+        calldata: Empty while it is only considered.
     """
 
     legs: tuple[Leg, ...]
@@ -48,7 +50,7 @@ class Bundle:
     gas: int
     outlay: Outlay
     deadline: int
-    calldata: bytes
+    calldata: bytes = b""
 
     @property
     def profit_wei(self) -> int:
@@ -115,9 +117,9 @@ class Bundler:
         Raises:
             PlanError: The executor cannot run it.
         """
-        return self._priced([Leg(opportunity.route, opportunity.offers, 0, opportunity.log_rate)])
+        return self._written(self._single(opportunity))
 
-    def join(self, first: Opportunity, changed: Iterable[Address]) -> Bundle:
+    def join(self, first: Opportunity, changed: Collection[Address]) -> Bundle:
         """
         Return the opportunity with all that pays in the same transaction: routes through the pools that changed and
         through its own, each planned on the state that those before it leave behind.
@@ -125,24 +127,26 @@ class Bundler:
         Raises:
             PlanError: The executor cannot run the opportunity.
         """
-        bundle, graph, market = self.alone(first), self._scene.graph, self._scene.market
-        touched: set[Address] = set()
+        graph, market = self._scene.graph, self._scene.market
+        grown, touched = [self._single(first)], set[Address]()
         try:
-            while len(bundle.legs) < self._conditions.most_routes:
-                ran = run_all([leg.route for leg in bundle.legs], market.pool)
+            while len(grown) < self._conditions.most_routes:
+                ran = run_all([leg.route for leg in grown[-1].legs], market.pool)
                 if ran is None:
                     break
                 touched |= ran[1].moved.keys()
                 for pool in ran[1].moved.values():
                     graph.update(pool)
-                larger = self._larger(bundle, {*changed, *touched}, ran[1])
+                larger = self._larger(grown[-1], {*changed, *touched}, ran[1])
                 if larger is None:
                     break
-                bundle = larger
+                grown.append(larger)
+            else:
+                self._left.update(changed)
         finally:
             for address in sorted(touched):
                 graph.update(market.pool(address))
-        return bundle
+        return self._largest(grown)
 
     def variants(self, bundle: Bundle) -> Iterator[Bundle]:
         """
@@ -152,13 +156,24 @@ class Bundler:
         for turn in range(1, max(len(leg.offers) for leg in bundle.legs)):
             legs = [replace(leg, offers=leg.offers[min(turn, len(leg.offers) - 1) :]) for leg in bundle.legs]
             try:
-                other = self._priced(legs)
+                other = self._written(self._priced(legs))
             except PlanError:
                 continue
             if other.profit_wei >= self._scene.terms.least_profit_wei:
                 yield other
 
     # ---------------------------------------------------------------- within
+
+    def _single(self, opportunity: Opportunity) -> Bundle:
+        return self._priced([Leg(opportunity.route, opportunity.offers, 0, opportunity.log_rate)])
+
+    def _largest(self, grown: Sequence[Bundle]) -> Bundle:
+        """The last of ever larger bundles that the executor can run."""
+        for bundle in grown[:0:-1]:
+            with suppress(PlanError):
+                return self._written(bundle)
+            self._left.update(bundle.pools)
+        return self._written(grown[0])
 
     def _larger(self, bundle: Bundle, changed: set[Address], wake: Wake) -> Bundle | None:
         """The bundle with one more route, if one pays beside the others."""
@@ -229,35 +244,44 @@ class Bundler:
 
     def _priced(self, legs: Sequence[Leg]) -> Bundle:
         """
+        The routes with all that they earn and cost, as far as that is known without their bytes.
+
         Raises:
-            PlanError: The executor cannot run this, or nobody can tell what it is worth.
+            PlanError: A transaction may not take so much, or nobody can tell what it is worth.
         """
-        scene, conditions = self._scene, self._conditions
+        scene = self._scene
         shapes = [shape_of(scene, leg.route, leg.offer) for leg in legs]
         gas = program_gas(shapes)
         if gas > MOST_GAS:
             raise PlanError(f"plan: {gas} gas are more than a transaction may take")
-        roughly = Outlay.of(gas, l1_units(shapes) * scene.prices.l1_wei_per_unit, scene.prices)
-        legs = [
-            replace(leg, min_gain=min_gain) for leg, min_gain in zip(legs, self._minima(legs, roughly), strict=True)
-        ]
-        plan = plan_legs(legs, scene.market.pool, scene.market.infos, conditions.deadline, conditions.profit_tokens)
-        calldata = encode(plan)
-        fees = _loan_fees(legs, plan)
+        fees = _loan_fees(legs)
         gains = Counter({token: -fee for token, fee in fees.items()})
         for leg in legs:
             gains[leg.token] += leg.route.gain
-        l1_wei = l1_fee_wei(calldata + _ENVELOPE, scene.prices)
         return Bundle(
             tuple(legs),
             tuple(sorted(gains.items())),
             tuple(sorted(fees.items())),
             sum(self._worth(token, gain) for token, gain in gains.items()),
             gas,
-            Outlay.of(gas, l1_wei, scene.prices),
-            conditions.deadline,
-            calldata,
+            Outlay.of(gas, l1_units(shapes) * scene.prices.l1_wei_per_unit, scene.prices),
+            self._conditions.deadline,
         )
+
+    def _written(self, bundle: Bundle) -> Bundle:
+        """
+        The bundle with its bytes, and what posting exactly these costs.
+
+        Raises:
+            PlanError: The executor cannot run it.
+        """
+        scene, conditions = self._scene, self._conditions
+        minima = self._minima(bundle.legs, bundle.outlay)
+        legs = tuple(replace(leg, min_gain=least) for leg, least in zip(bundle.legs, minima, strict=True))
+        plan = plan_legs(legs, scene.market.pool, scene.market.infos, conditions.deadline, conditions.profit_tokens)
+        calldata = encode(plan)
+        outlay = replace(bundle.outlay, l1_wei=l1_fee_wei(calldata + _ENVELOPE, scene.prices))
+        return replace(bundle, legs=legs, outlay=outlay, calldata=calldata)
 
     def _minima(self, legs: Sequence[Leg], outlay: Outlay) -> list[int]:
         """What the executor insists on for each route: a share of its gain, and its part of all costs."""
@@ -276,11 +300,21 @@ class Bundler:
         return worth_wei
 
 
-def _loan_fees(legs: Sequence[Leg], plan: Plan) -> dict[Address, int]:
-    """What lenders take of each token: routes under one loan pay for it once."""
-    fees, following = Counter[Address](), iter(legs)
-    for group in program_of(plan).groups:
-        members = [next(following) for _ in group.routes]
-        for loan in group.loans:
-            fees[loan.token] += members[0].offer.loan_fee(loan.amount)
+def _loan_fees(legs: Sequence[Leg]) -> dict[Address, int]:
+    """What lenders take of each token: routes that follow each other under one loan pay for it once."""
+    fees = Counter[Address]()
+    for _, group in groupby(enumerate(legs), _sharing):
+        members = [leg for _, leg in group]
+        loans = Counter[Address]()
+        for leg in members:
+            loans[leg.token] = max(loans[leg.token], leg.route.amounts[0])
+        for token, amount in loans.items():
+            fees[token] += members[0].offer.loan_fee(amount)
     return {token: fee for token, fee in fees.items() if fee}
+
+
+def _sharing(numbered: tuple[int, Leg]) -> tuple[object, ...]:
+    """What routes have in common that share a loan, as the program groups them."""
+    place, leg = numbered
+    offer = leg.offer
+    return (place,) if offer.lender == NO_LENDER else (offer.lender, offer.shared(leg.token))

@@ -9,13 +9,18 @@ more.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from keeper.errors import PoolError
+from keeper.pools.pool import Pool
 from keeper.routes.bundles import PoolOf, Wake, run_all
-from keeper.routes.sizing import Sized, size
+from keeper.routes.sizing import Sized, estimate, size
 
-#: Rounds at most, and by how much one has to raise the gain to be followed by another.
-_ROUNDS, _STEP = 20, 1e-7
+#: Routes that are run at most while amounts are looked for in floats, of which a round runs all beside each. Every
+#: round gains, and where routes come one by one it begins where the others had settled.
+_RUNS = 96
+#: The relative change of an amount that is none.
+_STILL = 1e-5
 
 
 def settle(routes: Sequence[Sized], pool_of: PoolOf) -> list[Sized] | None:
@@ -25,50 +30,52 @@ def settle(routes: Sequence[Sized], pool_of: PoolOf) -> list[Sized] | None:
 
     All of them start with one token, and are given as they run one after another.
     """
-    best = _run(routes, pool_of)
-    if best is None or len(routes) < 2:
-        return best
     amounts = [route.amounts[0] for route in routes]
-    for _ in range(_ROUNDS):
-        moved = _round(routes, amounts, pool_of)
-        if moved is None:
+    for _ in range(max(_RUNS // len(routes) ** 2, 1)):
+        before = list(amounts)
+        if not _round(routes, amounts, pool_of):
             return None
-        sized = _run([_with(route, amount) for route, amount in zip(routes, moved, strict=True)], pool_of)
-        if sized is None:
+        if all(abs(after - old) <= _STILL * old for after, old in zip(amounts, before, strict=True)):
             break
-        grown, amounts = _gain(sized) - _gain(best), moved
-        if grown > 0:
-            best = sized
-        if grown <= _STEP * _gain(best):
-            break
-    return best
+    return _in_integers(routes, amounts, pool_of)
 
 
-def _round(routes: Sequence[Sized], amounts: Sequence[int], pool_of: PoolOf) -> list[int] | None:
-    """Size each route in turn on what all others leave behind."""
-    moved = list(amounts)
+def _round(routes: Sequence[Sized], amounts: list[int], pool_of: PoolOf) -> bool:
+    """Size each route in turn in floats on what all others leave behind; whether each gains something there."""
     for i, route in enumerate(routes):
-        wake = Wake(pool_of)
-        try:
-            for j, other in enumerate(routes):
-                if j != i:
-                    wake.run(other.edges, moved[j])
-        except PoolError:
-            return None
-        sized = size(route.edges, wake.pools(route.edges))
+        pools = _beside(routes, amounts, i, pool_of)
+        optimum = estimate(route.edges, pools) if pools else None
+        if optimum is None or optimum.gain <= 0 or optimum.amount_in < 1:
+            return False
+        amounts[i] = int(optimum.amount_in)
+    return True
+
+
+def _in_integers(routes: Sequence[Sized], amounts: list[int], pool_of: PoolOf) -> list[Sized] | None:
+    """The routes with the best whole amounts near these; what they were with before, if that gains more."""
+    for i, route in enumerate(routes):
+        pools = _beside(routes, amounts, i, pool_of)
+        sized = size(route.edges, pools) if pools else None
         if sized is None:
             return None
-        moved[i] = sized.amounts[0]
-    return moved
+        amounts[i] = sized.amounts[0]
+    both = [
+        run_all([replace(route, amounts=(amount,)) for route, amount in zip(routes, amounts, strict=True)], pool_of)
+    ]
+    both.append(run_all(routes, pool_of))
+    return max((ran[0] for ran in both if ran is not None), key=_gain, default=None)
 
 
-def _run(routes: Sequence[Sized], pool_of: PoolOf) -> list[Sized] | None:
-    ran = run_all(routes, pool_of)
-    return None if ran is None else ran[0]
-
-
-def _with(route: Sized, amount_in: int) -> Sized:
-    return Sized(route.edges, (amount_in, *route.amounts[1:]))
+def _beside(routes: Sequence[Sized], amounts: Sequence[int], place: int, pool_of: PoolOf) -> list[Pool] | None:
+    """A route's pools as all other routes leave them; None if one of those cannot run."""
+    wake = Wake(pool_of)
+    try:
+        for j, other in enumerate(routes):
+            if j != place:
+                wake.run(other.edges, amounts[j])
+    except PoolError:
+        return None
+    return wake.pools(routes[place].edges)
 
 
 def _gain(routes: Sequence[Sized]) -> int:
