@@ -150,19 +150,27 @@ class Bundler:
 
     def variants(self, bundle: Bundle) -> Iterator[Bundle]:
         """
-        Yield the bundle, then the same routes by their next ways to fund them while there are any that pay.
+        Yield the bundle, then by their next ways to fund them those of its routes that pay then, while there are any.
         """
         yield bundle
         for turn in range(1, max(len(leg.offers) for leg in bundle.legs)):
             legs = [replace(leg, offers=leg.offers[min(turn, len(leg.offers) - 1) :]) for leg in bundle.legs]
             try:
-                other = self._written(self._priced(legs))
+                other = self._written(self._priced(self._paying(legs)))
             except PlanError:
                 continue
             if other.profit_wei >= self._scene.terms.least_profit_wei:
                 yield other
 
     # ---------------------------------------------------------------- within
+
+    def _paying(self, legs: Sequence[Leg]) -> list[Leg]:
+        """Those that gain something as they are funded, with the amounts that they have without the others."""
+        paying = [leg for leg in legs if leg.gain > 0]
+        ran = run_all([leg.route for leg in paying], self._scene.market.pool)
+        if ran is None:
+            raise PlanError("plan: a route cannot run without the others")
+        return [replace(leg, route=route) for leg, route in zip(paying, ran[0], strict=True)]
 
     def _single(self, opportunity: Opportunity) -> Bundle:
         return self._priced([Leg(opportunity.route, opportunity.offers, 0, opportunity.log_rate)])
@@ -249,6 +257,8 @@ class Bundler:
         Raises:
             PlanError: A transaction may not take so much, or nobody can tell what it is worth.
         """
+        if not legs:
+            raise PlanError("plan: there is no route")
         scene = self._scene
         shapes = [shape_of(scene, leg.route, leg.offer) for leg in legs]
         gas = program_gas(shapes)

@@ -3,18 +3,18 @@ Bundles on a localnet: what the keeper plans, run by the real executor among the
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_account import Account
 
 from keeper.bundling import Bundle, Bundler, Conditions
 from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
-from keeper.config import LenderFacts, load_settings
+from keeper.config import load_settings
+from keeper.errors import PoolError
 from keeper.execution.nonces import NonceManager
 from keeper.execution.signer import LocalSigner
 from keeper.execution.trader import Trader
@@ -29,30 +29,155 @@ from keeper.registry import discover, read_pools
 from keeper.routes.graph import Graph
 from keeper.types import Address, Block, Hash
 from localnet import accounts, addresses
-from tests.real_world import FACTS, FOREVER, OPERATOR, PROFIT_TOKENS, TREASURY, Step, World, gained
+from tests.real_world import FACTS, FOREVER, OPERATOR, PROFIT_TOKENS, TREASURY, World, gained
 
 PRICES = GasPrices(base_fee_wei=10**7, tip_wei=0, l1_wei_per_unit=10**8, brotli_level=1)
-V3, V2, SUSHI_V2 = "uniswap_v3 WETH/USDC 500", "uniswap_v2 WETH/USDC 3000", "sushi_v2 WETH/USDC 3000"
+SYMBOLS = {FACTS.token(symbol): symbol for symbol in FACTS.profit_tokens}
+V2, SUSHI_V2 = "uniswap_v2 WETH/USDC 3000", "sushi_v2 WETH/USDC 3000"
+APART = "uniswap_v3 USDC/USDT 100"
 
 
-async def _read(url: str, head: Hash) -> tuple[list[Pool], list[Lender]]:
+async def read(url: str, head: Hash) -> tuple[list[Pool], list[Lender]]:
     async with Rpc(url) as rpc:
         reader = Reader(rpc, Address(FACTS.multicall3))
         (infos,) = await reader.read([discover(FACTS)], head)
+        assert not isinstance(infos, PoolError)
         pools = await reader.read(list(read_pools(infos)), head)
         lenders = await reader.read([read_lender(facts, PROFIT_TOKENS) for facts in FACTS.lenders], head)
-    return [pool for pool in pools if isinstance(pool, Pool)], list(lenders)  # type: ignore[misc,arg-type]
+    return _whole(pools), _whole(lenders)
 
 
-def scene(world: World, funding: Sequence[str] = ("none",)) -> Scene:
+def _whole(read: Iterable[Any]) -> list[Any]:
+    return [one for one in read if not isinstance(one, PoolError)]
+
+
+def scene(world: World, funding: Sequence[str] = ("none",), max_hops: int = 3) -> Scene:
     """What the keeper would decide on now."""
     header = world.net.rpc("eth_getBlockByNumber", "latest", False)
     block = Block(int(header["number"], 16), Hash(header["hash"]), Hash(header["parentHash"]), 0, PRICES.base_fee_wei)
-    pools, lenders = asyncio.run(_read(world.net.url, block.hash))
+    pools, lenders = asyncio.run(read(world.net.url, block.hash))
     market, graph = Market([pool.info for pool in pools]), Graph()
     market.start(block, 0.0)
     market.refresh(pools)
     for pool in pools:
         graph.update(pool)
-    terms = Terms(PROFIT_TOKENS, Address(FACTS.weth), 3, tuple(funding), 10**13)
+    terms = Terms(PROFIT_TOKENS, Address(FACTS.weth), max_hops, tuple(funding), 10**13)
     return Scene(market, graph, terms, lenders, PRICES, flash_pools(pools, PROFIT_TOKENS))
+
+
+def decided(on: Scene) -> tuple[Opportunity, Bundle, Bundler]:
+    every = [pool.address for pool in on.market]
+    best = next(look(on, every))
+    bundler = Bundler(on, Conditions(0.1, FOREVER, PROFIT_TOKENS))
+    return best, bundler.join(best, every), bundler
+
+
+def run(world: World, bundle: Bundle) -> tuple[dict[str, int], int]:
+    """Run it, and return what the treasury gained of each token and the gas."""
+    before = world.holdings()
+    receipt = world.send(OPERATOR, world.executor, bundle.calldata)
+    assert receipt["status"] == "0x1", world.refusal(world.executor, bundle.calldata, OPERATOR)
+    changes = gained(before, world.holdings())
+    assert {who for who, _ in changes} <= {TREASURY}
+    return {symbol: gain for (_, symbol), gain in changes.items()}, int(receipt["gasUsed"], 16)
+
+
+def told(bundle: Bundle) -> dict[str, int]:
+    return {SYMBOLS[token]: gain for token, gain in bundle.gains}
+
+
+def test_split__two_parallel_pools__is_paid_to_the_wei_and_beats_the_best_single_after_gas(world: World) -> None:
+    for pair in (V2, SUSHI_V2):
+        world.cheapen((pair, "USDC", "WETH"), 0.05)
+    on = scene(world)
+    best, bundle, bundler = decided(on)
+    single = bundler.alone(best)
+    cheap = {Address(world.net.layout.pool(pair).address.lower()) for pair in (V2, SUSHI_V2)}
+    assert cheap <= {edge.pool for leg in bundle.legs for edge in leg.route.edges}
+
+    with world.undone():
+        alone, alone_gas = run(world, single)
+    paid, gas = run(world, bundle)
+
+    assert alone == told(single)
+    assert paid == told(bundle)
+    worth = bundle.worth_wei - gas * PRICES.base_fee_wei
+    assert worth > single.worth_wei - alone_gas * PRICES.base_fee_wei
+    print("GAS", gas, bundle.gas, alone_gas, single.gas, [[(on.market.pool(e.pool).info.dex, e.pool[:6]) for e in leg.route.edges] for leg in bundle.legs])
+    from keeper.routes.bundles import Wake
+    w=Wake(on.market.pool)
+    for leg in bundle.legs:
+        b=w.pools(leg.route.edges); w.run(leg.route.edges,leg.route.amounts[0]); a=w.pools(leg.route.edges)
+        print([(x.ticks.position(x.tick),y.ticks.position(y.tick)) for x,y in zip(b,a) if hasattr(x,"ticks")])
+
+
+@pytest.mark.parametrize("lender", ["balancer_v2", "aave_v3", "uniswap_v3"])
+def test_bundle__under_a_lender__is_paid_to_the_wei(world: World, lender: str) -> None:
+    for pair in (V2, SUSHI_V2):
+        world.cheapen((pair, "USDC", "WETH"), 0.05)
+
+    _, bundle, _ = decided(scene(world, [lender]))
+    paid, _ = run(world, bundle)
+
+    assert len(bundle.legs) > 1
+    assert {leg.offer.lender for leg in bundle.legs} == {lender}
+    assert bool(bundle.loan_fees) == (lender != "balancer_v2")
+    assert paid == told(bundle)
+
+
+def test_bundle__one_race_lost__the_others_are_paid(world: World) -> None:
+    world.cheapen((SUSHI_V2, "USDC", "WETH"), 0.05)
+    world.cheapen((APART, "USDC", "USDT"), 0.02)
+    _, bundle, _ = decided(scene(world, max_hops=2))
+    through = [leg for leg in bundle.legs if any(edge.pool == _address(world, APART) for edge in leg.route.edges)]
+    others = [leg for leg in bundle.legs if leg not in through]
+    assert len(through) == 1
+    assert others
+    assert not {edge.pool for edge in through[0].route.edges} & {e.pool for leg in others for e in leg.route.edges}
+
+    world.cheapen((APART, "USDT", "USDC"), 0.05)
+    paid, _ = run(world, bundle)
+
+    expected: dict[str, int] = {}
+    for leg in others:
+        expected[SYMBOLS[leg.token]] = expected.get(SYMBOLS[leg.token], 0) + leg.gain
+    assert paid == expected
+
+
+def test_trade__chosen_lender_emptied__takes_the_next(world: World, tmp_path: Path) -> None:
+    world.cheapen((SUSHI_V2, "USDC", "WETH"), 0.05)
+    on = scene(world, ["balancer_v2", "aave_v3"])
+    _, bundle, bundler = decided(on)
+    assert {leg.offer.lender for leg in bundle.legs} == {"balancer_v2"}
+    for symbol in FACTS.profit_tokens:
+        world.net.deal(symbol, addresses.BALANCER_VAULT, 1)
+    before = world.holdings()
+
+    outcome, sent = asyncio.run(_trade(world, tmp_path, on, bundler, bundle))
+    world.net.rpc("evm_mine")
+
+    assert outcome == "sent"
+    assert sent is not None
+    assert {leg.offer.lender for leg in sent.legs} == {"aave_v3"}
+    assert gained(before, world.holdings()) == {(TREASURY, symbol): gain for symbol, gain in told(sent).items()}
+    assert sum(told(sent).values()) < sum(told(bundle).values())
+
+
+async def _trade(world: World, folder: Path, on: Scene, bundler: Bundler, bundle: Bundle) -> tuple[str, Bundle | None]:
+    executor, operator = Address(world.executor.lower()), Address(OPERATOR.lower())
+    journal = Journal.open(folder / "journal.sqlite", FACTS.chain_id, Hash("0x00"))
+    journal.begin_run(operator, executor)
+    settings = load_settings(rpc_url=world.net.url)
+    async with Rpc(world.net.url) as rpc:
+        nonces = NonceManager(operator, int(await rpc("eth_getTransactionCount", operator, "latest"), 16))
+        transactions = Transactions(rpc, journal, nonces, executor, Address(TREASURY.lower()), 10)
+        signer = LocalSigner(accounts.public(3), FACTS.chain_id, executor)
+        trader = Trader(rpc, settings, FACTS, executor, signer, nonces, transactions)
+        try:
+            return await trader.trade(bundler.variants(bundle), on.market.head, PRICES, lambda _: nullcontext())
+        finally:
+            journal.close()
+
+
+def _address(world: World, name: str) -> Address:
+    return Address(world.net.layout.pool(name).address.lower())
