@@ -9,7 +9,6 @@ from contextlib import closing
 import structlog
 
 from keeper.bundling import Bundle, Bundler, Conditions
-from keeper.chain.bloom import Log
 from keeper.config import ChainFacts, Settings
 from keeper.errors import ConfigError, PlanError
 from keeper.execution.trader import Trader, planned_routes
@@ -103,12 +102,11 @@ class Desk:
             if (pool := market.peek(address)) is not None:
                 self._graph.update(pool)
 
-    def moved(self, block: Block, logs: Iterable[Log]) -> None:
+    def moved(self, block: Block, spoke: frozenset[tuple[Address, int]]) -> None:
         """
         Remember which pools spoke in a block, and in which transaction of it.
         """
-        moved = frozenset((Address(log["address"].lower()), int(log["transactionIndex"], 16)) for log in logs)
-        self._movements.append((block.number, moved))
+        self._movements.append((block.number, spoke))
 
     def rank_flash_pools(self) -> None:
         """

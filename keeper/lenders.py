@@ -5,6 +5,7 @@ Who pays for a route's first swap: nobody (its first pool delivers before it is 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Any
 
 from eth_utils.crypto import keccak
 
@@ -43,6 +44,7 @@ TOPICS = tuple(
     Hash("0x" + keccak(text=signature).hex())
     for signature in ("FlashloanPremiumTotalUpdated(uint128,uint128)", "FlashLoanFeePercentageChanged(uint256)")
 )
+_TOPICS_OF_FEES = [[topic] for topic in TOPICS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +102,11 @@ class LenderBook:
         self._read_at = 0.0
         self._stale = True
 
-    def note(self, log: Mapping[str, object]) -> bool:
+    def follow(self, logs: Iterable[Mapping[str, Any]]) -> None:
         """
-        Take in a log and return whether it is about a lender's fee.
+        Take in the logs of a block, one of which may tell of a fee.
         """
-        topics = log.get("topics")
-        about_fee = isinstance(topics, list) and bool(topics) and topics[0] in TOPICS
-        self._stale |= about_fee
-        return about_fee
+        self._stale |= any(log.get("topics", [])[:1] in _TOPICS_OF_FEES for log in logs)
 
     def invalidate(self) -> None:
         """

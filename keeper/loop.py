@@ -236,7 +236,8 @@ class Keeper:
             events = list(self._decode(new))
         with self.report.latency.stage("apply"):
             self._desk.changed(self.market.advance(new.block, events, time.monotonic()))
-        self._desk.moved(new.block, new.logs)
+        self._desk.moved(new.block, _movements(new))
+        self._desk.lenders.follow(new.logs)
         self.report.events += len(events)
 
     def _unwind(self, head: Block) -> None:
@@ -249,8 +250,6 @@ class Keeper:
 
     def _decode(self, new: NewBlock) -> Iterator[Event]:
         for log in new.logs:
-            if self._desk.lenders.note(log):
-                continue
             try:
                 event = decode(log)
             except MalformedLog as error:
@@ -301,3 +300,8 @@ class Keeper:
             token: answer("uint256", balance, f"balance of {token}")
             for token, balance in zip(tokens, answers, strict=True)
         }
+
+
+def _movements(new: NewBlock) -> frozenset[tuple[Address, int]]:
+    """Which pools spoke in a block, and in which transaction of it."""
+    return frozenset((Address(log["address"].lower()), int(log["transactionIndex"], 16)) for log in new.logs)

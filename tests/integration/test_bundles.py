@@ -103,12 +103,6 @@ def test_split__two_parallel_pools__is_paid_to_the_wei_and_beats_the_best_single
     assert paid == told(bundle)
     worth = bundle.worth_wei - gas * PRICES.base_fee_wei
     assert worth > single.worth_wei - alone_gas * PRICES.base_fee_wei
-    print("GAS", gas, bundle.gas, alone_gas, single.gas, [[(on.market.pool(e.pool).info.dex, e.pool[:6]) for e in leg.route.edges] for leg in bundle.legs])
-    from keeper.routes.bundles import Wake
-    w=Wake(on.market.pool)
-    for leg in bundle.legs:
-        b=w.pools(leg.route.edges); w.run(leg.route.edges,leg.route.amounts[0]); a=w.pools(leg.route.edges)
-        print([(x.ticks.position(x.tick),y.ticks.position(y.tick)) for x,y in zip(b,a) if hasattr(x,"ticks")])
 
 
 @pytest.mark.parametrize("lender", ["balancer_v2", "aave_v3", "uniswap_v3"])

@@ -289,7 +289,7 @@ def test_lender_book__older_than_its_time_to_live__is_read_first() -> None:
 def test_lender_book__event_of_a_fee__is_read_first(signature: str) -> None:
     lenders = book()
 
-    assert lenders.note({"topics": ["0x" + keccak(text=signature).hex()]})
+    lenders.follow([{"topics": []}, {"topics": ["0x" + keccak(text=signature).hex(), "0x01"]}])
 
     assert lenders.current(1.0) == ()
     assert len(lenders.due(1.0)) == 1
@@ -298,9 +298,8 @@ def test_lender_book__event_of_a_fee__is_read_first(signature: str) -> None:
 def test_lender_book__any_other_log__changes_nothing() -> None:
     lenders = book()
 
-    assert not lenders.note({"topics": ["0x" + "11" * 32]})
-    assert not lenders.note({"topics": []})
-    assert not lenders.note({})
+    lenders.follow([{"topics": ["0x" + "11" * 32]}, {"topics": []}, {}])
+
     assert len(lenders.current(1.0)) == 1
 
 
