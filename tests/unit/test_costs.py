@@ -80,7 +80,7 @@ def test_program_gas__of_every_measured_transaction__is_close(row: str) -> None:
 @pytest.mark.parametrize("row", ["bundle of 2 V3 V2, none", "bundle of 3 V3 V2, none"])
 def test_program_gas__of_a_bundle__saves_what_was_measured(row: str) -> None:
     shapes = shapes_of(row)
-    measured_apart = [178_819, 204_878, 179_667][: len(shapes)]  # the bundle's routes, each by a short program
+    measured_apart = [178_623, 204_771, 179_483][: len(shapes)]  # the bundle's routes, each by a short program
 
     saved = sum(program_gas([shape]) for shape in shapes) - program_gas(shapes)
 
@@ -90,20 +90,14 @@ def test_program_gas__of_a_bundle__saves_what_was_measured(row: str) -> None:
 def test_program_gas__same_pools_again__is_far_cheaper() -> None:
     shape = shapes_of("V3 V2, none")[0]
 
-    assert program_gas([shape, shape]) - program_gas([shape, shapes_of("bundle of 2 V3 V2, none")[1]]) == -91_000
-    assert program_gas([shape, shape]) == pytest.approx(247_700, rel=0.1)  # measured on the localnet
+    assert program_gas([shape, shape]) - program_gas([shape, shapes_of("bundle of 2 V3 V2, none")[1]]) == -93_000
+    assert program_gas([shape, shape]) == pytest.approx(239_628, rel=0.1)  # measured on the localnet
 
 
 def test_program_gas__routes_under_one_loan__pay_for_it_once() -> None:
-    lent, apart = (
-        [
-            replace(shape, lender="aave_v3", loan=loan)
-            for shape, loan in zip(shapes_of("bundle of 2 V3 V2, none"), loans, strict=True)
-        ]
-        for loans in (("WETH", "WETH"), ("WETH", "USDC"))
-    )
+    first, second = (replace(shape, lender="aave_v3", loan="WETH") for shape in shapes_of("bundle of 2 V3 V2, none"))
 
-    assert program_gas(apart) - program_gas(lent) == 114_000
+    assert program_gas([first, replace(second, loan="USDC")]) - program_gas([first, second]) == 112_000
 
 
 def test_l1_units__more_hops_and_routes__are_more_bytes() -> None:
