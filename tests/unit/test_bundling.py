@@ -153,10 +153,10 @@ def test_join__most_routes__are_not_exceeded() -> None:
     assert bundler.left == {pool.address for pool in pools}
 
 
-def test_join__more_words_than_a_program_has__takes_as_many_routes_as_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_join__more_groups_than_a_program_has__takes_as_many_routes_as_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     pools = parallel() + apart()
     _, all_of_them, _ = joined(scene(pools))
-    monkeypatch.setattr(program, "MAX_WORDS", len(all_of_them.calldata) // 32 - 3)
+    monkeypatch.setattr(program, "MAX_GROUPS", len(all_of_them.legs) - 1)
 
     _, bundle, bundler = joined(scene(pools))
 
