@@ -228,12 +228,13 @@ class Settings(BaseSettings):
     deny_tokens: tuple[str, ...] = ()
     allow_tokens: tuple[str, ...] = ()
     min_liquidity_wei: int = Field(default=10**17, ge=0)
-    funding: tuple[Literal["none"] | LenderName, ...] = (
+    funding: tuple[Literal["none", "uniswap_v3"] | LenderName, ...] = (
         "none",
         "uniswap_v4",
         "balancer_v3",
         "morpho",
         "balancer_v2",
+        "uniswap_v3",
         "aave_v3",
     )
     min_profit_wei: int = Field(default=10**13, ge=0)

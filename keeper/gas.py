@@ -7,26 +7,60 @@ The L1 part follows ArbOS: the compressed size of the signed bytes times a price
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import brotli
+
+from keeper.types import Address
 
 #: Calldata units per compressed byte, and the window that ArbOS compresses with.
 UNITS_PER_BYTE = 16
 _WINDOW = 22
 
-#: Gas of the pieces of a route, measured on the localnet; they rank and screen, the simulation decides.
-_BASE_GAS = 45_000
-_HOP_GAS = {"uniswap_v2": 62_000, "uniswap_v3": 85_000}
+#: What the sequencer lets a transaction take, and a block (its ``MaxTxGasLimit``).
+MOST_GAS = 32_000_000
+
+#: Gas of the pieces of a transaction, fitted to ``benchmarks/gas_snapshot.json``, which a test compares them with; they
+#: rank and screen, the simulation decides. What every transaction pays once; what the general program takes more.
+_TRANSACTION_GAS, _GENERAL_GAS = 46_000, 4_900
+#: A hop through a pool, the first time in a transaction, and through one whose accounts and slots are warm by then.
+_HOP_GAS = {
+    "uniswap_v2": 73_000,
+    "uniswap_v3": 76_000,
+    "camelot_v2": 90_000,
+    "camelot_v3": 95_000,
+    "uniswap_v4": 84_000,
+    "curve_stableswap": 90_000,
+    "curve_stableswap_ng": 110_000,
+    "curve_cryptoswap": 150_000,
+    "balancer_weighted": 80_000,
+    "balancer_stable": 100_000,
+    "balancer_v3_weighted": 145_000,
+    "balancer_v3_stable": 150_000,
+}
+_WARM_HOP_GAS = 28_000
+#: A route's hops beyond the second bring a token that nothing else has touched.
+_FURTHER_HOP_GAS = 28_000
 #: Of families that the executor has no hops for: a replay ranks them, too.
 _OTHER_HOP_GAS = 150_000
 _LENDER_GAS = {
     "none": 0,
-    "balancer_v2": 36_000,
-    "uniswap_v4": 45_000,
-    "morpho": 60_000,
-    "balancer_v3": 70_000,
-    "aave_v3": 125_000,
+    "uniswap_v4": 31_000,
+    "balancer_v3": 31_000,
+    "morpho": 34_000,
+    "balancer_v2": 37_000,
+    "uniswap_v3": 65_000,
+    "aave_v3": 112_000,
 }
+
+#: Compressed bytes of a signed transaction with a short program of two hops, and what others have more.
+_SHORT_BYTES, _GENERAL_BYTES, _HOP_BYTES = 240, 30, 25
+
+#: What the short entry points take.
+_SHORT_FAMILIES = frozenset({"uniswap_v2", "uniswap_v3", "camelot_v2", "camelot_v3"})
+_SHORT_HOPS = 3
+#: Which V3 pool is to lend does not fit them.
+_NOT_SHORT_LENDER = "uniswap_v3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +99,95 @@ def l1_gas(fee_wei: int, prices: GasPrices) -> int:
     return fee_wei // max(prices.gas_price_wei, 1)
 
 
-def route_gas(families: Sequence[str], lender: str) -> int:
+@dataclass(frozen=True, slots=True)
+class Outlay:
     """
-    Return roughly how much L2 gas a route over pools of these families takes.
+    What a transaction costs, by what is paid for.
+
+    Attributes:
+        l2_wei: Its gas at the base fee.
+        l1_wei: Posting its bytes.
+        bid_wei: What its gas pays beyond the base fee for its place in the block.
     """
-    return _BASE_GAS + _LENDER_GAS[lender] + sum(_HOP_GAS.get(family, _OTHER_HOP_GAS) for family in families)
+
+    l2_wei: int
+    l1_wei: int
+    bid_wei: int
+
+    @classmethod
+    def of(cls, gas: int, l1_wei: int, prices: GasPrices) -> Self:
+        """
+        Return what so much L2 gas and L1 data cost.
+        """
+        return cls(gas * prices.base_fee_wei, l1_wei, gas * prices.tip_wei)
+
+    @property
+    def total_wei(self) -> int:
+        return self.l2_wei + self.l1_wei + self.bid_wei
+
+
+@dataclass(frozen=True, slots=True)
+class RouteShape:
+    """
+    What of a route decides about its gas.
+
+    Attributes:
+        pools: Address and family of each hop's pool.
+        lender: Who lends, or ``none``.
+        loan: Routes that follow each other with the same one share a loan.
+    """
+
+    pools: tuple[tuple[Address, str], ...]
+    lender: str
+    loan: object = None
+
+
+def program_gas(routes: Sequence[RouteShape]) -> int:
+    """
+    Return roughly how much L2 gas a transaction takes that runs these routes.
+    """
+    gas = _TRANSACTION_GAS + (0 if len(routes) == 1 and _fits_short(routes[0]) else _GENERAL_GAS)
+    warm: set[Address] = set()
+    for before, route in zip((None, *routes), routes, strict=False):
+        if before is None or (before.lender, before.loan) != (route.lender, route.loan):
+            gas += _LENDER_GAS[route.lender]
+        cold = [family for pool, family in route.pools if pool not in warm]
+        gas += sum(_HOP_GAS.get(family, _OTHER_HOP_GAS) for family in cold)
+        gas += (len(route.pools) - len(cold)) * _WARM_HOP_GAS + max(len(cold) - 2, 0) * _FURTHER_HOP_GAS
+        warm.update(pool for pool, _ in route.pools)
+    return gas
+
+
+def base_gas(lender: str) -> int:
+    """
+    Return what a transaction of one route takes besides its hops, at least.
+    """
+    return _TRANSACTION_GAS + _LENDER_GAS[lender]
+
+
+def hop_gas(family: str) -> int:
+    """
+    Return what a hop through a pool of the family takes where nothing is warm, at least.
+    """
+    return _HOP_GAS.get(family, _OTHER_HOP_GAS)
+
+
+def l1_units(routes: Sequence[RouteShape]) -> int:
+    """
+    Return roughly how many calldata units the signed bytes are that run these routes, while there are none.
+    """
+    general = len(routes) > 1 or not _fits_short(routes[0])
+    hops = sum(len(route.pools) for route in routes)
+    return UNITS_PER_BYTE * (_SHORT_BYTES + general * _GENERAL_BYTES + (hops - 2) * _HOP_BYTES)
+
+
+#: What the bytes of a transaction are at least, as units.
+LEAST_L1_UNITS = UNITS_PER_BYTE * _SHORT_BYTES
+
+#: What one more route in a transaction takes at least: two hops through pools that are warm.
+MORE_GAS = 2 * _WARM_HOP_GAS
+
+
+def _fits_short(route: RouteShape) -> bool:
+    families = {family for _, family in route.pools}
+    return families <= _SHORT_FAMILIES and len(route.pools) <= _SHORT_HOPS and route.lender != _NOT_SHORT_LENDER

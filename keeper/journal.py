@@ -8,17 +8,17 @@ step of its life is a row of its own. What a transaction is now is its last step
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from keeper.errors import JournalError
 from keeper.types import Address, Hash
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -27,14 +27,13 @@ CREATE TABLE runs (
 ) STRICT;
 CREATE TABLE decisions (
     id INTEGER PRIMARY KEY, run_id INTEGER NOT NULL REFERENCES runs, at REAL NOT NULL, block_number INTEGER NOT NULL,
-    pools TEXT NOT NULL, token TEXT NOT NULL, amount_in TEXT NOT NULL, gain TEXT NOT NULL, profit_wei TEXT NOT NULL,
-    funding TEXT NOT NULL, outcome TEXT NOT NULL
+    routes TEXT NOT NULL, gains TEXT NOT NULL, loan_fees TEXT NOT NULL, worth_wei TEXT NOT NULL, l2_wei TEXT NOT NULL,
+    l1_wei TEXT NOT NULL, bid_wei TEXT NOT NULL, profits TEXT NOT NULL, profit_wei TEXT NOT NULL, outcome TEXT NOT NULL
 ) STRICT;
 CREATE TABLE transactions (
     id INTEGER PRIMARY KEY, run_id INTEGER NOT NULL REFERENCES runs, at REAL NOT NULL, sender TEXT NOT NULL,
     nonce INTEGER NOT NULL, hash TEXT NOT NULL UNIQUE, raw BLOB NOT NULL, sibling_of INTEGER REFERENCES transactions,
-    block_number INTEGER NOT NULL, deadline INTEGER NOT NULL, pools TEXT NOT NULL, token TEXT NOT NULL,
-    funding TEXT NOT NULL, amount_in TEXT NOT NULL, predicted_gain TEXT NOT NULL, min_gain TEXT NOT NULL,
+    block_number INTEGER NOT NULL, deadline INTEGER NOT NULL, routes TEXT NOT NULL, predicted TEXT NOT NULL,
     predicted_profit_wei TEXT NOT NULL, gas_limit INTEGER NOT NULL, max_fee_wei TEXT NOT NULL
 ) STRICT;
 CREATE TABLE steps (
@@ -68,21 +67,53 @@ OPEN = (State.SIGNED, State.SENT, State.REORGED)
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class PlannedRoute:
     """
-    An opportunity and what became of it.
+    A route of a transaction, amounts in smallest units of its token.
 
     Attributes:
+        gain: What it gains beyond what it is lent, before any loan fee.
+        min_gain: What the executor was told to insist on.
+    """
+
+    pools: tuple[Address, ...]
+    token: Address
+    funding: str
+    amount_in: int
+    gain: int
+    min_gain: int
+
+
+#: Amounts of tokens, in smallest units.
+Amounts: TypeAlias = tuple[tuple[Address, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """
+    What was worth trying, and what became of it.
+
+    Attributes:
+        gains: After the lenders' fees.
+        worth_wei: Of the gains.
+        l2_wei: What its gas costs at the base fee.
+        l1_wei: What posting its bytes costs.
+        bid_wei: What its gas pays beyond the base fee.
+        profits: What is left of each gain after its part of the costs.
+        profit_wei: The same in ETH.
         outcome: ``sent``, or why it was not.
     """
 
     block_number: int
-    pools: tuple[Address, ...]
-    token: Address
-    amount_in: int
-    gain: int
+    routes: tuple[PlannedRoute, ...]
+    gains: Amounts
+    loan_fees: Amounts
+    worth_wei: int
+    l2_wei: int
+    l1_wei: int
+    bid_wei: int
+    profits: Amounts
     profit_wei: int
-    funding: str
     outcome: str
 
 
@@ -94,6 +125,7 @@ class SignedTransaction:
     Attributes:
         block_number: The block that it was planned on.
         deadline: Unix second after which the executor refuses it.
+        predicted: What the treasury is to receive.
         sibling_of: The journal id of another transaction with the same nonce, of which at most one can be included.
     """
 
@@ -103,16 +135,17 @@ class SignedTransaction:
     raw: bytes
     block_number: int
     deadline: int
-    pools: tuple[Address, ...]
-    token: Address
-    funding: str
-    amount_in: int
-    predicted_gain: int
-    min_gain: int
+    routes: tuple[PlannedRoute, ...]
+    predicted: Amounts
     predicted_profit_wei: int
     gas_limit: int
     max_fee_wei: int
     sibling_of: int | None = None
+
+    @property
+    def pools(self) -> tuple[Address, ...]:
+        """Each pool once, in the order in which they are met."""
+        return tuple(dict.fromkeys(pool for route in self.routes for pool in route.pools))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,21 +204,18 @@ class Journal:
     def decided(self, decision: Decision) -> None:
         """Record an opportunity and what became of it."""
         with self._writing():
-            self._db.execute(
-                "INSERT INTO decisions (run_id, at, block_number, pools, token, amount_in, gain, profit_wei, funding,"
-                " outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    self._run_id,
-                    time.time(),
-                    decision.block_number,
-                    json.dumps(decision.pools),
-                    decision.token,
-                    str(decision.amount_in),
-                    str(decision.gain),
-                    str(decision.profit_wei),
-                    decision.funding,
-                    decision.outcome,
-                ),
+            self._insert(
+                "decisions",
+                {
+                    "run_id": self._run_id,
+                    "at": time.time(),
+                    "block_number": decision.block_number,
+                    "routes": _routes_text(decision.routes),
+                    **{name: _amounts_text(getattr(decision, name)) for name in ("gains", "loan_fees", "profits")},
+                    **{name: str(getattr(decision, name)) for name in ("worth_wei", "l2_wei", "l1_wei", "bid_wei")},
+                    "profit_wei": str(decision.profit_wei),
+                    "outcome": decision.outcome,
+                },
             )
 
     def signed(self, transaction: SignedTransaction) -> int:
@@ -196,17 +226,13 @@ class Journal:
             "run_id": self._run_id,
             "at": time.time(),
             **{name: getattr(transaction, name) for name in ("sender", "nonce", "hash", "raw", "sibling_of")},
-            **{name: getattr(transaction, name) for name in ("block_number", "deadline", "token", "funding")},
-            "gas_limit": transaction.gas_limit,
-            "pools": json.dumps(transaction.pools),
-            **{name: str(getattr(transaction, name)) for name in _BIG},
+            **{name: getattr(transaction, name) for name in ("block_number", "deadline", "gas_limit")},
+            "routes": _routes_text(transaction.routes),
+            "predicted": _amounts_text(transaction.predicted),
+            **{name: str(getattr(transaction, name)) for name in ("predicted_profit_wei", "max_fee_wei")},
         }
         with self._writing():
-            cursor = self._db.execute(
-                f"INSERT INTO transactions ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",  # noqa: S608 - our own column names
-                tuple(columns.values()),
-            )
-            entry_id = cursor.lastrowid or 0
+            entry_id = self._insert("transactions", columns)
             self._step(entry_id, State.SIGNED, {})
         return entry_id
 
@@ -258,6 +284,14 @@ class Journal:
                     f"the journal's {key} is {found.get(key)}, but {value} is needed: use another state_dir"
                 )
 
+    def _insert(self, table: str, columns: Mapping[str, object]) -> int:
+        """Add a row and return its id; names are our own."""
+        cursor = self._db.execute(
+            f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",  # noqa: S608
+            tuple(columns.values()),
+        )
+        return cursor.lastrowid or 0
+
     def _step(self, entry_id: int, state: State, detail: Mapping[str, Any]) -> None:
         exact = {key: str(value) if type(value) is int and value >= 1 << 53 else value for key, value in detail.items()}
         self._db.execute(
@@ -277,7 +311,23 @@ class Journal:
             raise JournalError(f"the journal cannot be written: {error}") from None
 
 
-_BIG = ("amount_in", "predicted_gain", "min_gain", "predicted_profit_wei", "max_fee_wei")
+def _routes_text(routes: Iterable[PlannedRoute]) -> str:
+    """Routes as JSON, amounts as strings: they are beyond what JSON's numbers hold exactly."""
+    return json.dumps(
+        [
+            {name: str(value) if type(value) is int else value for name, value in asdict(route).items()}
+            for route in routes
+        ]
+    )
+
+
+def _to_route(fields: Mapping[str, Any]) -> PlannedRoute:
+    amounts = {name: int(fields[name]) for name in ("amount_in", "gain", "min_gain")}
+    return PlannedRoute(tuple(fields["pools"]), Address(fields["token"]), fields["funding"], **amounts)
+
+
+def _amounts_text(amounts: Amounts) -> str:
+    return json.dumps([[token, str(amount)] for token, amount in amounts])
 
 
 def _to_entry(row: sqlite3.Row) -> Entry:
@@ -288,14 +338,10 @@ def _to_entry(row: sqlite3.Row) -> Entry:
         raw=row["raw"],
         block_number=row["block_number"],
         deadline=row["deadline"],
-        pools=tuple(json.loads(row["pools"])),
-        token=Address(row["token"]),
-        funding=row["funding"],
+        routes=tuple(_to_route(route) for route in json.loads(row["routes"])),
+        predicted=tuple((Address(token), int(amount)) for token, amount in json.loads(row["predicted"])),
         gas_limit=row["gas_limit"],
         sibling_of=row["sibling_of"],
-        amount_in=int(row["amount_in"]),
-        predicted_gain=int(row["predicted_gain"]),
-        min_gain=int(row["min_gain"]),
         predicted_profit_wei=int(row["predicted_profit_wei"]),
         max_fee_wei=int(row["max_fee_wei"]),
     )

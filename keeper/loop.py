@@ -4,9 +4,7 @@ Observe, decide, act, record: the only place where the keeper's objects meet.
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Awaitable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Iterable
 
 import structlog
 
@@ -18,49 +16,35 @@ from keeper.chain.heads import Heads
 from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
 from keeper.config import ChainFacts, Settings
-from keeper.errors import ChainError, ConfigError, MalformedLog, PoolError, ReorgError
+from keeper.desk import Desk, profit_tokens
+from keeper.errors import ChainError, MalformedLog, ReorgError
 from keeper.events import TOPICS, Log, decode_each, speakers
 from keeper.execution.nonces import NonceManager
 from keeper.execution.signer import Signer
 from keeper.execution.trader import Trader
-from keeper.execution.transactions import Outcome, Transactions
+from keeper.execution.transactions import Transactions
 from keeper.gas import GasPrices
-from keeper.journal import Decision, Journal, State
-from keeper.lenders import Lender, read_lender
+from keeper.journal import Journal
+from keeper.lenders import TOPICS as LENDERS_TOPICS
 from keeper.market import CacheCounts, Market
 from keeper.monitor.alerts import Severity, alert
 from keeper.monitor.report import Report
-from keeper.monitor.table import Screen, shown
-from keeper.opportunity import Opportunity, Terms, scan
+from keeper.monitor.table import Screen
 from keeper.preflight import Deployment
 from keeper.registry import creation_topics, topics_of
 from keeper.resume import Resumption
-from keeper.routes.graph import Graph
 from keeper.routes.warm import warm
 from keeper.snapshot import SnapshotFile
 from keeper.types import Address, Block, Hash
 from keeper.upkeep import Upkeep
-from keeper.valuation import Valuation
 
 _log = structlog.get_logger("keeper")
 
 #: Blocks between two looks at what no event announces: ArbOS parameters and the lenders' liquidity.
 _SLOW_BLOCKS = 20
 
-#: Opportunities of a block that are planned and simulated at most; what they leave over stays to be searched.
-_TRIES = 16
-
 #: The pause after a failure to read or send; whoever follows the chain has his own.
 _BACK_OFF_SECONDS = 0.1
-
-#: Outcomes by which a simulation is known to have succeeded, or not.
-_SIMULATED = {
-    "simulation failed": False,
-    "not worth its gas": True,
-    "dry run": True,
-    "sent": True,
-    "refused by the node": True,
-}
 
 #: How long a stopping keeper waits for what it has in flight; after that the journal remembers it.
 _DRAIN_SECONDS = 15.0
@@ -94,20 +78,17 @@ class Keeper:
         self._journal = journal
         self._screen = screen
         self._reader = Reader(rpc, Address(facts.multicall3))
-        self._terms = _terms(settings, facts)
-        self._upkeep = Upkeep(self._reader, settings, facts, (*self._terms.profit_tokens, self._terms.weth), rpc)
+        trusted = (*profit_tokens(settings, facts), Address(facts.weth))
+        self._upkeep = Upkeep(self._reader, settings, facts, trusted, rpc)
         proved = topics_of({dex.family for dex in self._upkeep.facts.dexes})
-        followed = sorted({*TOPICS, *creation_topics(facts)})
+        followed = sorted({*TOPICS, *creation_topics(facts), *LENDERS_TOPICS})
         self._follower = Follower(rpc, followed, proved, settings.bloom_check)
         self._feed = Feed(self._follower, heads)
         self._resumption = Resumption(file, self._upkeep, self._follower, settings.resume_blocks, settings.save_seconds)
-        self._graph = Graph()
-        self._hot: set[Address] = set()
-        self._lenders: Sequence[Lender] = ()
-        self._movements: deque[tuple[int, frozenset[tuple[Address, int]]]] = deque(maxlen=64)
-        self._treasury_before: dict[Address, int] = {}
         self._lost = False
+        self._treasury_before: dict[Address, int] = {}
         self.report = Report()
+        self._desk = Desk(settings, facts, deployment, self._upkeep, journal, self.report, screen)
 
     async def run(self, stop: asyncio.Event) -> None:
         """
@@ -130,7 +111,7 @@ class Keeper:
 
     @property
     def profit_tokens(self) -> tuple[Address, ...]:
-        return self._terms.profit_tokens
+        return self._desk.terms.profit_tokens
 
     @property
     def cache(self) -> CacheCounts:
@@ -171,7 +152,6 @@ class Keeper:
             self._settings,
             self._facts,
             self._deployment.executor,
-            self._deployment.profit_tokens,
             self._signer,
             nonces,
             self._transactions,
@@ -192,16 +172,15 @@ class Keeper:
 
     async def _take_up(self, pools: Awaitable[Iterable[Address]]) -> None:
         """Search everything once."""
-        self._hot = set(await pools)
-        self._graph = Graph()
-        self._update_graph(self._hot)
+        self._desk.restart(await pools)
+        self._desk.lenders.invalidate()
 
     async def _resync(self) -> None:
         """The chain left the keeper's memory: read everything anew before anything is traded."""
         await self._feed.stop()
         block = await self._follower.start_settled()
         await self._start_market(block)
-        self._take_back(await self._transactions.recheck(self._is_canonical))
+        self._desk.take_back(await self._transactions.recheck(self._is_canonical))
         await self._feed.restart()
         self._lost = False
 
@@ -223,7 +202,7 @@ class Keeper:
 
     async def _note_treasury(self) -> None:
         after = await self._treasury()
-        for token, symbol in self._symbols.items():
+        for token, symbol in self._desk.symbols.items():
             self.report.note_treasury(symbol, after[token] - self._treasury_before[token])
 
     # ---------------------------------------------------------------- a step
@@ -235,7 +214,7 @@ class Keeper:
         try:
             if self._lost:
                 await self._resync()
-            with self._stage("fetch"):
+            with self.report.latency.stage("fetch"):
                 news = await self._feed.next()
             if news is not None:
                 self.report.blocks += trading and isinstance(news, NewBlock)
@@ -257,12 +236,12 @@ class Keeper:
         self._advance(news)
         await self._upkeep.notice(news.block, news.logs)
         if self._upkeep.wants_reads():
-            with self._stage("refresh"):
+            with self.report.latency.stage("refresh"):
                 await self._refresh()
-        self._book(await self._transactions.follow(news.block, self._is_canonical))
+        self._desk.book(await self._transactions.follow(news.block, self._is_canonical))
         if news.block.number % _SLOW_BLOCKS == 0:
             await self._look_at_slow_things()
-            self._update_graph(await self._upkeep.look_around())
+            self._desk.mended(await self._upkeep.look_around())
             self._resumption.save_if_due()
         if self._feed.waiting:
             self.report.refused["behind"] += trading
@@ -271,20 +250,19 @@ class Keeper:
         self._screen.draw(self.market, self.report, len(self._transactions.in_flight))
 
     def _advance(self, new: NewBlock) -> None:
-        with self._stage("decode"):
+        with self.report.latency.stage("decode"):
             events = decode_each(new.logs, self._refuse)
-        with self._stage("apply"):
-            changed = self.market.advance(new.block, events, time.monotonic())
-            self._update_graph(changed)
-        self._hot |= changed
-        self._movements.append((new.block.number, speakers(new.logs, events)))
+        with self.report.latency.stage("apply"):
+            self._desk.changed(self.market.advance(new.block, events, time.monotonic()))
+        self._desk.moved(new.block, speakers(new.logs, events))
+        self._desk.lenders.follow(new.logs)
         self.report.events += len(events)
 
     def _unwind(self, head: Block) -> None:
         changed = self.market.unwind(head.hash)
-        self._update_graph(changed)
-        self._hot |= changed
-        self._take_back(self._transactions.unwound(head))
+        self._desk.changed(changed)
+        self._desk.lenders.invalidate()
+        self._desk.take_back(self._transactions.unwound(head))
         self.report.reorgs += 1
         _log.warning("chain_reorganised", head=head.number, pools=len(changed))
 
@@ -297,97 +275,12 @@ class Keeper:
         before = self._upkeep.unreadable
         changed = await self._upkeep.refresh()
         self.report.refused["pool_unreadable"] += self._upkeep.unreadable - before
-        self._update_graph(changed)
-        self._hot |= changed
-
-    def _update_graph(self, changed: Iterable[Address]) -> None:
-        self._graph.forget(self.market.stale | self.market.cold | self._upkeep.gone())
-        for address in changed:
-            if (pool := self.market.peek(address)) is not None:
-                self._graph.update(pool)
-
-    # ---------------------------------------------------------------- decide and act
+        self._desk.changed(changed)
 
     async def _trade(self, block: Block, began: float) -> None:
-        prices = self._prices(block)
-        with self._stage("search"):
-            self._update_graph(())
-            found = scan(self.market, self._graph, self._hot, self._terms, self._lenders, prices)
-            opportunity = next(found, None)
-        while opportunity is not None:
-            outcome = await self._trader.trade(opportunity, self.market, prices, self._stage)
-            self._record(opportunity, block, outcome)
-            tried_all = self._transactions.in_flight or found.told == _TRIES
-            opportunity = None if tried_all else next(found, None)
-        self._hot = set(found.untold)
-        self.report.refused["left for the next block"] += found.told == _TRIES and bool(self._hot)
-        self.report.cycles_searched += found.searched
-        self.report.opportunities += found.told
-        if self._transactions.in_flight:
+        await self._read_lenders()
+        if await self._desk.trade(block, self._prices(block), time.monotonic(), self._trader):
             self.report.latency.add("block_to_sent", time.perf_counter() - began)
-
-    def _record(self, opportunity: Opportunity, block: Block, outcome: str) -> None:
-        self.report.transactions["sent"] += outcome == "sent"
-        if (kind := outcome.partition(":")[0]) in _SIMULATED:
-            self._upkeep.simulated(opportunity.pools, _SIMULATED[kind], block)
-        if outcome != "sent":
-            self.report.refused[outcome.partition(":")[0]] += 1
-        self._journal.decided(
-            Decision(
-                block.number,
-                opportunity.pools,
-                opportunity.token,
-                opportunity.route.amounts[0],
-                opportunity.gain,
-                opportunity.profit_wei,
-                opportunity.funding,
-                outcome,
-            )
-        )
-
-    def _book(self, outcomes: Iterable[Outcome]) -> None:
-        for outcome in outcomes:
-            token = outcome.transaction.token
-            worth = Valuation(self.market, self._terms.weth).in_eth(token, outcome.gain) or 0
-            touched = self._touched(outcome)
-            self.report.book(outcome, self._symbols[token], worth, touched)
-            if outcome.state is State.INCLUDED and not touched and outcome.gain != outcome.transaction.predicted_gain:
-                self._upkeep.misled(outcome.transaction.pools)
-            self._screen.tell(self._news_of(outcome, worth))
-            _log.info(
-                "transaction_settled",
-                state=str(outcome.state),
-                hash=outcome.transaction.hash,
-                block=outcome.position[0],
-                gain=outcome.gain,
-                predicted=outcome.transaction.predicted_gain,
-                token=self._symbols[token],
-                profit_wei=worth - outcome.gas_wei,
-                touched=touched,
-            )
-
-    def _take_back(self, hashes: Iterable[Hash]) -> None:
-        for transaction_hash in hashes:
-            self.report.take_back(transaction_hash)
-            _log.warning("transaction_reorged", hash=transaction_hash)
-
-    def _touched(self, outcome: Outcome) -> bool:
-        """Whether another transaction moved a pool of the route between the plan's block and this transaction."""
-        pools, (number, index) = set(outcome.transaction.pools), outcome.position
-        return any(
-            pool in pools and (block < number or position < index)
-            for block, moved in self._movements
-            if outcome.transaction.block_number < block <= number
-            for pool, position in moved
-        )
-
-    def _news_of(self, outcome: Outcome, worth_wei: int) -> str:
-        profit = (worth_wei - outcome.gas_wei) / 10**18
-        token = self._facts.token_by_address[outcome.transaction.token]
-        if outcome.state is State.INCLUDED:
-            gained = shown(outcome.gain, token.decimals)
-            return f"block {outcome.position[0]}: gained {gained} {token.symbol}, net {profit:.6f} ETH"
-        return f"{outcome.state}: nonce {outcome.transaction.nonce}, net {profit:.6f} ETH"
 
     # ---------------------------------------------------------------- what is asked of the chain
 
@@ -400,16 +293,18 @@ class Keeper:
         self._arbos: ArbosParameters = await read_arbos(
             self._rpc, Address(facts.arb_gas_info), Address(facts.arb_owner_public)
         )
-        readings = [read_lender(lender, self._terms.profit_tokens) for lender in facts.lenders]
-        self._lenders = [
-            lender
-            for lender in await self._reader.read(readings, self.market.head.hash)
-            if not isinstance(lender, PoolError)
-        ]
+        self._desk.rank_flash_pools()
+        self._desk.lenders.invalidate()
+
+    async def _read_lenders(self) -> None:
+        """What they take and have, where that may have changed."""
+        if readings := self._desk.lenders.due(time.monotonic()):
+            read = await self._reader.read(readings, self.market.head.hash)
+            self._desk.lenders.refresh(read, time.monotonic())
 
     async def _treasury(self) -> dict[Address, int]:
         """What the treasury holds of each profit token."""
-        tokens = list(self._symbols)
+        tokens = list(self._desk.symbols)
         calls = [call(token, "balanceOf(address)", self._deployment.treasury) for token in tokens]
         answers = await self._reader.call(calls, self.market.head.hash)
         return {
@@ -417,26 +312,3 @@ class Keeper:
             for token, balance in zip(tokens, answers, strict=True)
         }
 
-    @property
-    def _symbols(self) -> dict[Address, str]:
-        known = self._facts.token_by_address
-        return {token: known[token].symbol for token in self._terms.profit_tokens}
-
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self.report.latency.add(name, time.perf_counter() - began)
-
-
-def _terms(settings: Settings, facts: ChainFacts) -> Terms:
-    symbols = settings.profit_tokens or facts.profit_tokens
-    if not symbols:
-        raise ConfigError("profit_tokens is empty: a cycle must start somewhere")
-    return Terms(
-        profit_tokens=tuple(facts.token(symbol) for symbol in symbols),
-        weth=Address(facts.weth),
-        max_hops=settings.max_hops,
-        funding=settings.funding,
-        min_profit_wei=settings.min_profit_wei,
-    )

@@ -2,24 +2,35 @@
 A cycle that pays: sized, funded, with all its costs and its net profit.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from math import inf
 
-from keeper.gas import GasPrices, route_gas
-from keeper.lenders import NO_LENDER, Lender, fundings
+from keeper.gas import (
+    LEAST_L1_UNITS,
+    MORE_GAS,
+    GasPrices,
+    Outlay,
+    RouteShape,
+    base_gas,
+    hop_gas,
+    l1_units,
+    program_gas,
+)
+from keeper.lenders import FLASH_POOL, NO_LENDER, Lender, Offer, fundings, sends_first
 from keeper.market import Market
-from keeper.pools.pool import Pool
+from keeper.pools.pool import Pool, PoolInfo
 from keeper.routes.graph import Graph
-from keeper.routes.ranking import Cycle
+from keeper.routes.ranking import Cycle, Ranking
 from keeper.routes.search import Costs, Found, search
 from keeper.routes.sizing import Sized, size
 from keeper.types import Address
 from keeper.valuation import Valuation
 
-#: Compressed size of a signed route, in calldata units: the L1 part while the bytes do not exist yet.
-_L1_UNITS = 16 * 320
+#: A route that is to run with others is looked at if it gains this part of what it costs at least: sized together,
+#: they may gain more than one after another.
+_LOOKED_AT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +39,23 @@ class Opportunity:
     A sized route with positive net profit.
 
     Attributes:
-        token: What it gains, and starts and ends in.
-        gain: What the treasury receives, in the token's smallest unit: after the lender's fee, before gas.
-        worth_wei: What the gain is worth in ETH.
-        funding: The lender, or ``none``.
-        fallbacks: Other ways to fund it that pay too, the next best first.
+        offers: The ways to fund it that pay, the best first.
+        worth_wei: What the gain is worth in ETH, by the market's own prices.
         gas: L2 gas that it takes, estimated.
-        gas_cost_wei: L2 gas and L1 data.
+        outlay: What it costs in a transaction of its own, estimated.
         log_rate: Logarithm of what an infinitely small amount multiplies by: how far prices may move against it.
     """
 
     route: Sized
-    gain: int
+    offers: tuple[Offer, ...]
     worth_wei: int
-    funding: str
-    fallbacks: tuple[str, ...]
     gas: int
-    gas_cost_wei: int
+    outlay: Outlay
     log_rate: float
 
     @property
     def token(self) -> Address:
+        """What it gains, and starts and ends in."""
         return self.route.edges[0].token_in
 
     @property
@@ -56,15 +63,24 @@ class Opportunity:
         return tuple(edge.pool for edge in self.route.edges)
 
     @property
-    def profit_wei(self) -> int:
-        """Worth of the gain minus all gas."""
-        return self.worth_wei - self.gas_cost_wei
+    def funding(self) -> str:
+        """The lender, or ``none``."""
+        return self.offers[0].lender
 
-    def break_even_gain(self, cost_wei: int) -> int:
-        """
-        Return the least gain, in the token's smallest unit, that is worth *cost_wei*.
-        """
-        return -(-self.gain * cost_wei // self.worth_wei)
+    @property
+    def loan_fee(self) -> int:
+        """What the lender takes, in the token's smallest unit."""
+        return self.offers[0].loan_fee(self.route.amounts[0])
+
+    @property
+    def gain(self) -> int:
+        """What the treasury receives, in the token's smallest unit: after the lender's fee, before gas."""
+        return self.route.gain - self.loan_fee
+
+    @property
+    def profit_wei(self) -> int:
+        """Worth of the gain minus all costs."""
+        return self.worth_wei - self.outlay.total_wei
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +99,44 @@ class Terms:
     def least_profit_wei(self) -> int:
         """The least profit that is wanted: what earns nothing is not an opportunity."""
         return max(self.min_profit_wei, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """
+    What a decision is made on.
+
+    Attributes:
+        lenders: As of the head.
+        flash: For each profit token, the V3 pools that may lend it, the preferred first.
+    """
+
+    market: Market
+    graph: Graph
+    terms: Terms
+    lenders: Sequence[Lender]
+    prices: GasPrices
+    flash: Mapping[Address, Sequence[Address]]
+
+    def valuation(self) -> Valuation:
+        """
+        Return what values amounts by the market's own prices.
+        """
+        return Valuation(_pools_that_tell(self.market, self.graph, self.terms), self.terms.weth)
+
+    def infos(self, addresses: Iterable[Address]) -> list[PoolInfo]:
+        """
+        Return what never changes about these pools.
+        """
+        return [self.market.infos[address] for address in addresses]
+
+    def offers(self, route: Sized) -> list[Offer]:
+        """
+        Return every way to fund a route.
+        """
+        token, hops = route.edges[0].token_in, self.infos(edge.pool for edge in route.edges)
+        flash = [pool for address in self.flash.get(token, ()) if (pool := self.market.peek(address)) is not None]
+        return fundings(token, route.amounts[0], self.terms.funding, self.lenders, hops, flash)
 
 
 class Scan(Iterator[Opportunity]):
@@ -142,18 +196,54 @@ def scan(
     terms: Terms,
     lenders: Sequence[Lender],
     prices: GasPrices,
+    flash: Mapping[Address, Sequence[Address]] | None = None,
 ) -> Scan:
     """
     Return the opportunities through the pools that *changed*.
+
+    Args:
+        flash: As a scene has it; None for no such lenders.
     """
-    valuation = Valuation(_pools_that_tell(market, graph, terms), terms.weth)
-    values = {token: price for token in terms.profit_tokens if (price := valuation.price(token)) is not None}
-    found = search(graph, changed, values, terms.max_hops, costs=_costs(graph, terms, lenders, prices))
+    return look(Scene(market, graph, terms, lenders, prices, flash or {}), changed)
+
+
+def look(scene: Scene, changed: Iterable[Address]) -> Scan:
+    """
+    Return the opportunities through the pools that *changed*.
+    """
+    valuation, terms = scene.valuation(), scene.terms
+    found = search(scene.graph, changed, _values(valuation, terms), terms.max_hops, costs=_costs(scene))
 
     def evaluate(cycle: Cycle) -> Opportunity | None:
-        return _evaluate(cycle, market, valuation, terms, lenders, prices)
+        if any(scene.market.peek(address) is None for address in cycle.pools):
+            return None  # put out by what was tried since the search
+        route = size(cycle.edges, [scene.market.pool(address) for address in cycle.pools], cycle.optimum)
+        return _funded(route, cycle.log_rate, scene, valuation) if route is not None else None
 
     return Scan(found, terms.least_profit_wei, evaluate)
+
+
+def look_further(scene: Scene, changed: Iterable[Address], valuation: Valuation) -> Ranking:
+    """
+    Return cycles that may pay in a transaction with others, those that gain most first.
+
+    What one costs there depends on the others, and so does its gain: who puts them together counts both.
+
+    Args:
+        changed: The pools that it may lead through; the graph has all pools as the others leave them.
+    """
+    terms = scene.terms
+    least_wei = MORE_GAS * scene.prices.gas_price_wei / _LOOKED_AT
+    values = _values(valuation, terms)
+    return search(scene.graph, changed, values, terms.max_hops, costs=Costs(base_wei=least_wei)).cycles
+
+
+def shape_of(scene: Scene, route: Sized, offer: Offer) -> RouteShape:
+    """
+    Return what decides about the gas of a route that is funded so.
+    """
+    pools = tuple((info.address, info.family) for info in scene.infos(edge.pool for edge in route.edges))
+    return RouteShape(pools, offer.lender, offer.shared(route.edges[0].token_in))
 
 
 def _pools_that_tell(market: Market, graph: Graph, terms: Terms) -> Iterator[Pool]:
@@ -167,53 +257,40 @@ def _pools_that_tell(market: Market, graph: Graph, terms: Terms) -> Iterator[Poo
         yield from (market.pool(edge.pool) for edge in ways if edge is not None)
 
 
-def _costs(graph: Graph, terms: Terms, lenders: Sequence[Lender], prices: GasPrices) -> Costs:
+def _values(valuation: Valuation, terms: Terms) -> dict[Address, float]:
+    """What the smallest unit of each profit token is worth, where that is known."""
+    return {token: price for token in terms.profit_tokens if (price := valuation.price(token)) is not None}
+
+
+def _costs(scene: Scene) -> Costs:
     """What a route costs at least: the cheapest funding that its first pool allows, and the least profit wanted."""
-    bare = route_gas((), NO_LENDER)
+    terms, prices = scene.terms, scene.prices
+    known = {NO_LENDER, FLASH_POOL, *(lender.name for lender in scene.lenders)}.intersection(terms.funding)
+    bare = base_gas(NO_LENDER)
     openings = {
-        family: min(
-            (route_gas((), name) - bare for name, _ in fundings(terms.weth, 0, terms.funding, lenders, (family,))),
-            default=inf,
-        )
-        for family in graph.families
+        family: min((base_gas(name) - bare for name in known if name != NO_LENDER or sends_first(family)), default=inf)
+        for family in scene.graph.families
     }
-    hop_gas = {family: route_gas((family,), NO_LENDER) - bare for family in graph.families}
     return Costs(
-        bare * prices.gas_price_wei + _L1_UNITS * prices.l1_wei_per_unit + terms.least_profit_wei,
-        {family: gas * prices.gas_price_wei for family, gas in hop_gas.items()},
+        bare * prices.gas_price_wei + LEAST_L1_UNITS * prices.l1_wei_per_unit + terms.least_profit_wei,
+        {family: hop_gas(family) * prices.gas_price_wei for family in scene.graph.families},
         {family: gas * prices.gas_price_wei for family, gas in openings.items()},
     )
 
 
-def _evaluate(
-    cycle: Cycle,
-    market: Market,
-    valuation: Valuation,
-    terms: Terms,
-    lenders: Sequence[Lender],
-    prices: GasPrices,
-) -> Opportunity | None:
-    if any(market.peek(address) is None for address in cycle.pools):
-        return None  # put out by what was tried since the search
-    pools = [market.pool(address) for address in cycle.pools]
-    route = size(cycle.edges, pools, cycle.optimum)
-    if route is None:
-        return None
-    families = [pool.info.family for pool in pools]
-    l1_wei = _L1_UNITS * prices.l1_wei_per_unit
+def _funded(route: Sized, log_rate: float, scene: Scene, valuation: Valuation) -> Opportunity | None:
+    """The route with all fundings that pay, the best first."""
     funded = []
-    for lender, fee in fundings(cycle.token, route.amounts[0], terms.funding, lenders, families):
-        gain = route.gain - fee
-        worth_wei = valuation.in_eth(cycle.token, gain) if gain > 0 else None
-        gas = route_gas(families, lender)
-        cost_wei = gas * prices.gas_price_wei + l1_wei
-        if worth_wei is not None and worth_wei - cost_wei >= terms.least_profit_wei:
-            funded.append(Opportunity(route, gain, worth_wei, lender, (), gas, cost_wei, cycle.log_rate))
-    return _best_funded(funded)
-
-
-def _best_funded(funded: list[Opportunity]) -> Opportunity | None:
-    if not funded:
+    for offer in scene.offers(route):
+        shapes = [shape_of(scene, route, offer)]
+        gain = route.gain - offer.loan_fee(route.amounts[0])
+        worth_wei = valuation.in_eth(route.edges[0].token_in, gain) if gain > 0 else None
+        if worth_wei is not None:
+            gas = program_gas(shapes)
+            outlay = Outlay.of(gas, l1_units(shapes) * scene.prices.l1_wei_per_unit, scene.prices)
+            funded.append(Opportunity(route, (offer,), worth_wei, gas, outlay, log_rate))
+    paying = [opportunity for opportunity in funded if opportunity.profit_wei >= scene.terms.least_profit_wei]
+    if not paying:
         return None
-    best, *others = sorted(funded, key=lambda opportunity: -opportunity.profit_wei)
-    return replace(best, fallbacks=tuple(other.funding for other in others))
+    best, *others = sorted(paying, key=lambda opportunity: -opportunity.profit_wei)
+    return replace(best, offers=(best.offers[0], *(other.offers[0] for other in others)))

@@ -1,29 +1,105 @@
 """
-From an opportunity to the route that the executor runs.
+From an opportunity, or several, to what the executor runs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import exp
 
 from keeper.errors import PlanError
+from keeper.lenders import Offer
 from keeper.math.tick_math import MAX_SQRT_RATIO
 from keeper.opportunity import Opportunity
 from keeper.plan import (
     BalancerV2Detail,
     BalancerV3Detail,
     CurveDetail,
+    FlashPool,
     Funding,
     Guard,
     Hop,
+    Plan,
     Route,
     UniswapV4Detail,
 )
+from keeper.plan.bundle import program_of
 from keeper.plan.model import Detail
 from keeper.pools.pool import Pool, PoolInfo
 from keeper.pools.uniswap_v2 import UniswapV2Pool
 from keeper.pools.uniswap_v3 import UniswapV3Pool
+from keeper.routes.bundles import PoolOf, Wake
 from keeper.routes.graph import Edge
+from keeper.routes.sizing import Sized
 from keeper.types import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """
+    A route as a transaction has it.
+
+    Attributes:
+        offers: The ways to fund it, the first of which is taken.
+        min_gain: What it has to gain at least, in its token's smallest unit.
+        log_rate: Logarithm of what an infinitely small amount multiplies by in the state that the route meets.
+    """
+
+    route: Sized
+    offers: tuple[Offer, ...]
+    min_gain: int
+    log_rate: float
+
+    @property
+    def token(self) -> Address:
+        """What it gains, and starts and ends in."""
+        return self.route.edges[0].token_in
+
+    @property
+    def offer(self) -> Offer:
+        return self.offers[0]
+
+    @property
+    def gain(self) -> int:
+        """What it gains if it has its loan for itself."""
+        return self.route.gain - self.offer.loan_fee(self.route.amounts[0])
+
+
+def plan_legs(
+    legs: Sequence[Leg],
+    pool_of: PoolOf,
+    infos: Mapping[Address, PoolInfo],
+    deadline: int,
+    profit_tokens: tuple[Address, ...],
+) -> Plan:
+    """
+    Return what one transaction runs: its routes in their order.
+
+    Where there are several, each is left out if the race for one of its pools is lost, and the others go on.
+
+    Args:
+        pool_of: The pools as of the head.
+        deadline: Unix second after which the executor refuses it.
+        profit_tokens: The executor's own list, in its order.
+
+    Raises:
+        PlanError: The executor has no hop for one of the pools, or cannot have such routes under one loan.
+    """
+    routes = tuple(_unguarded(leg, infos) for leg in legs)
+    plan = Plan(routes, deadline, profit_tokens)
+    if len(legs) == 1:
+        guards = _guards(legs[0], routes[0], Wake(pool_of))[:1]
+        return replace(plan, routes=(_guarded(routes[0], guards),))
+    wake, planned, following = Wake(pool_of), list[Route](), iter(zip(legs, routes, strict=True))
+    for group in program_of(plan).groups:
+        members = [next(following) for _ in group.routes]
+        _check_flash_pool([leg for leg, _ in members])
+        # The guards of a group are all compared before any of its routes runs.
+        for leg, route in members:
+            guards = _guards(leg, route, wake)
+            planned.append(replace(_guarded(route, guards), tolerant=any(guards)))
+        for leg, _ in members:
+            wake.run(leg.route.edges, leg.route.amounts[0])
+    return replace(plan, routes=tuple(planned))
 
 
 def plan_route(
@@ -42,6 +118,32 @@ def plan_route(
     hops = tuple(hop(infos[edge.pool], edge) for edge in opportunity.route.edges)
     guard = _guard(first, hops[0].zero_for_one, opportunity.log_rate)
     return Route(hops, Funding(funding), opportunity.route.amounts[0], min_gain, guard)
+
+
+def _unguarded(leg: Leg, infos: Mapping[Address, PoolInfo]) -> Route:
+    hops = tuple(hop(infos[edge.pool], edge) for edge in leg.route.edges)
+    lender, flash_pool = leg.offer.pool, None
+    if lender is not None:
+        other = next(token for token in lender.tokens if token != leg.token)
+        flash_pool = FlashPool(lender.dex, other, lender.fee_pips)
+    return Route(hops, Funding(leg.offer.lender), leg.route.amounts[0], leg.min_gain, flash_pool=flash_pool)
+
+
+def _check_flash_pool(legs: Sequence[Leg]) -> None:
+    lender = legs[0].offer.pool
+    if lender is not None and any(edge.pool == lender.address for leg in legs for edge in leg.route.edges):
+        raise PlanError(f"plan: {lender.address} refuses swaps while it lends")
+
+
+def _guards(leg: Leg, route: Route, wake: Wake) -> list[Guard | None]:
+    """A guard for each hop's pool in the state in which it is compared; the route is left out if one does not hold."""
+    pools = wake.pools(leg.route.edges)
+    return [_guard(pool, hop.zero_for_one, leg.log_rate) for pool, hop in zip(pools, route.hops, strict=True)]
+
+
+def _guarded(route: Route, guards: Sequence[Guard | None]) -> Route:
+    first, second, *more = (*guards, None, None)
+    return replace(route, guard=first, second_guard=second, more_guards=tuple(more[:-2]) if len(guards) > 2 else ())
 
 
 def hop(info: PoolInfo, edge: Edge) -> Hop:

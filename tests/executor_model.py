@@ -304,4 +304,3 @@ def campaign(seed: int, count: int) -> tuple[int, int]:
             case _:
                 successes[1] += check(model, mutated(rng, data))
     return successes[0], successes[1]
-

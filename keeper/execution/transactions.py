@@ -13,7 +13,7 @@ from keeper.chain.rpc import Rpc
 from keeper.errors import ChainError, NonceError
 from keeper.execution.nonces import NonceManager
 from keeper.execution.submission import Submission, send
-from keeper.journal import Entry, Journal, SignedTransaction, State
+from keeper.journal import Amounts, Entry, Journal, SignedTransaction, State
 from keeper.types import Address, Block, Hash
 
 #: Whether a block, given by hash and number, is the head or one of its ancestors.
@@ -32,16 +32,21 @@ class Outcome:
 
     Attributes:
         state: INCLUDED, REVERTED or DROPPED.
-        gain: What the treasury received, in the smallest unit of the transaction's token.
+        gains: What the treasury received of each token that the transaction was to gain, in smallest units.
         gas_wei: What was paid for it, all of it.
         position: Block number and index in the block.
     """
 
     transaction: SignedTransaction
     state: State
-    gain: int = 0
+    gains: Amounts = ()
     gas_wei: int = 0
     position: tuple[int, int] = (0, 0)
+
+    @property
+    def as_predicted(self) -> bool:
+        """Whether it brought what it was to bring, to the smallest unit."""
+        return self.gains == self.transaction.predicted
 
 
 class Transactions:
@@ -199,7 +204,7 @@ class Transactions:
             transaction_index=outcome.position[1],
             gas_used=int(receipt["gasUsed"], 16),
             gas_wei=outcome.gas_wei,
-            gain=outcome.gain,
+            gains={token: str(gain) for token, gain in outcome.gains},
         )
         self._nonces.used(entry.transaction.nonce)
         self._included[entry.id] = (outcome.position[0], Hash(receipt["blockHash"]), entry)
@@ -212,7 +217,10 @@ class Transactions:
             return Outcome(
                 transaction,
                 State.INCLUDED if int(receipt["status"], 16) == 1 else State.REVERTED,
-                gain=_received(receipt["logs"], transaction.token, self._executor, self._treasury),
+                gains=tuple(
+                    (token, _received(receipt["logs"], token, self._executor, self._treasury))
+                    for token, _ in transaction.predicted
+                ),
                 gas_wei=int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16),
                 position=(int(receipt["blockNumber"], 16), int(receipt["transactionIndex"], 16)),
             )

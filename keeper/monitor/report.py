@@ -3,17 +3,20 @@ What a run came to: the numbers of the summary and of the report file.
 """
 
 import json
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 from keeper.execution.transactions import Outcome
+from keeper.gas import Outlay
 from keeper.journal import State
 from keeper.market import CacheCounts
-from keeper.types import Hash
+from keeper.types import Address, Hash
 
 #: How many of the last transactions can be taken back.
 _REMEMBERED = 256
@@ -29,6 +32,15 @@ class Latency:
 
     def add(self, stage: str, seconds: float) -> None:
         self._seconds.setdefault(stage, []).append(seconds)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """
+        Add what the block takes.
+        """
+        began = time.perf_counter()
+        yield
+        self.add(name, time.perf_counter() - began)
 
     def summary(self) -> dict[str, dict[str, float]]:
         """Return p50 and p99 of each stage, in milliseconds."""
@@ -64,7 +76,7 @@ class Booking:
     """A transaction as it was counted, so that it can be taken back."""
 
     outcome: Outcome
-    symbol: str
+    symbols: Mapping[Address, str]
     worth_wei: int
     touched: bool
 
@@ -82,6 +94,8 @@ class Report:
         pools: What became of all pools: followed, filtered, quarantined, audited.
         gain: By token symbol.
         net_profit_wei: ETH-valued gain minus all gas, reverts included.
+        routes_sent: How many transactions were sent with so many routes.
+        expected: What all that were sent should bring and cost, in wei.
     """
 
     blocks: int = 0
@@ -96,13 +110,29 @@ class Report:
     pools: dict[str, Any] = field(default_factory=dict)
     gain: dict[str, Gain] = field(default_factory=dict)
     latency: Latency = field(default_factory=Latency)
+    routes_sent: Counter[int] = field(default_factory=Counter)
+    expected: Counter[str] = field(default_factory=Counter)
     _bookings: dict[Hash, Booking] = field(default_factory=dict)
 
-    def book(self, outcome: Outcome, symbol: str, worth_wei: int, touched: bool) -> None:
+    def sent(self, routes: int, worth_wei: int, outlay: Outlay) -> None:
         """
-        Count a transaction whose fate is known; *worth_wei* is what its gain was worth.
+        Count a transaction that was sent with so many routes, and what it should bring and cost.
         """
-        booking = Booking(outcome, symbol, worth_wei, touched)
+        self.transactions["sent"] += 1
+        self.routes_sent[routes] += 1
+        self.expected.update(
+            worth_wei=worth_wei,
+            l2_wei=outlay.l2_wei,
+            l1_wei=outlay.l1_wei,
+            bid_wei=outlay.bid_wei,
+            profit_wei=worth_wei - outlay.total_wei,
+        )
+
+    def book(self, outcome: Outcome, symbols: Mapping[Address, str], worth_wei: int, touched: bool) -> None:
+        """
+        Count a transaction whose fate is known; *worth_wei* is what its gains were worth.
+        """
+        booking = Booking(outcome, symbols, worth_wei, touched)
         self._count(booking, 1)
         self._bookings[outcome.transaction.hash] = booking
         if len(self._bookings) > _REMEMBERED:
@@ -141,6 +171,8 @@ class Report:
             "refused": dict(sorted(self.refused.items())),
             "reorgs": self.reorgs,
             "transactions": {name: self.transactions[name] for name in names},
+            "routes_sent": {str(routes): count for routes, count in sorted(self.routes_sent.items())},
+            "expected": {name: self.expected[name] for name in _EXPECTED},
             "gain": {
                 symbol: {
                     "predicted": gain.predicted,
@@ -168,13 +200,18 @@ class Report:
             self._count_gain(booking, times)
 
     def _count_gain(self, booking: Booking, times: int) -> None:
-        predicted, realised = booking.outcome.transaction.predicted_gain, booking.outcome.gain
-        gain = self.gain.setdefault(booking.symbol, Gain())
-        gain.predicted += times * predicted
-        gain.realised += times * realised
+        outcome = booking.outcome
+        realised = dict(outcome.gains)
+        for token, predicted in outcome.transaction.predicted:
+            gain = self.gain.setdefault(booking.symbols[token], Gain())
+            gain.predicted += times * predicted
+            gain.realised += times * realised.get(token, 0)
         self.transactions["touched" if booking.touched else "untouched"] += times
-        self.transactions["untouched_exact"] += times * (not booking.touched and realised == predicted)
+        self.transactions["untouched_exact"] += times * (not booking.touched and outcome.as_predicted)
 
+
+#: What a transaction should bring, what it should cost, and what should be left.
+_EXPECTED = ("worth_wei", "l2_wei", "l1_wei", "bid_wei", "profit_wei")
 
 _COUNTED_AS = {State.INCLUDED: "included", State.REVERTED: "reverted", State.DROPPED: "dropped"}
 

@@ -108,6 +108,9 @@ def summary(report: Report, stopped: str, decimals: Mapping[str, int]) -> str:
         f"Predicted to the wei: {sent['untouched_exact']} of {sent['untouched']} whose pools nobody touched in between"
         f" ({sent['touched']} were touched).",
     ]
+    several = {routes: count for routes, count in sorted(report.routes_sent.items()) if routes > 1}
+    if several:
+        lines.append("Bundles: " + ", ".join(f"{count} of {routes} routes" for routes, count in several.items()) + ".")
     lines += [
         f"Gained {shown(gain.realised, decimals[symbol])} {symbol}." for symbol, gain in sorted(report.gain.items())
     ]

@@ -103,9 +103,7 @@ def world(accounts: Any, project: Any, tmp_path_factory: pytest.TempPathFactory)
     ).checksummed()
     folder = tmp_path_factory.mktemp("deployment")
     record = folder / "deployment.json"
-    path = deploy(
-        ape.chain.provider.http_uri, public_accounts.public(0), roles, "local", record, artifact=artifact()
-    )
+    path = deploy(ape.chain.provider.http_uri, public_accounts.public(0), roles, "local", record, artifact=artifact())
     trader = payer.deploy(project.V3TraderMock)
     executor = project.Executor.at(read_record(path)["executor"])
     return World(executor, roles, path, owner, guardian, operator, stranger, trader)

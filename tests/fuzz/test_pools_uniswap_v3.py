@@ -70,9 +70,7 @@ class Contract:
     def swap(self) -> None:
         zero_for_one, amount, limit = self.random_swap()
         try:
-            self.chain.call(
-                self.router, "swap(address,bool,int256,uint160)", self.address, zero_for_one, amount, limit
-            )
+            self.chain.call(self.router, "swap(address,bool,int256,uint160)", self.address, zero_for_one, amount, limit)
         except Reverted:
             return
         self.follow()

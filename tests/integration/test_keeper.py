@@ -65,8 +65,8 @@ def test_keeper__journal_receipts_and_treasury__agree_to_the_wei(keeper: KeeperP
     booked: dict[str, int] = {}
     for entry in journal.entries():
         if entry.state is State.INCLUDED:
-            token = entry.transaction.token
-            booked[token] = booked.get(token, 0) + int(entry.detail["gain"])
+            for token, gain in entry.detail["gains"].items():
+                booked[token] = booked.get(token, 0) + int(gain)
     journal.close()
 
     by_address = {keeper.net.layout.tokens[symbol].address.lower(): gain for symbol, gain in report["gain"].items()}
@@ -123,7 +123,7 @@ def test_keeper__only_a_lender_allowed__earns_by_its_loans(
     assert transactions["included"] > 0
     assert transactions["untouched_exact"] == transactions["untouched"]
     journal = Journal.open(keeper.state_dir / "journal.sqlite", 42161, Hash(keeper.net.genesis_hash))
-    lent = [entry.transaction.funding for entry in journal.entries()][earlier:]
+    lent = [route.funding for entry in journal.entries()[earlier:] for route in entry.transaction.routes]
     journal.close()
     assert set(lent) == {"balancer_v2"}
 

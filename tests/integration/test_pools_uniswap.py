@@ -92,9 +92,7 @@ async def _read(net: localnet.Localnet, reader: Reader) -> list[Pool]:
     return read  # type: ignore[return-value]
 
 
-async def _compare_quotes(
-    net: localnet.Localnet, reader: Reader, pools: Sequence[Pool], rng: random.Random
-) -> int:
+async def _compare_quotes(net: localnet.Localnet, reader: Reader, pools: Sequence[Pool], rng: random.Random) -> int:
     compared = 0
     for pool in pools:
         balances = [_ask(net, token, _BALANCE, pool.address) for token in pool.tokens]

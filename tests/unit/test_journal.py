@@ -1,3 +1,4 @@
+import json
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -5,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from keeper.errors import JournalError
-from keeper.journal import Decision, Journal, SignedTransaction, State
+from keeper.journal import Decision, Journal, PlannedRoute, SignedTransaction, State
 from keeper.types import Address, Hash
 
 GENESIS = Hash("0x" + "00" * 31 + "01")
 OPERATOR = Address("0x" + "0a" * 20)
 EXECUTOR = Address("0x" + "0b" * 20)
+TOKEN = Address("0x" + "01" * 20)
 TRANSACTION = SignedTransaction(
     sender=OPERATOR,
     nonce=3,
@@ -18,12 +20,8 @@ TRANSACTION = SignedTransaction(
     raw=b"\x02\x01",
     block_number=100,
     deadline=2_000,
-    pools=(Address("0x" + "aa" * 20),),
-    token=Address("0x" + "01" * 20),
-    funding="none",
-    amount_in=10**24,
-    predicted_gain=10**20,
-    min_gain=10**19,
+    routes=(PlannedRoute((Address("0x" + "aa" * 20),), TOKEN, "none", 10**24, 10**20, 10**19),),
+    predicted=((TOKEN, 10**20),),
     predicted_profit_wei=10**18,
     gas_limit=300_000,
     max_fee_wei=40_000_000,
@@ -93,10 +91,13 @@ def test_journal__damaged__is_refused(tmp_path: Path) -> None:
 
 
 def test_journal__decision__is_recorded(journal: Journal, path: Path) -> None:
-    journal.decided(Decision(100, TRANSACTION.pools, TRANSACTION.token, 10**24, 10**20, 10**18, "none", "dry run"))
+    gains, fees, left = ((TOKEN, 10**20),), ((TOKEN, 5),), ((TOKEN, 10**19),)
+    journal.decided(Decision(100, TRANSACTION.routes, gains, fees, 10**18, 4, 3, 2, left, 10**17, "dry run"))
 
-    row = sqlite3.connect(path).execute("SELECT gain, outcome FROM decisions").fetchone()
-    assert row == (str(10**20), "dry run")
+    row = sqlite3.connect(path).execute("SELECT * FROM decisions").fetchone()[4:]
+    told = [json.dumps([[TOKEN, str(amount)]]) for amount in (10**20, 5, 10**19)]
+    assert json.loads(row[0])[0]["gain"] == str(10**20)
+    assert row[1:] == (told[0], told[1], str(10**18), "4", "3", "2", told[2], str(10**17), "dry run")
 
 
 def test_journal__runs__entries_are_told_apart(journal: Journal) -> None:

@@ -5,6 +5,8 @@ Each family's pools have their hop in the executor's program.
 import pytest
 
 from keeper.errors import PlanError
+from keeper.gas import Outlay
+from keeper.lenders import Offer
 from keeper.opportunity import Opportunity
 from keeper.plan import (
     BalancerV2Detail,
@@ -92,7 +94,7 @@ def test_plan_route__first_pool_is_a_pair__is_guarded_on_the_side_that_hurts() -
     address = pool_address("sushi_v2", WETH, DAI, 0)
     pair = UniswapV2Pool(PoolInfo("uniswap_v2", "sushi_v2", address, (WETH, DAI), 3_000), 10**20, 10**20)
     edges = Edge(address, WETH, DAI), Edge(POOL, DAI, WETH)
-    opportunity = Opportunity(Sized(edges, (10**18, 10**18, 2 * 10**18)), 10**18, 1, "none", (), 1, 1, 0.02)
+    opportunity = Opportunity(Sized(edges, (10**18, 10**18, 2 * 10**18)), (Offer("none"),), 1, 1, Outlay(1, 0, 0), 0.02)
 
     route = plan_route(opportunity, pair, {address: pair.info, POOL: info("curve_stableswap")}, "morpho", 77)
 

@@ -7,15 +7,18 @@ from keeper.journal import State
 from keeper.market import CacheCounts
 from keeper.monitor.report import Report, write_report
 from keeper.monitor.table import shown, summary
-from tests.unit.test_journal import TRANSACTION
+from tests.unit.test_journal import TOKEN, TRANSACTION
 
-GAIN = TRANSACTION.predicted_gain
+GAIN = TRANSACTION.predicted[0][1]
+SYMBOLS = {TOKEN: "WETH"}
 
 
 def test_report__included_as_predicted__is_exact() -> None:
     report = Report()
 
-    report.book(Outcome(TRANSACTION, State.INCLUDED, gain=GAIN, gas_wei=30), "WETH", worth_wei=100, touched=False)
+    report.book(
+        Outcome(TRANSACTION, State.INCLUDED, gains=((TOKEN, GAIN),), gas_wei=30), SYMBOLS, worth_wei=100, touched=False
+    )
 
     assert report.transactions == {
         "included": 1,
@@ -30,7 +33,12 @@ def test_report__included_as_predicted__is_exact() -> None:
 def test_report__included_with_less__is_not_exact() -> None:
     report = Report()
 
-    report.book(Outcome(TRANSACTION, State.INCLUDED, gain=GAIN - 1, gas_wei=30), "WETH", worth_wei=20, touched=False)
+    report.book(
+        Outcome(TRANSACTION, State.INCLUDED, gains=((TOKEN, GAIN - 1),), gas_wei=30),
+        SYMBOLS,
+        worth_wei=20,
+        touched=False,
+    )
 
     assert report.transactions["untouched_exact"] == 0
     assert report.transactions["lost_money"] == 1
@@ -39,7 +47,9 @@ def test_report__included_with_less__is_not_exact() -> None:
 def test_report__touched__is_counted_apart() -> None:
     report = Report()
 
-    report.book(Outcome(TRANSACTION, State.INCLUDED, gain=GAIN, gas_wei=1), "WETH", worth_wei=20, touched=True)
+    report.book(
+        Outcome(TRANSACTION, State.INCLUDED, gains=((TOKEN, GAIN),), gas_wei=1), SYMBOLS, worth_wei=20, touched=True
+    )
 
     assert (report.transactions["touched"], report.transactions["untouched"]) == (1, 0)
 
@@ -47,7 +57,7 @@ def test_report__touched__is_counted_apart() -> None:
 def test_report__reverted__lost_its_gas() -> None:
     report = Report()
 
-    report.book(Outcome(TRANSACTION, State.REVERTED, gas_wei=30), "WETH", worth_wei=0, touched=False)
+    report.book(Outcome(TRANSACTION, State.REVERTED, gas_wei=30), SYMBOLS, worth_wei=0, touched=False)
 
     assert (report.transactions["reverted"], report.transactions["lost_money"]) == (1, 1)
     assert report.transactions["lost_untouched"] == 1
@@ -58,7 +68,7 @@ def test_report__reverted__lost_its_gas() -> None:
 def test_report__dropped__cost_nothing() -> None:
     report = Report()
 
-    report.book(Outcome(TRANSACTION, State.DROPPED), "WETH", worth_wei=0, touched=False)
+    report.book(Outcome(TRANSACTION, State.DROPPED), SYMBOLS, worth_wei=0, touched=False)
 
     assert report.transactions == {"dropped": 1}
     assert report.net_profit_wei == 0
@@ -66,7 +76,9 @@ def test_report__dropped__cost_nothing() -> None:
 
 def test_report__block_left_the_chain__is_taken_back() -> None:
     report = Report()
-    report.book(Outcome(TRANSACTION, State.INCLUDED, gain=GAIN, gas_wei=30), "WETH", worth_wei=20, touched=False)
+    report.book(
+        Outcome(TRANSACTION, State.INCLUDED, gains=((TOKEN, GAIN),), gas_wei=30), SYMBOLS, worth_wei=20, touched=False
+    )
 
     report.take_back(TRANSACTION.hash)
     report.take_back(TRANSACTION.hash)
@@ -78,7 +90,12 @@ def test_report__block_left_the_chain__is_taken_back() -> None:
 def test_report__as_json__adds_up(tmp_path: Path) -> None:
     report = Report(blocks=2)
     for _ in range(2):
-        report.book(Outcome(TRANSACTION, State.INCLUDED, gain=GAIN, gas_wei=1), "WETH", worth_wei=20, touched=False)
+        report.book(
+            Outcome(TRANSACTION, State.INCLUDED, gains=((TOKEN, GAIN),), gas_wei=1),
+            SYMBOLS,
+            worth_wei=20,
+            touched=False,
+        )
     report.note_treasury("WETH", 2 * GAIN)
     report.note_treasury("USDC", 0)
     for milliseconds in range(1, 101):
@@ -97,8 +114,8 @@ def test_report__as_json__adds_up(tmp_path: Path) -> None:
 
 def test_summary__tells_gain_as_people_read_it() -> None:
     report = Report(blocks=7)
-    outcome = Outcome(replace(TRANSACTION, predicted_gain=1_500_000), State.INCLUDED, gain=1_500_000, gas_wei=1)
-    report.book(outcome, "USDC", worth_wei=10**18, touched=False)
+    outcome = Outcome(replace(TRANSACTION, predicted=((TOKEN, 1_500_000),)), State.INCLUDED, ((TOKEN, 1_500_000),), 1)
+    report.book(outcome, {TOKEN: "USDC"}, worth_wei=10**18, touched=False)
 
     text = summary(report, "as asked", {"USDC": 6})
 

@@ -104,14 +104,14 @@ def test_scan__told_in_part__names_the_pools_of_the_rest() -> None:
 
 
 def test_scan__lender_with_a_fee__costs_its_fee() -> None:
-    lender = Lender("balancer_v2", address(99), 1_000, {WETH: 10**30, USDC: 10**30})
+    lender = Lender("balancer_v2", address(99), 10**15, {WETH: 10**30, USDC: 10**30})
 
     (best, *_) = looked_at(mispriced(4), terms(funding=("none", "balancer_v2")), [lender])
     lent = [o for o in looked_at(mispriced(4), terms(funding=("balancer_v2",)), [lender]) if _same(o, best)]
 
     assert best.funding == "none"
     assert [opportunity.funding for opportunity in lent] == ["balancer_v2"]
-    assert lent[0].gain == best.gain - lender.loan_fee(best.route.amounts[0])
+    assert lent[0].gain == best.gain - -(-best.route.amounts[0] // 1_000)
 
 
 def _same(one: Opportunity, other: Opportunity) -> bool:

@@ -11,7 +11,7 @@ from keeper.execution.transactions import Transactions
 from keeper.journal import Journal, State
 from keeper.types import Address, Block, Hash
 from tests.fake_node import FakeNode
-from tests.unit.test_journal import EXECUTOR, GENESIS, OPERATOR, TRANSACTION
+from tests.unit.test_journal import EXECUTOR, GENESIS, OPERATOR, TOKEN, TRANSACTION
 
 TREASURY = Address("0x" + "0c" * 20)
 TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
@@ -35,8 +35,8 @@ def receipt(status: int = 1, gain: int = 77, number: int = 101) -> dict[str, Any
         "gasUsed": hex(200_000),
         "effectiveGasPrice": hex(20_000_000),
         "logs": [
-            transfer(TRANSACTION.token, EXECUTOR, TREASURY, gain),
-            transfer(TRANSACTION.token, EXECUTOR, OPERATOR, 999),
+            transfer(TOKEN, EXECUTOR, TREASURY, gain),
+            transfer(TOKEN, EXECUTOR, OPERATOR, 999),
             transfer(Address("0x" + "02" * 20), EXECUTOR, TREASURY, 999),
         ],
     }
@@ -116,10 +116,10 @@ async def test_follow__receipt__books_gain_gas_and_nonce(
 
     (outcome,) = await transactions.follow(head(101), canonical)
 
-    assert (outcome.state, outcome.gain, outcome.gas_wei) == (State.INCLUDED, 77, 200_000 * 20_000_000)
+    assert (outcome.state, outcome.gains, outcome.gas_wei) == (State.INCLUDED, ((TOKEN, 77),), 200_000 * 20_000_000)
     assert outcome.position == (101, 2)
     assert nonces.next == 4
-    assert journal.entries()[0].detail["gain"] == 77
+    assert journal.entries()[0].detail["gains"] == {TOKEN: "77"}
 
 
 async def test_follow__receipt_of_failure__is_reverted(node: FakeNode, transactions: Transactions) -> None:
@@ -128,7 +128,7 @@ async def test_follow__receipt_of_failure__is_reverted(node: FakeNode, transacti
 
     (outcome,) = await transactions.follow(head(101), canonical)
 
-    assert (outcome.state, outcome.gain) == (State.REVERTED, 0)
+    assert (outcome.state, outcome.gains) == (State.REVERTED, ((TOKEN, 0),))
 
 
 async def test_follow__receipt_in_unknown_block__waits(node: FakeNode, transactions: Transactions) -> None:

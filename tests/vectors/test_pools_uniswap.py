@@ -103,9 +103,7 @@ def _v3_pool(state: dict[str, Any]) -> UniswapV3Pool:
 
 
 def _swapped(vector: dict[str, Any]) -> tuple[int, int, int] | None:
-    pool = UniswapV3Pool.new(
-        PoolInfo("uniswap_v3", "uniswap_v3", _POOL, _TOKENS, vector["fee"], vector["tickSpacing"])
-    )
+    pool = UniswapV3Pool.new(PoolInfo("uniswap_v3", "uniswap_v3", _POOL, _TOKENS, vector["fee"], vector["tickSpacing"]))
     price = int(vector["sqrtPriceX96"])
     events: list[V3Initialize | V3Mint] = [V3Initialize(_POOL, price, get_tick_at_sqrt_ratio(price))]
     events += [

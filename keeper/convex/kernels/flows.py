@@ -8,8 +8,8 @@ import numpy as np
 
 from keeper.convex.kernels.baskets import WIDEST, blurred, trade
 from keeper.convex.kernels.tables import Baskets, Edges, Flow
-from keeper.routes.kernels.walk import enter_next
 from keeper.routes.kernels.tables import Array
+from keeper.routes.kernels.walk import enter_next
 
 
 def evaluate(edges: Edges, baskets: Baskets, price: Array, blur: float, flow: Flow) -> tuple[float, float, float]:

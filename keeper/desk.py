@@ -1,0 +1,307 @@
+"""
+What is worth trying after a block, and what became of what was tried.
+"""
+
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing
+
+import structlog
+
+from keeper.bundling import Bundle, Bundler, Conditions
+from keeper.config import ChainFacts, Settings
+from keeper.errors import ConfigError, PlanError
+from keeper.execution.trader import Trader, planned_routes
+from keeper.execution.transactions import Outcome
+from keeper.gas import GasPrices
+from keeper.journal import Decision, Journal, State
+from keeper.lenders import FLASH_POOL, LenderBook, flash_pools
+from keeper.market import Market
+from keeper.monitor.report import Report
+from keeper.monitor.table import Screen, shown
+from keeper.opportunity import Opportunity, Scene, Terms, look
+from keeper.preflight import Deployment
+from keeper.routes.graph import Edge, Graph
+from keeper.types import Address, Block, Hash
+from keeper.upkeep import Upkeep
+from keeper.valuation import Valuation
+
+_log = structlog.get_logger("keeper")
+
+#: Transactions of a block that are planned and simulated at most; what they leave over stays to be searched.
+_TRIES = 16
+
+#: Outcomes by which a simulation is known to have succeeded, or not.
+_SIMULATED = {
+    "simulation failed": False,
+    "not worth its gas": True,
+    "dry run": True,
+    "sent": True,
+    "refused by the node": True,
+}
+
+
+class Desk:
+    """
+    Decides, and keeps the books.
+
+    Attributes:
+        terms: What a route must satisfy.
+        lenders: As of the head.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        facts: ChainFacts,
+        deployment: Deployment,
+        upkeep: Upkeep,
+        journal: Journal,
+        report: Report,
+        screen: Screen,
+    ) -> None:
+        self.terms = _terms(settings, facts)
+        self.lenders = LenderBook(facts.lenders, self.terms.profit_tokens, settings.ttl_seconds)
+        self._settings, self._facts, self._deployment = settings, facts, deployment
+        self._upkeep, self._journal, self._report, self._screen = upkeep, journal, report, screen
+        self._graph = Graph()
+        self._hot: set[Address] = set()
+        self._flash: Mapping[Address, tuple[Address, ...]] = {}
+        self._movements: deque[tuple[int, frozenset[tuple[Address, int]]]] = deque(maxlen=64)
+
+    @property
+    def symbols(self) -> dict[Address, str]:
+        """Of the profit tokens."""
+        known = self._facts.token_by_address
+        return {token: known[token].symbol for token in self.terms.profit_tokens}
+
+    # ---------------------------------------------------------------- what is to be searched
+
+    def restart(self, pools: Iterable[Address]) -> None:
+        """
+        Begin anew with these pools.
+        """
+        self._graph = Graph()
+        self._hot = set()
+        self.changed(pools)
+
+    def changed(self, pools: Iterable[Address]) -> None:
+        """
+        Take in what changed, to be searched with the next decision.
+        """
+        self._hot.update(pools)
+        self.mended(pools)
+
+    def mended(self, pools: Iterable[Address]) -> None:
+        """
+        Take in what is known better than before, or not any more.
+        """
+        market = self._market
+        self._graph.forget(market.stale | market.cold | self._upkeep.gone())
+        for address in pools:
+            if (pool := market.peek(address)) is not None:
+                self._graph.update(pool)
+
+    def moved(self, block: Block, spoke: frozenset[tuple[Address, int]]) -> None:
+        """
+        Remember which pools spoke in a block, and in which transaction of it.
+        """
+        self._movements.append((block.number, spoke))
+
+    def rank_flash_pools(self) -> None:
+        """
+        Find again which V3 pools are worth asking for a loan.
+        """
+        if FLASH_POOL in self.terms.funding:
+            self._flash = flash_pools(self._market, self.terms.profit_tokens)
+
+    # ---------------------------------------------------------------- decide and act
+
+    async def trade(self, block: Block, prices: GasPrices, now: float, trader: Trader) -> bool:
+        """
+        Send what pays best after *block*, and return whether something was sent.
+
+        Args:
+            now: Of the clock that lenders were read by.
+        """
+        stage = self._report.latency.stage
+        with stage("search"):
+            self.mended(())
+            scene = Scene(self._market, self._graph, self.terms, self.lenders.current(now), prices, self._flash)
+            bundler = Bundler(scene, self._conditions(block))
+        with closing(self._attempts(scene, bundler, block)) as attempts:
+            return await self._try(attempts, bundler, block, prices, trader)
+
+    async def _try(
+        self, attempts: Iterator[Bundle], bundler: Bundler, block: Block, prices: GasPrices, trader: Trader
+    ) -> bool:
+        stage = self._report.latency.stage
+        for _ in range(_TRIES):
+            with stage("decide"):
+                bundle = next(attempts, None)
+            if bundle is None:
+                break
+            outcome, tried = await trader.trade(bundler.variants(bundle), block, prices, stage)
+            self._record(tried or bundle, block, outcome)
+            if outcome == "sent":
+                return True
+        else:
+            self._report.refused["left for the next block"] += 1
+        return False
+
+    def _attempts(self, scene: Scene, bundler: Bundler, block: Block) -> Generator[Bundle, None, None]:
+        """
+        The best opportunity with all that goes with it; where that fails, one after another, the best first.
+        """
+        found = look(scene, self._hot)
+        self._report.cycles_searched += found.searched
+        first = next(found, None)
+        told: set[tuple[Edge, ...]] = set()
+        if first is not None:
+            self._report.opportunities += 1
+            searched = self._hot
+            try:
+                bundle = bundler.join(first, searched)
+                self._report.opportunities += len(bundle.legs) - 1
+                self._hot = set(bundler.left)
+                yield bundle
+                told = {first.route.edges} if len(bundle.legs) == 1 else set()
+            except PlanError as error:
+                self._refuse(first, block, error)
+                told = {first.route.edges}
+            # The graph has been elsewhere meanwhile.
+            found = look(scene, searched)
+        try:
+            for opportunity in found:
+                self._report.opportunities += first is not None and opportunity.route.edges != first.route.edges
+                if opportunity.route.edges not in told:
+                    try:
+                        yield bundler.alone(opportunity)
+                    except PlanError as error:
+                        self._refuse(opportunity, block, error)
+        finally:
+            self._hot = set(found.untold)
+
+    def _conditions(self, block: Block) -> Conditions:
+        settings = self._settings
+        deadline = block.timestamp + settings.deadline_seconds
+        return Conditions(settings.min_gain_share, deadline, self._deployment.profit_tokens)
+
+    def _record(self, bundle: Bundle, block: Block, outcome: str) -> None:
+        kind = outcome.partition(":")[0]
+        if outcome == "sent":
+            self._report.sent(len(bundle.legs), bundle.worth_wei, bundle.outlay)
+        else:
+            self._report.refused[kind] += 1
+        succeeded = _SIMULATED.get(kind)
+        if succeeded is False:
+            self.lenders.invalidate()
+        # Which of several routes failed is not known: each is tried alone next.
+        if succeeded is not None and (succeeded or len(bundle.legs) == 1):
+            self._upkeep.simulated(bundle.pools, succeeded, block)
+        outlay = bundle.outlay
+        self._journal.decided(
+            Decision(
+                block.number,
+                planned_routes(bundle),
+                bundle.gains,
+                bundle.loan_fees,
+                bundle.worth_wei,
+                outlay.l2_wei,
+                outlay.l1_wei,
+                outlay.bid_wei,
+                tuple((token, bundle.profit(token)) for token, _ in bundle.gains),
+                bundle.profit_wei,
+                outcome,
+            )
+        )
+
+    def _refuse(self, opportunity: Opportunity, block: Block, error: PlanError) -> None:
+        self._report.refused["no plan"] += 1
+        _log.warning("route_refused", block=block.number, pools=opportunity.pools, reason=str(error))
+
+    # ---------------------------------------------------------------- the books
+
+    def book(self, outcomes: Iterable[Outcome]) -> None:
+        """
+        Book transactions whose fate is known.
+        """
+        for outcome in outcomes:
+            worth_wei = self._worth_wei(outcome)
+            touched = self._touched(outcome)
+            self._report.book(outcome, self.symbols, worth_wei, touched)
+            if outcome.state is State.INCLUDED and not touched and not outcome.as_predicted:
+                self._upkeep.misled(outcome.transaction.pools)
+            self._screen.tell(self._news_of(outcome, worth_wei))
+            _log.info(
+                "transaction_settled",
+                state=str(outcome.state),
+                hash=outcome.transaction.hash,
+                block=outcome.position[0],
+                routes=len(outcome.transaction.routes),
+                gains={self.symbols[token]: gain for token, gain in outcome.gains},
+                predicted={self.symbols[token]: gain for token, gain in outcome.transaction.predicted},
+                profit_wei=worth_wei - outcome.gas_wei,
+                touched=touched,
+            )
+
+    def take_back(self, hashes: Iterable[Hash]) -> None:
+        """
+        Take transactions out of the books whose block left the chain.
+        """
+        for transaction_hash in hashes:
+            self._report.take_back(transaction_hash)
+            _log.warning("transaction_reorged", hash=transaction_hash)
+
+    def _worth_wei(self, outcome: Outcome) -> int:
+        valuation = Valuation(self._market, self.terms.weth)
+        return sum(valuation.in_eth(token, gain) or 0 for token, gain in outcome.gains)
+
+    def _touched(self, outcome: Outcome) -> bool:
+        """Whether another transaction moved a pool of the routes between the plan's block and this transaction."""
+        pools, (number, index) = set(outcome.transaction.pools), outcome.position
+        return any(
+            pool in pools and (block < number or position < index)
+            for block, moved in self._movements
+            if outcome.transaction.block_number < block <= number
+            for pool, position in moved
+        )
+
+    def _news_of(self, outcome: Outcome, worth_wei: int) -> str:
+        profit = (worth_wei - outcome.gas_wei) / 10**18
+        if outcome.state is not State.INCLUDED:
+            return f"{outcome.state}: nonce {outcome.transaction.nonce}, net {profit:.6f} ETH"
+        known = self._facts.token_by_address
+        gained = " and ".join(
+            f"{shown(gain, known[token].decimals)} {known[token].symbol}" for token, gain in outcome.gains
+        )
+        routes = len(outcome.transaction.routes)
+        by = f" by {routes} routes" if routes > 1 else ""
+        return f"block {outcome.position[0]}: gained {gained}{by}, net {profit:.6f} ETH"
+
+    @property
+    def _market(self) -> Market:
+        return self._upkeep.market
+
+
+def profit_tokens(settings: Settings, facts: ChainFacts) -> tuple[Address, ...]:
+    """
+    Return where a cycle may start and end, the most preferred first.
+
+    Raises:
+        ConfigError: Nowhere.
+    """
+    symbols = settings.profit_tokens or facts.profit_tokens
+    if not symbols:
+        raise ConfigError("profit_tokens is empty: a cycle must start somewhere")
+    return tuple(facts.token(symbol) for symbol in symbols)
+
+
+def _terms(settings: Settings, facts: ChainFacts) -> Terms:
+    return Terms(
+        profit_tokens=profit_tokens(settings, facts),
+        weth=Address(facts.weth),
+        max_hops=settings.max_hops,
+        funding=settings.funding,
+        min_profit_wei=settings.min_profit_wei,
+    )
