@@ -50,7 +50,8 @@ test: lint ## Everything that CI runs in under 15 minutes
 check-long: setup ## Campaigns, and what needs the localnet's optional protocols
 	$(BIN)/python -m localnet build --with balancer-v3 --with morpho --with v4
 	$(BIN)/pytest -p no:ape_test -q tests/long tests/unit/test_executor_gas.py tests/integration/test_executor_*.py \
-		tests/integration/test_localnet_balancer_v3.py tests/integration/test_localnet_morpho.py
+		tests/integration/test_localnet_balancer_v3.py tests/integration/test_localnet_morpho.py \
+		tests/integration/test_keeper_families.py tests/integration/test_coverage.py
 
 mutants: setup ## Break each check of the executor, one at a time; every such mutant must fail a test
 	$(BIN)/python -m mutants $(ARGS)
