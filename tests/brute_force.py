@@ -101,7 +101,8 @@ def _curve_of(hop: Hop) -> Curve:
 
 def _highest(out: Curve) -> Limit:
     """
-    The highest point of ``out(x) - x``, which is concave: each chord, made longer, is above what lies beyond its ends.
+    The highest point of ``out(x) - x``, which is concave: each chord, made longer, is above what lies beyond its ends;
+    and between a and b it is at most ``out(b) - a``.
     """
 
     def gain(x: Decimal) -> Decimal:
@@ -124,7 +125,10 @@ def _highest(out: Curve) -> Limit:
                 at_right + (at_right - at_high) / (high - right) * (right - left),
             ),
         )  # fmt: skip
-        if ceiling <= 1 or ceiling - best <= max(best / 10**8, Decimal("0.01")) or high - low < Decimal("0.01"):
+        near = max(best / 10**8, Decimal("0.01"))
+        if high - low <= near:
+            ceiling = min(ceiling, at_high + high - low)
+        if ceiling <= 1 or ceiling - best <= near or high - low <= near:
             return Limit(left if at_left > at_right else right, max(ceiling, best))
         if at_left < at_right:
             low, at_low, left, at_left = left, at_left, right, at_right

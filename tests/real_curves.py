@@ -64,7 +64,7 @@ def composed(curves: Sequence[Curve]) -> Curve:
     def out(amount: Decimal) -> Decimal:
         with localcontext(prec=_DIGITS):
             for curve in curves:
-                amount = curve(amount)
+                amount = max(curve(amount), Decimal(0))  # of nearly nothing, less by rounding
             return amount
 
     return out
