@@ -11,7 +11,7 @@ from keeper.plan import CurveDetail, Funding, Plan, encode
 from keeper.plan.bundle import SELECTOR, program_of
 from tests.executor_hostile import script, scripted_pool
 from tests.executor_revm import RevmChain
-from tests.executor_routes import gainful, under
+from tests.executor_routes import LOST, gainful, under
 from tests.executor_world import FOREVER, MANAGER, ONE, VAULT, World, build, call, cycle, plan, undone, words
 
 
@@ -139,6 +139,21 @@ def test_curve_pool_of_ether__for_another_token__is_refused(world: World) -> Non
 
     with world.reverts(""):
         world.execute(under(world, Funding.AAVE_V3, odd))
+
+
+def test_group__of_five_loans_whose_routes_are_left_out__is_refused(world: World) -> None:
+    good = gainful(world, ("pancake_v3", "sushi_v3"))
+    lost = replace(good, guard=LOST, tolerant=True)
+    both = Plan(
+        (*under(world, Funding.BALANCER_V2, lost).routes, *under(world, Funding.MORPHO, good).routes),
+        FOREVER,
+        world.profit_tokens,
+    )
+    world.execute(both)
+    header, group, loan, *rest = general(both)
+
+    with world.reverts(""):
+        world.send(as_calldata([header, group + (4 << 200), *[loan] * 5, *rest]))
 
 
 def v3_callback(delta0: int, delta1: int) -> bytes:
