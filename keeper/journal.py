@@ -181,7 +181,6 @@ class Journal:
             connection = sqlite3.connect(path, isolation_level=None, timeout=5)
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             journal = cls(connection)
             journal._prepare(chain_id, genesis_hash)
@@ -202,8 +201,8 @@ class Journal:
         return self._run_id
 
     def decided(self, decision: Decision) -> None:
-        """Record an opportunity and what became of it."""
-        with self._writing():
+        """Record an opportunity and what became of it; it is on disk with the next transaction that is signed."""
+        with self._writing(synced=False):
             self._insert(
                 "decisions",
                 {
@@ -239,8 +238,10 @@ class Journal:
     def step(self, entry_id: int, state: State, **detail: Any) -> None:
         """
         Record that a transaction is now in *state*; integers in *detail* beyond 53 bits are kept as strings.
+
+        That it was sent is on disk with whatever is written next: until then it is looked for all the same.
         """
-        with self._writing():
+        with self._writing(synced=state is not State.SENT):
             self._step(entry_id, state, detail)
 
     def open_entries(self, sender: Address) -> list[Entry]:
@@ -300,8 +301,13 @@ class Journal:
         )
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _writing(self, synced: bool = True) -> Iterator[None]:
+        """
+        A transaction of the database. Killing the process loses nothing of it; where it need not be *synced*, a loss of
+        power does, until the next one that is.
+        """
         try:
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
             self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.execute("COMMIT")

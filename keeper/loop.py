@@ -3,6 +3,7 @@ Observe, decide, act, record: the only place where the keeper's objects meet.
 """
 
 import asyncio
+import gc
 import time
 from collections.abc import Awaitable, Iterable
 
@@ -174,6 +175,9 @@ class Keeper:
         """Search everything once."""
         self._desk.restart(await pools)
         self._desk.lenders.invalidate()
+        # What lives as long as the keeper is not looked through for garbage again: of 5,000 pools that takes 0.1 s.
+        gc.collect()
+        gc.freeze()
 
     async def _resync(self) -> None:
         """The chain left the keeper's memory: read everything anew before anything is traded."""

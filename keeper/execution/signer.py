@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import rlp
+from coincurve import PrivateKey
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from eth_utils.crypto import keccak
 
 from keeper.errors import ConfigError
 from keeper.types import Address, Hash
+
+#: What goes before the fields of a transaction with a tip and a cap (EIP-1559).
+_TYPE = b"\x02"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,34 +49,38 @@ class Signer(Protocol):
 class LocalSigner:
     """
     Signs with a key in memory, to one contract on one chain only.
+
+    The bytes are those of eth-account, without its checks of whatever else a transaction could be, which take longer.
     """
 
     def __init__(self, account: LocalAccount, chain_id: int, executor: Address) -> None:
-        self._account = account
+        self._address = Address(account.address.lower())
+        self._key = PrivateKey(bytes(account.key))
         self._chain_id = chain_id
         self._executor = executor
 
     @property
     def address(self) -> Address:
-        return Address(self._account.address.lower())
+        return self._address
 
     def sign(self, transaction: Unsigned) -> tuple[bytes, Hash]:
         if (transaction.chain_id, transaction.to) != (self._chain_id, self._executor):
             raise ConfigError("signer: only calls of the executor on its own chain are signed")
-        signed = self._account.sign_transaction(
-            {
-                "type": 2,
-                "chainId": transaction.chain_id,
-                "nonce": transaction.nonce,
-                "to": bytes.fromhex(transaction.to[2:]),
-                "value": 0,
-                "data": transaction.data,
-                "gas": transaction.gas_limit,
-                "maxFeePerGas": transaction.max_fee_wei,
-                "maxPriorityFeePerGas": transaction.tip_wei,
-            }
-        )
-        return bytes(signed.raw_transaction), Hash("0x" + signed.hash.hex().removeprefix("0x"))
+        fields = [
+            transaction.chain_id,
+            transaction.nonce,
+            transaction.tip_wei,
+            transaction.max_fee_wei,
+            transaction.gas_limit,
+            bytes.fromhex(transaction.to[2:]),
+            0,  # value
+            transaction.data,
+            [],  # access list
+        ]
+        signature = self._key.sign_recoverable(keccak(_TYPE + rlp.encode(fields)), hasher=None)
+        r, s, y_parity = signature[:32], signature[32:64], signature[64]
+        raw = _TYPE + rlp.encode([*fields, y_parity, int.from_bytes(r), int.from_bytes(s)])
+        return raw, Hash("0x" + keccak(raw).hex())
 
 
 def open_keystore(path: Path, passphrase: str) -> LocalAccount:

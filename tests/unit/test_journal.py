@@ -107,3 +107,27 @@ def test_journal__runs__entries_are_told_apart(journal: Journal) -> None:
 
     assert [entry.transaction.nonce for entry in journal.entries(second)] == [4]
     assert [entry.transaction.nonce for entry in journal.entries()] == [3, 4]
+
+
+def test_journal__what_may_leave__is_synced_and_what_is_only_told_is_not(journal: Journal, path: Path) -> None:
+    said: list[str] = []
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    connection.set_trace_callback(said.append)
+    journal = Journal(connection)
+    journal.begin_run(OPERATOR, EXECUTOR)
+
+    synced = []
+    entry_id = 0
+    for write in (
+        lambda: journal.decided(Decision(1, TRANSACTION.pools, TRANSACTION.token, 1, 1, 1, "none", "dry run")),
+        lambda: journal.signed(TRANSACTION),
+        lambda: journal.step(entry_id, State.SENT),
+        lambda: journal.step(entry_id, State.INCLUDED),
+    ):
+        said.clear()
+        entry_id = write() or entry_id
+        assert "COMMIT" in said
+        synced.append(connection.execute("PRAGMA synchronous").fetchone()[0])
+
+    assert synced == [1, 2, 1, 2]  # NORMAL, FULL
