@@ -14,52 +14,29 @@ import platform
 import random
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eth_account import Account
 from rich.console import Console
 
-import keeper.execution.trader
-import keeper.opportunity
 import localnet
-from benchmarks._markets import World, generated
-from benchmarks._probe import Probe
-from benchmarks._told import BASE_FEE_WEI, Node, placed, tell
-from keeper.chain.follower import Follower, NewBlock
+from benchmarks._desk import FACTS, Desk, Tally, watch
+from benchmarks._markets import generated
+from benchmarks._told import placed
 from keeper.chain.heads import SubscribedHeads
 from keeper.chain.rpc import Rpc
-from keeper.config import Settings, load_chain
-from keeper.events import TOPICS, decode
-from keeper.execution.nonces import NonceManager
+from keeper.config import Settings
 from keeper.execution.signer import LocalSigner
-from keeper.execution.trader import Trader
-from keeper.execution.transactions import Transactions
-from keeper.gas import GasPrices
 from keeper.journal import Journal
-from keeper.lenders import Lender
 from keeper.loop import Keeper
-from keeper.market import Market
 from keeper.monitor.table import Screen
-from keeper.opportunity import Terms, scan
-from keeper.pools.pool import Pool
 from keeper.preflight import Deployment
-from keeper.registry import topics_of
-from keeper.routes.graph import Graph
 from keeper.routes.warm import warm
-from keeper.types import Address, Block, Hash
+from keeper.types import Hash
 from localnet import TraderSettings, accounts
 from scripts._deployment import deploy, rehearsal_roles
-
-_FACTS = load_chain("arbitrum")
-_PROFIT_SYMBOLS = ("WETH", "USDC", "USDT", "ARB", "WBTC")
-_PRICES = GasPrices(BASE_FEE_WEI, 0, 10**8, 1)
-_EXECUTOR, _TREASURY = Address("0x" + "e0" * 20), Address("0x" + "7e" * 20)
-_GENESIS = Hash("0x" + "01" * 32)
 
 #: Pools of the market, and how many are drawn to have so many that can be.
 _POOLS, _DRAWN = 5_000, 5_100
@@ -84,12 +61,8 @@ _STAGES = (
     "fee and nonce",
     "sign",
     "journal",
+    "between",
 )
-#: What a trader calls his stages; those that are within them have names of their own.
-_OF_TRADER = {"sign": "fee and nonce"}
-
-#: Opportunities of a block that are tried at most, as the keeper does.
-_TRIES = 16
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -126,130 +99,12 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 # -------------------------------------------------------------------- the generated market
 
 
-@dataclass(slots=True)
-class _Tally:
-    stages: list[dict[str, float]] = field(default_factory=list)
-    wall: list[float] = field(default_factory=list)
-    processor: list[float] = field(default_factory=list)
-    outcomes: Counter[str] = field(default_factory=Counter)
-    blocks: int = 0
-    logs: int = 0
-    bytes: int = 0
-    hops: Counter[int] = field(default_factory=Counter)
-
-
-class _Desk:
-    """What a keeper is made of, between a node in memory and a journal on disk."""
-
-    def __init__(self, world: World, folder: Path, seed: int) -> None:
-        tokens = {token.symbol: token.address for token in reversed(world.tokens)}
-        self.world = world
-        self.probe = Probe()
-        self.node = Node(self.probe, self._begin, self._end)
-        self.settings = Settings(rpc_url="http://127.0.0.1:9", min_profit_wei=2 * 10**12)  # type: ignore[arg-type]
-        profit = tuple(tokens[symbol] for symbol in _PROFIT_SYMBOLS)
-        self.terms = Terms(
-            profit, tokens["WETH"], self.settings.max_hops, self.settings.funding, self.settings.min_profit_wei
-        )
-        self.lenders = [
-            Lender(facts.name, Address(facts.address), facts.fee_pips, dict.fromkeys(profit, 10**27))
-            for facts in _FACTS.lenders
-        ]
-        self.market, self.graph = Market([pool.info for pool in world.pools]), Graph()
-        proved = topics_of({pool.info.family for pool in world.pools})
-        self.follower = Follower(self.node, list(TOPICS), proved)  # type: ignore[arg-type]
-        self.journal = Journal.open(folder / "journal.sqlite", _FACTS.chain_id, _GENESIS)
-        signer = LocalSigner(Account.from_key(b"\x11" * 32), _FACTS.chain_id, _EXECUTOR)
-        self.journal.begin_run(signer.address, _EXECUTOR)
-        nonces = NonceManager(signer.address, 0)
-        self.transactions = Transactions(self.node, self.journal, nonces, _EXECUTOR, _TREASURY, 40)  # type: ignore[arg-type]
-        self.trader = Trader(
-            self.node,  # type: ignore[arg-type]
-            self.settings,
-            _FACTS,
-            _EXECUTOR,
-            profit,
-            signer,
-            nonces,
-            self.transactions,
-        )
-        self._rng = random.Random(seed)
-        self._began = self._ended = (0.0, 0.0)
-
-    async def start(self) -> None:
-        self.node.told = tell(self._rng, {"number": "0x64", "hash": _GENESIS}, (), ())
-        block = await self.follower.start()
-        self.market.start(block, time.monotonic())
-        self.market.refresh(self.world.pools)
-        for pool in self.world.pools:
-            self.graph.update(pool)
-        self.graph.settle()
-
-    async def block(self, after: Sequence[Pool]) -> tuple[Block, frozenset[Address], int]:
-        """Take in the block that moved these pools; return it with what changed and how many logs it had."""
-        before = [self.market.pool(pool.address) for pool in after]
-        self.node.told = tell(self._rng, self.node.told.header, before, after)
-        latest = Block(
-            *(int(self.node.told.header["number"], 16), self.node.told.header["hash"]),
-            *(self.node.told.header["parentHash"], int(self.node.told.header["timestamp"], 16), BASE_FEE_WEI),
-            int(self.node.told.header["logsBloom"], 16),
-        )
-        stage = self.probe.stage
-        with stage("logs believed"):
-            (news,) = await self.follower.news(latest)
-        assert isinstance(news, NewBlock)
-        with stage("decode"):
-            events = [event for log in news.logs if (event := decode(log)) is not None]
-        with stage("apply"):
-            changed = self.market.advance(news.block, events, time.monotonic())
-        with stage("graph"):
-            self.graph.forget(self.market.stale | self.market.cold)
-            for address in changed:
-                if (pool := self.market.peek(address)) is not None:
-                    self.graph.update(pool)
-        return news.block, changed, len(news.logs)
-
-    async def trade(self, changed: frozenset[Address], tally: _Tally) -> bool:
-        """Search, and send the best that can be; return whether something was sent."""
-        stage = self.probe.stage
-        with stage("search"):
-            found = scan(self.market, self.graph, changed, self.terms, self.lenders, _PRICES)
-        outcome = "nothing pays"
-        while outcome != "sent" and found.told < _TRIES:
-            with stage("rank"):
-                opportunity = next(found, None)
-            if opportunity is None:
-                break
-            outcome = await self.trader.trade(opportunity, self.market, _PRICES, self._stage)
-            tally.outcomes[outcome.partition(":")[0]] += 1
-            if outcome == "sent":
-                tally.hops[len(opportunity.pools)] += 1
-        return outcome == "sent"
-
-    def note(self, tally: _Tally) -> None:
-        """Note what the block took until its transaction was on disk, without what the node was asked meanwhile."""
-        taken = self.probe.take()
-        tally.stages.append(taken)
-        tally.wall.append(self._ended[0] - self._began[0] - taken["simulate"])
-        tally.processor.append(self._ended[1] - self._began[1])
-
-    def _begin(self) -> None:
-        self.probe.begin_anew()
-        self._began = (time.perf_counter(), time.process_time())
-
-    def _end(self) -> None:
-        self._ended = (time.perf_counter(), time.process_time())
-
-    def _stage(self, name: str) -> Any:
-        return self.probe.stage(_OF_TRADER.get(name, name))
-
-
 async def _generated(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     world = placed(generated(_DRAWN, 800, options.seed), _POOLS)
-    desk, tally = _Desk(world, folder, options.seed), _Tally()
+    desk, tally = Desk(world, folder, options.seed), Tally()
     rng, at_rest = random.Random(options.seed + 1), {pool.address: pool for pool in world.pools}
     with closing(desk.journal), ExitStack() as watched:
-        _watch(desk.probe, watched)
+        watch(desk.probe, watched)
         await desk.start()
         gc.collect()
         gc.freeze()  # as the keeper does
@@ -263,36 +118,27 @@ async def _generated(options: argparse.Namespace, folder: Path) -> dict[str, Any
             block, *_ = await desk.block([at_rest[pool.address] for pool in moved])
             await desk.transactions.follow(block, _is_canonical)
         gc.unfreeze()
+    stages, wall, disturbed = tally.stages[_WARM:], tally.wall[_WARM:], tally.disturbed[_WARM:]
+    quiet = [seconds for seconds, was in zip(wall, disturbed, strict=True) if not was]
+    written = [taken["journal"] for taken in stages]
     return {
         "pools": len(world.pools),
         "blocks": tally.blocks,
         "logs of a block": tally.logs / tally.blocks,
         "bytes of a block": tally.bytes / tally.blocks,
-        "transactions": len(tally.wall) - _WARM,
+        "transactions": len(wall),
         "hops": dict(sorted(tally.hops.items())),
         "outcomes": dict(tally.outcomes),
+        "undisturbed": len(quiet),
         "ms": {
-            **{name: _summary([taken.get(name, 0.0) for taken in tally.stages[_WARM:]]) for name in _STAGES},
-            "all": _summary(tally.wall[_WARM:]),
-            "all, of processor time": _summary(tally.processor[_WARM:]),
-            "journal, encode and sign": _summary(
-                [taken["journal"] + taken["encode"] + taken["sign"] for taken in tally.stages[_WARM:]]
-            ),
+            **{name: _summary([taken.get(name, 0.0) for taken in stages]) for name in _STAGES},
+            "all": _summary(wall),
+            "all but the journal": _summary([whole - part for whole, part in zip(wall, written, strict=True)]),
+            "all, undisturbed": _summary(quiet),
+            "all, processor time": _summary(tally.processor[_WARM:]),
+            "journal, encode, sign": _summary([taken["journal"] + taken["encode"] + taken["sign"] for taken in stages]),
         },
     }
-
-
-def _watch(probe: Probe, watched: ExitStack) -> None:
-    """What is called within the stages of scan and trade has stages of its own."""
-    for owner, function, name in (
-        (keeper.opportunity, "size", "size exactly"),
-        (keeper.opportunity, "fundings", "funding"),
-        (keeper.execution.trader, "encode", "encode"),
-        (keeper.execution.trader, "l1_fee_wei", "L1 fee"),
-        (LocalSigner, "sign", "sign"),
-        (Journal, "signed", "journal"),
-    ):
-        watched.enter_context(probe.watching(owner, function, name))
 
 
 async def _is_canonical(_hash: Hash, _number: int) -> bool:
@@ -305,7 +151,7 @@ async def _is_canonical(_hash: Hash, _number: int) -> bool:
 def _on_localnet(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """The whole keeper's own figures, after so many blocks with traders."""
     operator, state = accounts.public(0), folder / "localnet"
-    tokens = tuple(_FACTS.token(symbol) for symbol in _FACTS.profit_tokens)
+    tokens = tuple(FACTS.token(symbol) for symbol in FACTS.profit_tokens)
     with localnet.start(traders=TraderSettings(seed=options.seed)) as net:
         roles = rehearsal_roles(operator.address, accounts.public(9).address, tokens)
         deploy(net.url, operator, roles, "localnet", state / "deployment.json")
@@ -316,13 +162,13 @@ def _on_localnet(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 async def _kept(settings: Settings, operator: Any) -> dict[str, Any]:
     deployment = Deployment.load(settings.state_dir / "deployment.json")
     assert settings.ws_url is not None
-    journal = Journal.open(settings.state_dir / "journal.sqlite", _FACTS.chain_id, deployment.genesis_hash)
-    signer = LocalSigner(operator, _FACTS.chain_id, deployment.executor)
+    journal = Journal.open(settings.state_dir / "journal.sqlite", FACTS.chain_id, deployment.genesis_hash)
+    signer = LocalSigner(operator, FACTS.chain_id, deployment.executor)
     heads = SubscribedHeads(settings.ws_url.get_secret_value(), settings.poll_seconds)
     with closing(journal):
         async with Rpc(*settings.nodes) as rpc, heads:
             screen = Screen("", Console(stderr=True))
-            whole = Keeper(rpc, heads, settings, _FACTS, deployment, signer, journal, screen)
+            whole = Keeper(rpc, heads, settings, FACTS, deployment, signer, journal, screen)
             await whole.run(asyncio.Event())
     report = whole.report
     return {
@@ -366,7 +212,7 @@ def _flush(file: Path) -> dict[str, float]:
 
 
 def _summary(seconds: Sequence[float]) -> dict[str, float]:
-    ordered = sorted(1e3 * value for value in seconds)
+    ordered = sorted(1e3 * value for value in seconds) or [0.0]
     shares = {"median": 0.5, "p99": 0.99, "least": 0.0, "most": 1.0}
     return {name: ordered[min(int(share * len(ordered)), len(ordered) - 1)] for name, share in shares.items()}
 
@@ -387,9 +233,10 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
     yield (
         f"generated market of {market['pools']:,} pools, {market['transactions']:,} transactions of"
         f" {market['blocks']:,} blocks, each {market['logs of a block']:.0f} logs of ours in"
-        f" {market['bytes of a block'] / 1_000:.0f} kB; hops {market['hops']}; {market['outcomes']}"
+        f" {market['bytes of a block'] / 1_000:.0f} kB; hops {market['hops']}; {market['outcomes']};"
+        f" during {market['undisturbed']:,} no other process was given the core"
     )
-    yield from _table(market["ms"], "median", "p99")
+    yield from _table(market["ms"], "least", "median", "p99", "most")
     if "localnet" in results:
         net = results["localnet"]
         yield (
