@@ -40,6 +40,9 @@ from keeper.replay.replay import Replay
 from keeper.snapshot import SnapshotFile, snapshot_pools
 from keeper.types import Address
 
+#: The keeper's own, so that a replay decides what it would.
+_MAX_HOPS = Settings.model_fields["max_hops"].default
+
 
 def run_keeper(settings: Settings, account: LocalAccount, report: Path | None = None) -> int:
     """
@@ -184,7 +187,7 @@ async def _record(rpc_url: str, facts: ChainFacts, snapshot: Path, logs: Path, b
 @click.option("--chain", default="arbitrum", show_default=True, help="Whose factories and profit tokens count.")
 @click.option("--gas-price-wei", default=20_000_000, show_default=True, help="Of L2 gas; logs do not tell it.")
 @click.option("--l1-wei-per-unit", default=0, show_default=True, help="Of L1 data; logs do not tell it.")
-@click.option("--max-hops", default=3, show_default=True, type=click.IntRange(2, 4), help="The longest cycle.")
+@click.option("--max-hops", default=_MAX_HOPS, show_default=True, type=click.IntRange(2, 4), help="The longest cycle.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning")
 def replay(
     snapshot: Path,
@@ -208,7 +211,9 @@ def replay(
         standing, malformed = standing_logs(_lines(logs))
         replayed.counts["malformed"] += malformed
         replayed.run(standing)
-        write_report(report, {**replayed.report(), "seconds": round(time.perf_counter() - began, 3)})
+        found = replayed.report()
+        write_report(report, {**found, "seconds": round(time.perf_counter() - began, 3)})
+        click.echo(f"{found['opportunities']} opportunities, their plans' sha256 {found['plans_sha256']}")
     except KeeperError as error:
         raise click.ClickException(redact(str(error))) from None
 

@@ -3,7 +3,10 @@ A recording of real bytecode, replayed: every swap is explained to the wei, in w
 """
 
 import json
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +27,7 @@ from keeper.types import Address, Hash
 from localnet import Localnet, TraderSettings
 
 FACTS = load_chain("arbitrum")
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def replay(recording: Recording, folder: Path, *lines: str) -> dict[str, Any]:
     logs = folder / "logs.jsonl"
     logs.write_text("\n".join(lines or recording.lines()))
     arguments = ["--snapshot", str(recording.snapshot), "--logs", str(logs), "--report", str(folder / "r.json")]
-    result = CliRunner().invoke(cli, ["replay", *arguments])
+    result = CliRunner().invoke(cli, ["replay", *arguments, "--max-hops", "3"])
     assert result.exit_code == 0, result.output
     report: dict[str, Any] = json.loads((folder / "r.json").read_text())
     assert report.pop("seconds") >= 0
@@ -103,6 +107,31 @@ def _without_ticks_known(pool: Any) -> dict[str, Any]:
 
 def test_replay__twice__is_the_same(recording: Recording, tmp_path: Path) -> None:
     assert replay(recording, tmp_path) == replay(recording, tmp_path)
+
+
+def test_replay__two_processes_that_hash_otherwise__plan_the_same_bytes(recording: Recording, tmp_path: Path) -> None:
+    """What sets and dictionaries are ordered by differs from process to process."""
+    logs = tmp_path / "logs.jsonl"
+    logs.write_text("\n".join(recording.lines()[:120]))
+    processes = []
+    for seed in ("1", "2"):
+        paths = ["--snapshot", recording.snapshot, "--logs", logs, "--report", tmp_path / f"{seed}.json"]
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "keeper", "replay", *map(str, paths)],
+                cwd=ROOT,
+                env=os.environ | {"PYTHONHASHSEED": seed},
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+    said = [process.communicate(timeout=60)[0] for process in processes]
+    reports = [json.loads((tmp_path / f"{seed}.json").read_text()) | {"seconds": 0} for seed in ("1", "2")]
+
+    assert reports[0] == reports[1]
+    assert reports[0]["opportunities"] > 0
+    told = f"{reports[0]['opportunities']} opportunities, their plans' sha256 {reports[0]['plans_sha256']}\n"
+    assert said == [told, told]
 
 
 def test_replay__logs_shuffled_doubled_and_removed__is_the_same(recording: Recording, tmp_path: Path) -> None:
