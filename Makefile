@@ -16,8 +16,8 @@ ARGS ?=
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-setup: .venv/.ready node_modules/.ready ## Install everything that is pinned, and build the localnet
-	@$(BIN)/python -m localnet build
+setup: .venv/.ready node_modules/.ready ## Install everything that is pinned, compile the search, build the localnet
+	@$(BIN)/python -c 'from keeper.routes.warm import warm; warm()' & $(BIN)/python -m localnet build && wait $$!
 
 .venv/.ready: requirements.lock
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 13) else f"Python 3.11 or 3.12 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11")'

@@ -45,7 +45,7 @@ _POOLS, _DRAWN = 5_000, 5_100
 _WARM = 50
 
 #: In the order in which they come; what is between them is in ``all``.
-_STAGES = (
+STAGES = (
     "JSON",
     "logs believed",
     "decode",
@@ -131,7 +131,7 @@ async def _generated(options: argparse.Namespace, folder: Path) -> dict[str, Any
         "outcomes": dict(tally.outcomes),
         "undisturbed": len(quiet),
         "ms": {
-            **{name: _summary([taken.get(name, 0.0) for taken in stages]) for name in _STAGES},
+            **{name: _summary([taken.get(name, 0.0) for taken in stages]) for name in STAGES},
             "all": _summary(wall),
             "all but the journal": _summary([whole - part for whole, part in zip(wall, written, strict=True)]),
             "all, undisturbed": _summary(quiet),
