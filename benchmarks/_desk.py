@@ -1,26 +1,28 @@
 """
-What a keeper is made of, at work between a node in memory and a journal on disk.
+The keeper's own objects at work, between a node in memory and a journal on disk.
 """
 
 import random
 import resource
 import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from eth_account import Account
+from rich.console import Console
 
-import keeper.execution.trader
+import keeper.bundling
 import keeper.opportunity
 from benchmarks._markets import World
-from benchmarks._probe import Probe
+from benchmarks._probe import Probe, Stage
 from benchmarks._told import BASE_FEE_WEI, Node, tell
+from keeper.bundling import Bundler
 from keeper.chain.follower import Follower, NewBlock, to_block
-from keeper.config import Settings, load_chain
+from keeper.chain.reader import Reader
+from keeper.config import ChainFacts, Settings, load_chain
+from keeper.desk import Desk
 from keeper.events import TOPICS, decode
 from keeper.execution.nonces import NonceManager
 from keeper.execution.signer import LocalSigner
@@ -28,13 +30,17 @@ from keeper.execution.trader import Trader
 from keeper.execution.transactions import Transactions
 from keeper.gas import GasPrices
 from keeper.journal import Journal
+from keeper.lenders import TOPICS as LENDERS_TOPICS
 from keeper.lenders import Lender
 from keeper.market import Market
-from keeper.opportunity import Terms, scan
+from keeper.monitor.report import Latency, Report
+from keeper.monitor.table import Screen
+from keeper.opportunity import Scene
 from keeper.pools.pool import Pool
+from keeper.preflight import Deployment
 from keeper.registry import topics_of
-from keeper.routes.graph import Graph
 from keeper.types import Address, Block, Hash
+from keeper.upkeep import Upkeep
 
 FACTS = load_chain("arbitrum")
 
@@ -43,11 +49,8 @@ _PRICES = GasPrices(BASE_FEE_WEI, 0, 10**8, 1)
 _EXECUTOR, _TREASURY = Address("0x" + "e0" * 20), Address("0x" + "7e" * 20)
 _GENESIS = Hash("0x" + "01" * 32)
 
-#: What a trader calls his stages; those that are within them have names of their own.
-_OF_TRADER = {"sign": "fee and nonce"}
-
-#: Opportunities of a block that are tried at most, as the keeper does.
-_TRIES = 16
+#: Other names for stages of the keeper's that have others within them.
+_RENAMED = {"decide": "rank", "sign": "fee and nonce"}
 
 
 @dataclass(slots=True)
@@ -60,107 +63,119 @@ class Tally:
         wall: From the arrival of the logs until the bytes leave, without the simulation.
         processor: How long the process had a core meanwhile.
         disturbed: Whether another process was given it.
-        outcomes: What the trader said of each opportunity.
-        hops: How many transactions have routes of so many.
     """
 
     stages: list[dict[str, float]] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
     processor: list[float] = field(default_factory=list)
     disturbed: list[bool] = field(default_factory=list)
-    outcomes: Counter[str] = field(default_factory=Counter)
     blocks: int = 0
     logs: int = 0
     bytes: int = 0
-    hops: Counter[int] = field(default_factory=Counter)
 
 
-class Desk:
-    """What a keeper is made of, between a node in memory and a journal on disk."""
+class _Latency(Latency):
+    """Hands the keeper's stages to a probe."""
+
+    def __init__(self, probe: Probe) -> None:
+        super().__init__()
+        self._probe = probe
+
+    def stage(self, name: str) -> Stage:  # type: ignore[override]
+        return self._probe.stage(_RENAMED.get(name, name))
+
+
+class Bench:
+    """
+    Attributes:
+        report: What the desk counted.
+        journal: On disk, in *folder*.
+    """
 
     def __init__(self, world: World, folder: Path, seed: int) -> None:
-        tokens = {token.symbol: token.address for token in reversed(world.tokens)}
         self.world = world
         self.probe = Probe()
         self.node = Node(self.probe, self._begin, self._end)
-        self.settings = Settings(rpc_url="http://127.0.0.1:9", min_profit_wei=2 * 10**12)  # type: ignore[arg-type]
-        profit = tuple(tokens[symbol] for symbol in _PROFIT_SYMBOLS)
-        self.terms = Terms(
-            profit, tokens["WETH"], self.settings.max_hops, self.settings.funding, self.settings.min_profit_wei
+        settings = Settings(
+            rpc_url="http://127.0.0.1:9",  # type: ignore[arg-type]
+            min_profit_wei=2 * 10**12,
+            profit_tokens=_PROFIT_SYMBOLS,
         )
-        self.lenders = [
-            Lender(facts.name, Address(facts.address), facts.fee_pips, dict.fromkeys(profit, 10**27))
-            for facts in FACTS.lenders
-        ]
-        self.market, self.graph = Market([pool.info for pool in world.pools]), Graph()
+        facts = _facts(world)
+        profit = tuple(map(facts.token, _PROFIT_SYMBOLS))
+        deployment = Deployment(facts.chain_id, _GENESIS, _EXECUTOR, _GENESIS, _TREASURY, profit)
         proved = topics_of({pool.info.family for pool in world.pools})
-        self.follower = Follower(self.node, list(TOPICS), proved)  # type: ignore[arg-type]
-        self.journal = Journal.open(folder / "journal.sqlite", FACTS.chain_id, _GENESIS)
-        signer = LocalSigner(Account.from_key(b"\x11" * 32), FACTS.chain_id, _EXECUTOR)
-        self.journal.begin_run(signer.address, _EXECUTOR)
+        self._follower = Follower(self.node, [*TOPICS, *LENDERS_TOPICS], proved)  # type: ignore[arg-type]
+        self._upkeep = Upkeep(Reader(self.node, Address(facts.multicall3)), settings, facts, profit)  # type: ignore[arg-type]
+        self._upkeep.market = Market([pool.info for pool in world.pools])
+        self.journal = Journal.open(folder / "journal.sqlite", facts.chain_id, _GENESIS)
+        self.report = Report(latency=_Latency(self.probe))
+        screen = Screen("", Console(stderr=True))
+        self._desk = Desk(settings, facts, deployment, self._upkeep, self.journal, self.report, screen)
+        self._lenders = [
+            Lender(lender.name, Address(lender.address), lender.fee_pips * 10**12, dict.fromkeys(profit, 10**27))
+            for lender in facts.lenders
+        ]
+        signer = LocalSigner(Account.from_key(b"\x11" * 32), facts.chain_id, _EXECUTOR)
         nonces = NonceManager(signer.address, 0)
         self.transactions = Transactions(self.node, self.journal, nonces, _EXECUTOR, _TREASURY, 40)  # type: ignore[arg-type]
-        self.trader = Trader(
-            self.node,  # type: ignore[arg-type]
-            self.settings,
-            FACTS,
-            _EXECUTOR,
-            profit,
-            signer,
-            nonces,
-            self.transactions,
-        )
+        self._trader = Trader(self.node, settings, facts, _EXECUTOR, signer, nonces, self.transactions)  # type: ignore[arg-type]
+        self.journal.begin_run(signer.address, _EXECUTOR)
         self._rng = random.Random(seed)
         self._began = self._ended = (0.0, 0.0, 0)
+        self._taken: dict[str, float] = {}
+
+    @property
+    def market(self) -> Market:
+        """All pools as of the head."""
+        return self._upkeep.market
 
     async def start(self) -> None:
+        """Begin with the market at rest."""
         self.node.told = tell(self._rng, {"number": "0x64", "hash": _GENESIS}, (), ())
-        block = await self.follower.start()
-        self.market.start(block, time.monotonic())
+        self.market.start(await self._follower.start(), time.monotonic())
         self.market.refresh(self.world.pools)
-        for pool in self.world.pools:
-            self.graph.update(pool)
-        self.graph.settle()
+        self._desk.restart(pool.address for pool in self.world.pools)
+        self._desk.rank_flash_pools()
+        # The first decision looks at everything.
+        self._desk.lenders.refresh(self._lenders, time.monotonic())
+        await self._desk.trade(self.market.head, _PRICES, time.monotonic(), self._trader)
 
-    async def block(self, after: Sequence[Pool]) -> tuple[Block, frozenset[Address], int]:
-        """Take in the block that moved these pools; return it with what changed and how many logs it had."""
+    async def block(self, after: Sequence[Pool]) -> tuple[Block, int]:
+        """Take in the block that moved these pools; return it and how many logs of ours it had."""
         before = [self.market.pool(pool.address) for pool in after]
         self.node.told = tell(self._rng, self.node.told.header, before, after)
         latest = to_block(self.node.told.header)
         stage = self.probe.stage
         with stage("logs believed"):
-            (news,) = await self.follower.news(latest)
+            (news,) = await self._follower.news(latest)
         assert isinstance(news, NewBlock)
         with stage("decode"):
-            events = [event for log in news.logs if (event := decode(log)) is not None]
+            events = [
+                event for log in news.logs if not self._desk.lenders.note(log) and (event := decode(log)) is not None
+            ]
         with stage("apply"):
             changed = self.market.advance(news.block, events, time.monotonic())
         with stage("graph"):
-            self.graph.forget(self.market.stale | self.market.cold)
-            for address in changed:
-                if (pool := self.market.peek(address)) is not None:
-                    self.graph.update(pool)
-        return news.block, changed, len(news.logs)
+            self._desk.changed(changed)
+        self._desk.moved(news.block, news.logs)
+        return news.block, len(news.logs)
 
-    async def trade(self, changed: frozenset[Address], tally: Tally) -> bool:
-        """Search, and send the best that can be; return whether something was sent."""
-        stage = self.probe.stage
-        with stage("search"):
-            found = scan(self.market, self.graph, changed, self.terms, self.lenders, _PRICES)
-        outcome = "nothing pays"
-        while outcome != "sent" and found.told < _TRIES:
-            with stage("rank"):
-                opportunity = next(found, None)
-            if opportunity is None:
-                break
-            outcome = await self.trader.trade(opportunity, self.market, _PRICES, self._stage)
-            tally.outcomes[outcome.partition(":")[0]] += 1
-            if outcome == "sent":
-                tally.hops[len(opportunity.pools)] += 1
-        return outcome == "sent"
+    async def trade(self, block: Block, tally: Tally) -> bool:
+        """Decide, and send what is best; return whether something was sent."""
+        now = time.monotonic()
+        self._desk.lenders.refresh(self._lenders, now)
+        sent = await self._desk.trade(block, _PRICES, now, self._trader)
+        if sent:
+            self._note(tally)
+        return sent
 
-    def note(self, tally: Tally) -> None:
-        """Note what the block took until its transaction was on disk, without what the node was asked meanwhile."""
+    async def settle(self, block: Block) -> None:
+        """Have what was sent be in a block. It is not booked: a node that executes nothing cannot tell its gain."""
+        await self.transactions.follow(block, _is_canonical)
+
+    def _note(self, tally: Tally) -> None:
+        """Note what it took until the transaction was on disk, without what the node was asked meanwhile."""
         taken, wall = self._taken, self._ended[0] - self._began[0]
         tally.wall.append(wall - taken["simulate"])
         taken["between"] = wall - sum(taken.values())
@@ -176,8 +191,16 @@ class Desk:
         self._ended = _clocks()
         self._taken = self.probe.take()
 
-    def _stage(self, name: str) -> Any:
-        return self.probe.stage(_OF_TRADER.get(name, name))
+
+def _facts(world: World) -> ChainFacts:
+    """The chain's facts, with the world's tokens."""
+    tokens = {token.symbol: token for token in reversed(world.tokens)}
+    known = {
+        symbol: {"address": tokens[symbol].address, "decimals": tokens[symbol].decimals} for symbol in _PROFIT_SYMBOLS
+    }
+    return ChainFacts.model_validate(
+        FACTS.model_dump() | {"tokens": known, "weth": tokens["WETH"].address, "profit_tokens": _PROFIT_SYMBOLS}
+    )
 
 
 def _clocks() -> tuple[float, float, int]:
@@ -185,15 +208,23 @@ def _clocks() -> tuple[float, float, int]:
     return time.perf_counter(), time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
+async def _is_canonical(_hash: Hash, _number: int) -> bool:
+    return True
+
+
 def watch(probe: Probe, watched: ExitStack) -> None:
     """
-    What is called within the stages of scan and trade has stages of its own.
+    Have what is called within the keeper's stages be stages of their own.
     """
     for owner, function, name in (
+        (keeper.opportunity, "search", "search"),
         (keeper.opportunity, "size", "size exactly"),
-        (keeper.opportunity, "fundings", "funding"),
-        (keeper.execution.trader, "encode", "encode"),
-        (keeper.execution.trader, "l1_fee_wei", "L1 fee"),
+        (keeper.bundling, "size", "size exactly"),
+        (Scene, "offers", "funding"),
+        (Bundler, "join", "bundle"),
+        (keeper.bundling, "plan_legs", "plan"),
+        (keeper.bundling, "encode", "encode"),
+        (keeper.bundling, "l1_fee_wei", "L1 fee"),
         (LocalSigner, "sign", "sign"),
         (Journal, "signed", "journal"),
     ):

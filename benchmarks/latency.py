@@ -22,7 +22,7 @@ from typing import Any
 from rich.console import Console
 
 import localnet
-from benchmarks._desk import FACTS, Desk, Tally, watch
+from benchmarks._desk import FACTS, Bench, Tally, watch
 from benchmarks._markets import generated
 from benchmarks._told import placed
 from keeper.chain.heads import SubscribedHeads
@@ -34,7 +34,6 @@ from keeper.loop import Keeper
 from keeper.monitor.table import Screen
 from keeper.preflight import Deployment
 from keeper.routes.warm import warm
-from keeper.types import Hash
 from localnet import TraderSettings, accounts
 from scripts._deployment import deploy, rehearsal_roles
 
@@ -53,6 +52,7 @@ STAGES = (
     "graph",
     "search",
     "rank",
+    "bundle",
     "size exactly",
     "funding",
     "plan",
@@ -101,22 +101,21 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 async def _generated(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     world = placed(generated(_DRAWN, 800, options.seed), _POOLS)
-    desk, tally = Desk(world, folder, options.seed), Tally()
+    bench, tally = Bench(world, folder, options.seed), Tally()
     rng, at_rest = random.Random(options.seed + 1), {pool.address: pool for pool in world.pools}
-    with closing(desk.journal), ExitStack() as watched:
-        watch(desk.probe, watched)
-        await desk.start()
+    with closing(bench.journal), ExitStack() as watched:
+        watch(bench.probe, watched)
+        await bench.start()
         gc.collect()
         gc.freeze()  # as the keeper does
         while len(tally.wall) < options.transactions + _WARM:
             moved = world.moved(rng, options.changed)
-            _, changed, logs = await desk.block(moved)
+            block, logs = await bench.block(moved)
             tally.blocks += 1
-            tally.logs, tally.bytes = tally.logs + logs, tally.bytes + len(desk.node.told.answer)
-            if await desk.trade(changed, tally):
-                desk.note(tally)
-            block, *_ = await desk.block([at_rest[pool.address] for pool in moved])
-            await desk.transactions.follow(block, _is_canonical)
+            tally.logs, tally.bytes = tally.logs + logs, tally.bytes + len(bench.node.told.answer)
+            await bench.trade(block, tally)
+            block, _ = await bench.block([at_rest[pool.address] for pool in moved])
+            await bench.settle(block)
         gc.unfreeze()
     stages, wall, disturbed = tally.stages[_WARM:], tally.wall[_WARM:], tally.disturbed[_WARM:]
     quiet = [seconds for seconds, was in zip(wall, disturbed, strict=True) if not was]
@@ -127,8 +126,8 @@ async def _generated(options: argparse.Namespace, folder: Path) -> dict[str, Any
         "logs of a block": tally.logs / tally.blocks,
         "bytes of a block": tally.bytes / tally.blocks,
         "transactions": len(wall),
-        "hops": dict(sorted(tally.hops.items())),
-        "outcomes": dict(tally.outcomes),
+        "routes": {str(routes): count for routes, count in sorted(bench.report.routes_sent.items())},
+        "refused": dict(bench.report.refused),
         "undisturbed": len(quiet),
         "ms": {
             **{name: _summary([taken.get(name, 0.0) for taken in stages]) for name in STAGES},
@@ -139,10 +138,6 @@ async def _generated(options: argparse.Namespace, folder: Path) -> dict[str, Any
             "journal, encode, sign": _summary([taken["journal"] + taken["encode"] + taken["sign"] for taken in stages]),
         },
     }
-
-
-async def _is_canonical(_hash: Hash, _number: int) -> bool:
-    return True
 
 
 # -------------------------------------------------------------------- the localnet
@@ -233,7 +228,8 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
     yield (
         f"generated market of {market['pools']:,} pools, {market['transactions']:,} transactions of"
         f" {market['blocks']:,} blocks, each {market['logs of a block']:.0f} logs of ours in"
-        f" {market['bytes of a block'] / 1_000:.0f} kB; hops {market['hops']}; {market['outcomes']};"
+        f" {market['bytes of a block'] / 1_000:.0f} kB; of so many routes: {market['routes']};"
+        f" refused: {market['refused'] or 'none'};"
         f" during {market['undisturbed']:,} no other process was given the core"
     )
     yield from _table(market["ms"], "least", "median", "p99", "most")

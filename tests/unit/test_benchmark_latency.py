@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from eth_account import Account
 
-from benchmarks._desk import Desk, Tally, watch
+from benchmarks._desk import Bench, Tally, watch
 from benchmarks._markets import generated
 from benchmarks._told import placed
 from benchmarks.latency import STAGES
@@ -19,37 +19,36 @@ BLOCKS = 12
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(placed(generated(160, 20, seed=4), 150), tmp_path, seed=4)
-    with closing(desk.journal), ExitStack() as watched:
-        watch(desk.probe, watched)
-        yield desk
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(placed(generated(160, 20, seed=4), 150), tmp_path, seed=4)
+    with closing(bench.journal), ExitStack() as watched:
+        watch(bench.probe, watched)
+        yield bench
 
 
-async def measured(desk: Desk) -> Tally:
+async def measured(bench: Bench) -> Tally:
     tally, rng = Tally(), random.Random(4)
-    await desk.start()
+    await bench.start()
     for _ in range(BLOCKS):
-        moved = desk.world.moved(rng, 8)
-        _, changed, _ = await desk.block(moved)
-        assert [desk.market.pool(pool.address) for pool in moved] == moved
-        if await desk.trade(changed, tally):
-            desk.note(tally)
-            desk.transactions.in_flight.clear()
+        moved = bench.world.moved(rng, 8)
+        block, _ = await bench.block(moved)
+        assert [bench.market.pool(pool.address) for pool in moved] == moved
+        await bench.settle(block)
+        await bench.trade(block, tally)
     return tally
 
 
-async def test_latency__transactions__are_signed_and_in_the_journal(desk: Desk) -> None:
-    tally = await measured(desk)
+async def test_latency__transactions__are_signed_and_in_the_journal(bench: Bench) -> None:
+    tally = await measured(bench)
 
-    entries = desk.journal.entries()
-    assert len(entries) == tally.outcomes["sent"] == len(tally.wall) > BLOCKS // 3
+    entries = bench.journal.entries()
+    assert len(entries) == bench.report.transactions["sent"] == len(tally.wall) > BLOCKS // 3
     for entry in entries:
         assert Account.recover_transaction(entry.transaction.raw).lower() == entry.transaction.sender
 
 
-async def test_latency__stages__add_up_to_the_whole(desk: Desk) -> None:
-    tally = await measured(desk)
+async def test_latency__stages__add_up_to_the_whole(bench: Bench) -> None:
+    tally = await measured(bench)
 
     for taken, wall in zip(tally.stages, tally.wall, strict=True):
         assert set(taken) == {*STAGES, "simulate"}
