@@ -31,6 +31,7 @@ from keeper.config import Settings
 from keeper.execution.signer import LocalSigner
 from keeper.journal import Journal
 from keeper.loop import Keeper
+from keeper.monitor.logs import configure_logs
 from keeper.monitor.table import Screen
 from keeper.preflight import Deployment
 from keeper.routes.warm import warm
@@ -83,6 +84,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """
     Measure the generated market, then the localnet.
     """
+    configure_logs("warning")
     began = time.perf_counter()
     warm()
     state = Path(__file__).parents[1] / "var"
