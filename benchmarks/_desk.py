@@ -151,14 +151,13 @@ class Bench:
             (news,) = await self._follower.news(latest)
         assert isinstance(news, NewBlock)
         with stage("decode"):
-            events = [
-                event for log in news.logs if not self._desk.lenders.note(log) and (event := decode(log)) is not None
-            ]
+            events = [event for log in news.logs if (event := decode(log)) is not None]
         with stage("apply"):
             changed = self.market.advance(news.block, events, time.monotonic())
         with stage("graph"):
             self._desk.changed(changed)
         self._desk.moved(news.block, news.logs)
+        self._desk.lenders.follow(news.logs)
         return news.block, len(news.logs)
 
     async def trade(self, block: Block, tally: Tally) -> bool:

@@ -122,7 +122,7 @@ def test_journal__what_may_leave__is_synced_and_what_is_only_told_is_not(journal
         said.clear()
         return bool(connection.execute("PRAGMA synchronous").fetchone()[0] == 2)
 
-    journal.decided(Decision(100, TRANSACTION.pools, TRANSACTION.token, 1, 1, 1, "none", "sent"))
+    journal.decided(Decision(100, TRANSACTION.routes, (), (), 1, 1, 1, 1, (), 1, "sent"))
     assert not synced()
     entry_id = journal.signed(TRANSACTION)
     assert synced()
