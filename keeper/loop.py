@@ -315,4 +315,3 @@ class Keeper:
             token: answer("uint256", balance, f"balance of {token}")
             for token, balance in zip(tokens, answers, strict=True)
         }
-
