@@ -15,7 +15,7 @@ from keeper.convex.kernels import compile_kernels, prices
 from keeper.convex.kernels.tables import Baskets, Edges, Elimination
 from keeper.pools.pool import Pool
 from keeper.routes.graph import Edge, Graph
-from keeper.routes.kernels.tables import SAMPLED, Array, Curves, Topology
+from keeper.routes.kernels.tables import SAMPLED, WEIGHTED, Array, Curves, Topology
 from keeper.types import Address
 
 
@@ -28,7 +28,7 @@ class Problem:
         tokens: Addresses, by their numbers here.
         unit: What the smallest unit of each token is worth at the reference prices, in wei.
         floor: Logarithm of the least price of each token relative to the reference: what a profit token is worth.
-        edges: Directions of pools of two tokens whose curves are closed.
+        edges: Directions of pools of two tokens whose curves are Moebius maps, range by range.
         swaps: The same as the graph has them.
         baskets: Pools whose tokens share one invariant.
         pools: The same.
@@ -58,7 +58,7 @@ def problem(
     Return the problem of the pools in a graph.
 
     Args:
-        pools: As they now are, at least those whose curves the graph samples.
+        pools: As they now are, at least those that are no Moebius maps.
         values: What the smallest unit of each profit token is worth, in wei.
         guide: The same of other tokens, roughly; what is not in it is found along the deepest pools.
         before: That of an earlier problem, which is taken if it fits.
@@ -73,8 +73,9 @@ def problem(
             floor[number] = log(values[token]) - price[number]
     tail, head = topology.tail[topology.arc_of], topology.head[topology.arc_of]
     reached = (curves.log_rate > -inf) & np.isfinite(price[tail]) & np.isfinite(price[head])
-    closed = np.flatnonzero(reached & (curves.kind != SAMPLED))
-    sampled = {graph.all_edges[number].pool for number in np.flatnonzero(reached & (curves.kind == SAMPLED)).tolist()}
+    moebius = (curves.kind != SAMPLED) & (curves.kind < WEIGHTED)
+    closed = np.flatnonzero(reached & moebius)
+    sampled = {graph.all_edges[number].pool for number in np.flatnonzero(reached & ~moebius).tolist()}
     unit = np.exp(price)
     candidates = ((pool, graph.token_numbers(pool.tokens).tolist()) for pool in pools if pool.address in sampled)
     shared, baskets = collect(candidates, unit)
