@@ -25,7 +25,7 @@ from keeper.lenders import Lender, flash_pools, read_lender
 from keeper.market import Market
 from keeper.opportunity import Opportunity, Scene, Terms, look
 from keeper.pools.pool import Pool
-from keeper.registry import discover, read_pools
+from keeper.registry import discover, gathered, read_pools
 from keeper.routes.graph import Graph
 from keeper.types import Address, Block, Hash
 from localnet import accounts, addresses
@@ -40,9 +40,8 @@ V3, APART, STABLE = "uniswap_v3 WETH/USDC 500", "uniswap_v3 USDC/USDT 100", "sus
 async def read(url: str, head: Hash) -> tuple[list[Pool], list[Lender]]:
     async with Rpc(url) as rpc:
         reader = Reader(rpc, Address(FACTS.multicall3))
-        (infos,) = await reader.read([discover(FACTS)], head)
-        assert not isinstance(infos, PoolError)
-        pools = await reader.read(list(read_pools(infos)), head)
+        found = gathered(await reader.read(discover(FACTS), head))
+        pools = await reader.read(list(read_pools(found.infos)), head)
         lenders = await reader.read([read_lender(facts, PROFIT_TOKENS) for facts in FACTS.lenders], head)
     return _whole(pools), _whole(lenders)
 

@@ -245,7 +245,7 @@ def test_vault__swaps_while_it_lends__reverts_with_its_lock(world: World) -> Non
     steps = SHAPES["V2 Balancer V2"]
     world.enrich(steps, 10**17)
     calldata = bytearray(encode(plan(route(world, steps, 10**17, Funding.BALANCER_V3))))
-    lender = 4 + 3 * 32 + 5
+    lender = 4 + 32 + 5
     assert calldata[lender] == 4
 
     calldata[lender] = 1

@@ -108,7 +108,10 @@ def test_keeper__imbalance_of_one_pool__is_captured_over_it_as_predicted(
 
     assert over_it
     assert all(entry.state is State.INCLUDED for entry in over_it)
-    assert all(int(entry.detail["gain"]) == entry.transaction.predicted_gain > 0 for entry in over_it)
+    for entry in over_it:
+        predicted = {token: str(gain) for token, gain in entry.transaction.predicted}
+        assert entry.detail["gains"] == predicted
+        assert predicted
 
 
 def test_keeper__file_of_what_was_scanned__is_kept(keeper: KeeperProcess, entries: list[Entry]) -> None:
