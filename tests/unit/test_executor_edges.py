@@ -11,7 +11,7 @@ from keeper.plan import CurveDetail, Funding, Plan, encode
 from keeper.plan.bundle import SELECTOR, program_of
 from tests.executor_hostile import script, scripted_pool
 from tests.executor_revm import RevmChain
-from tests.executor_routes import LOST, gainful, under
+from tests.executor_routes import LENDERS, LOST, SEVERAL, gainful, under
 from tests.executor_world import FOREVER, MANAGER, ONE, VAULT, World, build, call, cycle, plan, undone, words
 
 
@@ -154,6 +154,26 @@ def test_group__of_five_loans_whose_routes_are_left_out__is_refused(world: World
 
     with world.reverts(""):
         world.send(as_calldata([header, group + (4 << 200), *[loan] * 5, *rest]))
+
+
+@pytest.mark.parametrize("bit", [0, 191])
+@pytest.mark.parametrize(
+    ("funding", "loans"),
+    [(one, 1) for one in LENDERS if one is not Funding.UNISWAP_V3] + [(one, 2) for one in SEVERAL],
+)
+def test_lender__is_told_what_it_does_not_know__is_refused(
+    world: World, funding: Funding, loans: int, bit: int
+) -> None:
+    first = gainful(world, ("pancake_v3", "sushi_v3"))
+    other = gainful(world, ("pancake_v3", "sushi_v3"), start=world.usdc)
+    both = under(world, funding, *[first, other][:loans])
+    world.execute(both)
+    header, group, *rest = general(both)
+    assert group >> 200 & 255 == loans
+    told = 1 << (bit or 1 if funding is Funding.UNISWAP_V4 else bit)
+
+    with world.reverts(""):
+        world.send(as_calldata([header, group | told, *rest]))
 
 
 def v3_callback(delta0: int, delta1: int) -> bytes:
