@@ -188,8 +188,12 @@ class Discovery:
             "logs": self._logs,
         }
         partial = self._kept.with_name(self._kept.name + ".partial")
-        partial.write_text(json.dumps(state))
-        partial.replace(self._kept)
+        try:
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_text(json.dumps(state))
+            partial.replace(self._kept)
+        except OSError as error:
+            _log.warning("scan_not_written", path=str(self._kept), reason=error.strerror)
 
     def _filters_as_json(self) -> list[dict[str, Any]]:
         return [as_request(asked) for asked in self._filters]

@@ -62,7 +62,7 @@ class SnapshotFile:
         Args:
             bound_to: What the chain and the deployment are; a file of others is not read.
         """
-        self._path = path
+        self.path = path
         self._bound_to = dict(bound_to)
 
     def save(self, memory: Memory, poor: Poor, now: float) -> bool:
@@ -70,16 +70,16 @@ class SnapshotFile:
         Replace the file as a whole, and return whether that was possible; whoever kills the process finds the old one
         or the new one.
         """
-        temporary = self._path.with_name(self._path.name + ".tmp")
+        temporary = self.path.with_name(self.path.name + ".tmp")
         try:
             with temporary.open("wb") as file:
                 file.writelines(_sealed(self._rows(memory, poor, now)))
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(self._path)
-            _sync(self._path.parent)
+            temporary.replace(self.path)
+            _sync(self.path.parent)
         except OSError as error:
-            _log.warning("snapshot_not_written", path=str(self._path), reason=error.strerror)
+            _log.warning("snapshot_not_written", path=str(self.path), reason=error.strerror)
             return False
         return True
 
@@ -98,7 +98,7 @@ class SnapshotFile:
 
     def refuse(self, reason: str) -> None:
         """Tell the operator why every pool is read anew."""
-        _log.warning("snapshot_refused", path=str(self._path), reason=reason, consequence="every pool is read anew")
+        _log.warning("snapshot_refused", path=str(self.path), reason=reason, consequence="every pool is read anew")
 
     def _rows(self, memory: Memory, poor: Poor, now: float) -> Iterator[Mapping[str, Any]]:
         head = memory.block
@@ -117,7 +117,7 @@ class SnapshotFile:
             yield {**pool.snapshot(), **at, **({} if age is None else {"age_seconds": age})}
 
     def _read(self, now: float) -> tuple[Memory, Poor]:
-        data = self._path.read_bytes()
+        data = self.path.read_bytes()
         lines = data.splitlines(keepends=True)
         try:
             header = json.loads(lines[0])
