@@ -125,6 +125,7 @@ class Life:
 
 
 async def first_life(net: Localnet, file: SnapshotFile) -> Market:
+    net.mine()  # block 1 tells of pools, and a life begins at the parent of the latest block
     async with Rpc(net.url) as rpc:
         life = Life(rpc, file)
         await life.begin()
@@ -135,7 +136,7 @@ async def first_life(net: Localnet, file: SnapshotFile) -> Market:
         return life.market
 
 
-async def test_restart__blocks_were_missed__replays_them_and_reads_no_pool_that_its_events_tell(
+async def test_restart__blocks_were_missed__replays_them_and_reads_what_events_do_not_tell(
     net: Localnet, file: SnapshotFile
 ) -> None:
     before = await first_life(net, file)
