@@ -7,12 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from keeper.plan import CurveDetail, Funding, Plan, encode
+from keeper.plan import CurveDetail, Funding, Guard, Plan, encode
 from keeper.plan.bundle import SELECTOR, program_of
 from tests.executor_hostile import script, scripted_pool
 from tests.executor_revm import RevmChain
 from tests.executor_routes import LENDERS, LOST, SEVERAL, gainful, under
-from tests.executor_world import FOREVER, MANAGER, ONE, VAULT, World, build, call, cycle, plan, undone, words
+from tests.executor_venues import key
+from tests.executor_world import FOREVER, MANAGER, ONE, V3_FEE, VAULT, World, build, call, cycle, plan, undone, words
+
+V4_KIND = 48
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +177,38 @@ def test_lender__is_told_what_it_does_not_know__is_refused(
 
     with world.reverts(""):
         world.send(as_calldata([header, group | told, *rest]))
+
+
+def test_pool__names_an_amount_that_differs_in_its_highest_bit__is_refused(world: World) -> None:
+    pool, hops = scripted_pool(world)
+    script(world, pool, [v3_callback(ONE + 2**87, -2 * ONE)], delta_in=ONE, delta_out=-2 * ONE)
+
+    with world.reverts("callback: unexpected amount"):
+        world.execute(plan(world, hops))
+
+
+def test_guard__whose_upper_bound_is_only_its_highest_bit__holds(world: World) -> None:
+    world.execute(
+        under(world, Funding.NONE, replace(gainful(world, ("uniswap_v3", "sushi_v3")), guard=Guard(1, 2**159)))
+    )
+
+    assert world.gain(world.weth) == ONE // 5
+
+
+def test_v4_pool__whose_fee_is_dynamic__is_found(world: World) -> None:
+    """The flag is the highest bit of the fee; nobody but a hook sets such a pool's fee, so here it is zero."""
+    route = gainful(world, ("uniswap_v4", "sushi_v3"))
+    dynamic = replace(route.hops[0], fee_pips=2**23)
+    manager = world.venues.lenders[Funding.UNISWAP_V4]
+    manager.initialize(key(dynamic), *((2, 1) if dynamic.zero_for_one else (1, 2)))
+
+    program = general(under(world, Funding.MORPHO, route))
+    (place,) = (i for i, word in enumerate(program) if word >> 184 == V4_KIND)
+    program[place] += 2**23 - V3_FEE << 160
+
+    world.send(as_calldata(program))
+
+    assert world.gain(world.weth) == ONE // 5
 
 
 def v3_callback(delta0: int, delta1: int) -> bytes:
