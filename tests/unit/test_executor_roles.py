@@ -122,6 +122,7 @@ def test_execute__paused__reverts(world: World) -> None:
 def test_execute__unpaused__succeeds(world: World) -> None:
     world.executor.pause(sender=world.guardian)
     world.executor.unpause(sender=world.owner)
+    assert not world.executor.paused()
 
     world.execute(_plan(world))
 
