@@ -144,12 +144,15 @@ def test_uniswap_v4_pool__any_amount_on_any_state__equals_the_contract(world: Wo
         contract = Contract(world, rng)
         for _ in range(3):
             contract.modify()
-        for _ in range(10):
+        for _ in range(70):
+            before = contract.model
             rng.choice((contract.modify, contract.swap, contract.require_same_swap, contract.set_protocol_fee))()
-            for _ in range(12):
+            contract.seen["states"] += contract.model != before
+            for _ in range(2):
                 contract.require_same_quote()
         seen += contract.seen
 
+    assert seen["states"] >= 2_000, seen
     assert seen["amounts out"] + seen["amounts in"] > 2_000, seen
     kinds = ("V4Swap", "V4ModifyLiquidity", "V4ProtocolFeeUpdated", "V4Initialize", "reverts", "swaps")
     assert min(seen[kind] for kind in kinds) >= 40, seen
