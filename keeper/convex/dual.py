@@ -162,6 +162,7 @@ class _Descent:
             fixed[np.argmax(np.where(low, slope, -inf))] = True
         while True:
             springs.solve(self._problem.elimination, self._flow.spring, self._reach, slope, ~fixed, step)
+            np.clip(step, -_REACH, _REACH, out=step)
             falls = low & ~fixed & (step < 0)
             if not falls.any():
                 break

@@ -56,9 +56,13 @@ def solve(elimination: Elimination, spring: Array, reach: float, slope: Array, f
             rest[j] = -slope[token]
         if diagonal[j] <= 0.0:
             diagonal[j], rest[j] = 1.0, 0.0
+    # Rounding may leave nothing of a diagonal, or less: such a price stays. The bound does not depend on it.
+    least = 1e-12 * diagonal
     at = 0
     for j in range(n):
         start, end = first[j], first[j + 1]
+        if diagonal[j] <= least[j]:
+            diagonal[j], rest[j] = 1e300, 0.0
         for i in range(start, end):
             part = below[i] / diagonal[j]
             diagonal[row[i]] -= part * below[i]
