@@ -212,6 +212,26 @@ def test_v4_pool__whose_fee_is_dynamic__is_found(world: World) -> None:
     assert world.gain(world.weth) == ONE // 5
 
 
+def test_route__whose_last_pool_does_not_exist__is_noticed_before_the_next_route(world: World) -> None:
+    """The next route's gain would pay for what the first one took."""
+    good = gainful(world, ("uniswap_v3", "sushi_v3"))
+    hops = cycle(("uniswap_v3", "pancake_v3"), (world.weth, world.dai))
+    absent = replace(good, hops=hops, amount_in=10**6, min_profit=0)
+
+    with world.reverts("callback: not delivered"):
+        world.execute(under(world, Funding.BALANCER_V3, absent, good))
+
+
+def test_curve_pool__that_was_to_send_ether_once__sends_none_later(world: World) -> None:
+    route = gainful(world, ("sushi_v3", "curve"), native=True)
+    first, last = route.hops
+    assert isinstance(last.detail, CurveDetail) and last.detail.ether_out
+    again = replace(route, hops=(first, replace(last, detail=replace(last.detail, ether_out=False))))
+
+    with world.reverts("weth: unexpected ether"):
+        world.execute(under(world, Funding.BALANCER_V3, route, again))
+
+
 def v3_callback(delta0: int, delta1: int) -> bytes:
     return call("uniswapV3SwapCallback(int256,int256,bytes)", delta0, delta1, b"")
 
