@@ -185,7 +185,7 @@ class Desk:
     def _conditions(self, block: Block) -> Conditions:
         settings = self._settings
         deadline = block.timestamp + settings.deadline_seconds
-        return Conditions(settings.min_gain_share, deadline, self._deployment.profit_tokens)
+        return Conditions(settings.min_gain_share, deadline, self._deployment.profit_tokens, settings.max_routes)
 
     def _record(self, bundle: Bundle, block: Block, outcome: str) -> None:
         kind = outcome.partition(":")[0]

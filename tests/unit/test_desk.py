@@ -73,8 +73,14 @@ def report() -> Report:
 
 
 @pytest.fixture
-def desk(upkeep: Upkeep, report: Report, tmp_path: Path) -> Desk:
-    settings, facts = load_settings(rpc_url="http://x", max_hops=3), load_chain("arbitrum")
+def most_routes() -> int:
+    return 8
+
+
+@pytest.fixture
+def desk(upkeep: Upkeep, report: Report, most_routes: int, tmp_path: Path) -> Desk:
+    settings = load_settings(rpc_url="http://x", max_hops=3, max_routes=most_routes)
+    facts = load_chain("arbitrum")
     journal = Journal.open(tmp_path / "journal.sqlite", facts.chain_id, GENESIS)
     journal.begin_run(OPERATOR, EXECUTOR)
     deployment = SimpleNamespace(profit_tokens=(WETH, USDC))
@@ -98,6 +104,16 @@ async def test_trade__several_opportunities__are_sent_as_one(desk: Desk, report:
     assert report.opportunities == len(bundle.legs)
     assert report.expected["profit_wei"] == bundle.profit_wei
     assert bundle.deadline == 50 + 3
+
+
+@pytest.mark.parametrize("most_routes", [1, 2])
+async def test_trade__several_opportunities_and_few_routes_allowed__sends_no_more(desk: Desk, most_routes: int) -> None:
+    trader = Trader()
+
+    assert await desk.trade(HEAD, PRICES, 0.0, trader)  # type: ignore[arg-type]
+
+    (bundle,) = trader.tried
+    assert len(bundle.legs) == most_routes
 
 
 async def test_trade__bundle_fails__its_routes_are_tried_alone_the_best_first(
