@@ -161,9 +161,13 @@ class Desk:
             self._report.opportunities += 1
             searched = self._hot
             try:
-                bundle = bundler.join(first, searched)
+                if self._settings.max_routes == 1:
+                    bundle, left = bundler.alone(first), found.untold
+                else:
+                    bundle = bundler.join(first, searched)
+                    left = bundler.left
                 self._report.opportunities += len(bundle.legs) - 1
-                self._hot = set(bundler.left)
+                self._hot = set(left)
                 yield bundle
                 told = {first.route.edges} if len(bundle.legs) == 1 else set()
             except PlanError as error:
