@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import gc
 import os
-import platform
 import random
 import tempfile
 import time
@@ -23,6 +22,7 @@ from rich.console import Console
 
 import localnet
 from benchmarks._desk import FACTS, Bench, Tally, watch
+from benchmarks._machine import machine
 from benchmarks._markets import generated
 from benchmarks._told import placed
 from keeper.chain.heads import SubscribedHeads
@@ -90,7 +90,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     state = Path(__file__).parents[1] / "var"
     state.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="latency-", dir=state) as folder:
-        results: dict[str, Any] = {"kernels_s": time.perf_counter() - began, "machine": _machine(Path(folder))}
+        results: dict[str, Any] = {
+            "kernels_s": time.perf_counter() - began,
+            "machine": machine() | {"flush_ms": _flush(Path(folder) / "flushed")},
+        }
         results["generated market"] = asyncio.run(_generated(options, Path(folder)))
         results["machine"]["load at the end"] = os.getloadavg()[0]
         if options.blocks:
@@ -180,19 +183,6 @@ async def _kept(settings: Settings, operator: Any) -> dict[str, Any]:
 
 
 # -------------------------------------------------------------------- figures
-
-
-def _machine(folder: Path) -> dict[str, Any]:
-    """What the figures depend on beside the code."""
-    information = Path("/proc/cpuinfo")
-    models = [line for line in information.read_text().splitlines() if line.startswith("model name")]
-    return {
-        "processor": models[0].partition(":")[2].strip() if models else platform.processor(),
-        "cores": os.cpu_count(),
-        "load": os.getloadavg()[0],
-        "python": platform.python_version(),
-        "flush_ms": _flush(folder / "flushed"),
-    }
 
 
 def _flush(file: Path) -> dict[str, float]:

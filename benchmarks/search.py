@@ -4,8 +4,6 @@ How long it takes from changed pools to the best opportunity, sized exactly.
 
 import argparse
 import gc
-import os
-import platform
 import random
 import time
 from collections import Counter
@@ -16,6 +14,7 @@ from typing import Any
 
 from benchmarks._chart import chart
 from benchmarks._degenbot import NotInstalled, compared
+from benchmarks._machine import machine
 from benchmarks._markets import World, generated, recorded
 from keeper.gas import GasPrices
 from keeper.lenders import Lender
@@ -60,7 +59,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """
     began = time.perf_counter()
     warm()
-    results: dict[str, Any] = {"machine": _machine(), "seed": options.seed, "warm_s": time.perf_counter() - began}
+    results: dict[str, Any] = {"machine": machine(), "seed": options.seed, "warm_s": time.perf_counter() - began}
     results["generated, 500 pools"] = _measure(generated(500, 80, options.seed, others=True), options)
     results["generated, 5,000 pools"] = _measure(generated(5_000, 800, options.seed, others=True), options)
     world = generated(5_000, 800, options.seed)
@@ -149,18 +148,6 @@ def _degenbot_lines(results: dict[str, Any]) -> Iterator[str]:
             f"  {figures['inputs_no_better']} of its inputs gain no more than ours do, but for a millionth or a unit;"
             f" {figures['predicted_too_much']} of its predictions are above what the pools pay"
         )
-
-
-def _machine() -> dict[str, Any]:
-    """What the figures depend on beside the code."""
-    information = Path("/proc/cpuinfo")
-    models = [line for line in information.read_text().splitlines() if line.startswith("model name")]
-    return {
-        "processor": models[0].partition(":")[2].strip() if models else platform.processor(),
-        "cores": os.cpu_count(),
-        "load": os.getloadavg()[0],
-        "python": platform.python_version(),
-    }
 
 
 def _measure(world: World, options: argparse.Namespace) -> dict[str, Any]:

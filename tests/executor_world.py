@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keeper.plan import DEXES, SELECTORS, Funding, Guard, Hop, Plan, Program, Route, encode, pool_address
+from keeper.plan.bundle import SELECTOR
 from keeper.types import Address
 from tests.executor_chain import (
     CONTRACTS,
@@ -66,6 +67,7 @@ __all__ = [
     "pool_address",
     "undone",
     "words",
+    "written",
 ]
 
 FOREVER = 2**40 - 1
@@ -263,3 +265,10 @@ def calldata(program: Sequence[int]) -> bytes:
     """
     hops = min(max(len(program) - 3, min(SELECTORS)), max(SELECTORS))
     return SELECTORS[hops] + b"".join(word.to_bytes(32) for word in program)
+
+
+def written(program: Sequence[int]) -> bytes:
+    """
+    Return the calldata that runs any words as a general program.
+    """
+    return SELECTOR + b"".join(word.to_bytes(32) for word in program)

@@ -8,9 +8,8 @@ from dataclasses import replace
 import pytest
 
 from keeper.plan import Funding, encode
-from tests.executor_revm import RevmChain
 from tests.executor_routes import gainful, under
-from tests.executor_world import ONE, VAULT, World, build, call, undone
+from tests.executor_world import ONE, VAULT, World, call, undone
 
 #: Short programs, general ones, and every way in which a permission is given.
 WAYS = [
@@ -21,11 +20,6 @@ WAYS = [
     (("sushi_v3", "curve"), Funding.AAVE_V3),
     (("balancer_v2", "sushi_v2"), Funding.AAVE_V3),
 ]
-
-
-@pytest.fixture(scope="module")
-def made() -> World:
-    return build(RevmChain())
 
 
 @pytest.fixture

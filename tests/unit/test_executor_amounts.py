@@ -9,17 +9,11 @@ import pytest
 
 from keeper.plan import Funding, encode
 from tests.executor_hostile import deltas, on_v3_swap, scripted_pool
-from tests.executor_revm import RevmChain
 from tests.executor_routes import gainful, under
-from tests.executor_world import ONE, World, build, call, cycle, plan, undone
+from tests.executor_world import ONE, World, call, cycle, plan, undone
 
 #: So many units of a token for one of another: a swap of ONE gives more than the 88 bits that a permission has for it.
 HUGE = 2**40
-
-
-@pytest.fixture(scope="module")
-def made() -> World:
-    return build(RevmChain())
 
 
 @pytest.fixture

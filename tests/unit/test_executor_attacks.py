@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from keeper.plan import Funding, pool_address
-from tests.executor_revm import RevmChain
 from tests.executor_routes import LENDERS, can_open, gainful, under
 from tests.executor_venues import AAVE, MORPHO, VAULT_V3
-from tests.executor_world import MANAGER, ONE, V3_FEE, VAULT, Reverted, World, build, call, lower, undone
+from tests.executor_world import MANAGER, ONE, V3_FEE, VAULT, Reverted, World, call, lower, undone
 
 SIMPLE = "flashLoanSimple(address,address,uint256,bytes,uint16)"
 SEVERAL = "flashLoan(address,address[],uint256[],uint256[],address,bytes,uint16)"
@@ -27,11 +26,6 @@ CALLBACKS = {
     "balancer v3": (VAULT_V3, "onBalancerV3Unlock()"),
     "uniswap v4": (MANAGER, "unlockCallback(bytes)"),
 }
-
-
-@pytest.fixture(scope="module")
-def made() -> World:
-    return build(RevmChain())
 
 
 @pytest.fixture

@@ -2,31 +2,20 @@
 Fields at the edge of what they hold, and every bit of a program: nothing is read as its neighbour.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import permutations
 
 import pytest
 
 from keeper.errors import PlanError
 from keeper.plan import Guard, Hop, decode, encode
-from tests.executor_revm import NOW, RevmChain
-from tests.executor_world import Reverted, World, build, cycle, lower, plan, undone
+from tests.executor_revm import NOW
+from tests.executor_world import Reverted, World, cycle, lower, plan
 
 DEXES = ("sushi_v2", "uniswap_v3", "uniswap_v2", "sushi_v3")
 #: The highest bit of each field.
 DEADLINE_BIT = 2**39
 AMOUNT_BIT = 2**87
-
-
-@pytest.fixture(scope="module")
-def made() -> World:
-    return build(RevmChain())
-
-
-@pytest.fixture
-def world(made: World) -> Iterator[World]:
-    with undone(made) as world:
-        yield world
 
 
 def test_profit_tokens__are_those_of_the_deployment(world: World) -> None:

@@ -8,24 +8,17 @@ from dataclasses import replace
 import pytest
 
 from keeper.plan import DEXES, FlashPool, Funding, Group, Guard, Loan, Plan, Program, Route, encode
-from tests.executor_revm import RevmChain
 from tests.executor_routes import BACK, LENDERS, LOST, SEVERAL, THERE, gainful, given, state_of, under
 from tests.executor_world import (
     FOREVER,
     ONE,
     PLENTY,
     World,
-    build,
     cycle,
     fee_of,
     lower,
     undone,
 )
-
-
-@pytest.fixture(scope="module")
-def made() -> World:
-    return build(RevmChain())
 
 
 @pytest.fixture

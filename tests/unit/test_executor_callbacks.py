@@ -2,8 +2,6 @@
 Callbacks that nobody permitted, and venues that call back wrongly.
 """
 
-from collections.abc import Iterator
-
 import pytest
 from eth_abi.abi import encode as abi_encode
 from eth_utils.crypto import keccak
@@ -18,21 +16,18 @@ from tests.executor_hostile import (
     script,
     scripted_pool,
 )
-from tests.executor_revm import RevmChain
 from tests.executor_world import (
     ONE,
     V3_FEE,
     VAULT,
     Reverted,
     World,
-    build,
     call,
     calldata,
     cycle,
     lower,
     number,
     plan,
-    undone,
 )
 
 #: Callbacks that other bots have or had; the executor must not even know them.
@@ -54,17 +49,6 @@ FOREIGN_SELECTORS = (
     "multicall(bytes[])",
     "withdraw(address,uint256)",
 )
-
-
-@pytest.fixture(scope="module")
-def made() -> World:
-    return build(RevmChain())
-
-
-@pytest.fixture
-def world(made: World) -> Iterator[World]:
-    with undone(made) as world:
-        yield world
 
 
 def test_vault__lends_to_the_executor_for_a_stranger__is_refused(world: World) -> None:

@@ -10,21 +10,15 @@ import pytest
 
 from keeper.plan import CurveDetail, Funding, Hop, Plan, Route, encode
 from tests.executor_hostile import profitable
-from tests.executor_revm import RevmChain
 from tests.executor_routes import gainful, under
 from tests.executor_venues import AAVE, MORPHO
-from tests.executor_world import ONE, PLENTY, VAULT, Reverted, World, build, call, hop, lower, plan, undone
+from tests.executor_world import ONE, PLENTY, VAULT, Reverted, World, call, hop, lower, plan, undone
 
 #: What the executor holds, and what no attack may take.
 HELD = 10 * ONE
 
 SIMPLE = "flashLoanSimple(address,address,uint256,bytes,uint16)"
 LEND = "flashLoan(address,address[],uint256[],bytes)"
-
-
-@pytest.fixture(scope="module")
-def made() -> World:
-    return build(RevmChain())
 
 
 @pytest.fixture

@@ -2,31 +2,18 @@
 What only one check stands against: without it each of these would succeed, or fail for another reason.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from keeper.plan import CurveDetail, Funding, Guard, Plan, encode
-from keeper.plan.bundle import SELECTOR, program_of
+from keeper.plan.bundle import program_of
 from tests.executor_hostile import script, scripted_pool
-from tests.executor_revm import RevmChain
 from tests.executor_routes import LENDERS, LOST, SEVERAL, gainful, under
 from tests.executor_venues import key
-from tests.executor_world import FOREVER, MANAGER, ONE, V3_FEE, VAULT, World, build, call, cycle, plan, undone, words
+from tests.executor_world import FOREVER, MANAGER, ONE, V3_FEE, VAULT, World, call, cycle, plan, words, written
 
 V4_KIND = 48
-
-
-@pytest.fixture(scope="module")
-def made() -> World:
-    return build(RevmChain())
-
-
-@pytest.fixture
-def world(made: World) -> Iterator[World]:
-    with undone(made) as world:
-        yield world
 
 
 def test_accomplice__names_the_amount_in_the_pools_stead__is_refused(world: World) -> None:
@@ -79,7 +66,7 @@ def test_lender__that_is_asked_for_nothing__is_refused(world: World, funding: Fu
     world.weth.mint(world.executor, ONE)
 
     with world.reverts(""):
-        world.send(as_calldata(program))
+        world.send(written(program))
 
 
 def test_route__of_one_hop__is_refused(world: World) -> None:
@@ -90,7 +77,7 @@ def test_route__of_one_hop__is_refused(world: World) -> None:
     program = [*front, head - (1 << 192), last]
 
     with world.reverts(""):
-        world.send(as_calldata(program))
+        world.send(written(program))
 
 
 @pytest.mark.parametrize("funding", [Funding.UNISWAP_V3, Funding.AAVE_V3, Funding.MORPHO])
@@ -100,7 +87,7 @@ def test_lender_of_one_token__two_loans__is_refused(world: World, funding: Fundi
     program = [header, group + (1 << 200), loan, loan + (1 << 88), *routes]
 
     with world.reverts(""):
-        world.send(as_calldata(program))
+        world.send(written(program))
 
 
 def test_manager__that_has_no_weth__lends_ether(world: World) -> None:
@@ -156,7 +143,7 @@ def test_group__of_five_loans_whose_routes_are_left_out__is_refused(world: World
     header, group, loan, *rest = general(both)
 
     with world.reverts(""):
-        world.send(as_calldata([header, group + (4 << 200), *[loan] * 5, *rest]))
+        world.send(written([header, group + (4 << 200), *[loan] * 5, *rest]))
 
 
 @pytest.mark.parametrize("bit", [0, 191])
@@ -176,7 +163,7 @@ def test_lender__is_told_what_it_does_not_know__is_refused(
     told = 1 << (bit or 1 if funding is Funding.UNISWAP_V4 else bit)
 
     with world.reverts(""):
-        world.send(as_calldata([header, group | told, *rest]))
+        world.send(written([header, group | told, *rest]))
 
 
 def test_pool__names_an_amount_that_differs_in_its_highest_bit__is_refused(world: World) -> None:
@@ -207,7 +194,7 @@ def test_v4_pool__whose_fee_is_dynamic__is_found(world: World) -> None:
     (place,) = (i for i, word in enumerate(program) if word >> 184 == V4_KIND)
     program[place] += 2**23 - V3_FEE << 160
 
-    world.send(as_calldata(program))
+    world.send(written(program))
 
     assert world.gain(world.weth) == ONE // 5
 
@@ -239,7 +226,3 @@ def v3_callback(delta0: int, delta1: int) -> bytes:
 def general(plan: Plan) -> list[int]:
     """Return the plan as a general program, even if a short one does the same."""
     return words(encode(program_of(plan)))
-
-
-def as_calldata(program: list[int]) -> bytes:
-    return SELECTOR + b"".join(word.to_bytes(32) for word in program)

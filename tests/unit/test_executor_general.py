@@ -2,38 +2,17 @@
 General programs that are wrong.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from keeper.errors import PlanError
 from keeper.plan import CurveDetail, Funding, Plan, Route, decode, encode
-from keeper.plan.bundle import SELECTOR
-from tests.executor_revm import RevmChain
 from tests.executor_routes import gainful, under
-from tests.executor_world import FOREVER, Reverted, World, build, cycle, hop, undone, words
+from tests.executor_world import FOREVER, Reverted, World, cycle, hop, undone, words, written
 
 #: Places of the words in a program of one loan, one route, and two held pools.
 HEADER, GROUP, LOAN, ROUTE, FIRST, POOL, LAST, SPACING = range(8)
-
-
-@pytest.fixture(scope="module")
-def made() -> World:
-    return build(RevmChain())
-
-
-@pytest.fixture
-def world(made: World) -> Iterator[World]:
-    with undone(made) as world:
-        yield world
-
-
-def written(program: list[int]) -> bytes:
-    """
-    Return the calldata of ``execute``.
-    """
-    return SELECTOR + b"".join(word.to_bytes(32) for word in program)
 
 
 def through_held_pools(world: World, funding: Funding = Funding.MORPHO) -> list[int]:

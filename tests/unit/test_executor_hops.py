@@ -9,13 +9,11 @@ from itertools import permutations
 import pytest
 
 from keeper.plan import DEXES, Funding, Plan, Route, encode
-from tests.executor_revm import RevmChain
 from tests.executor_routes import BACK, LENDERS, THERE, can_open, gainful, given, under
 from tests.executor_world import (
     FOREVER,
     ONE,
     World,
-    build,
     cycle,
     fee_of,
     hop,
@@ -23,11 +21,6 @@ from tests.executor_world import (
     plan,
     undone,
 )
-
-
-@pytest.fixture(scope="module")
-def made() -> World:
-    return build(RevmChain())
 
 
 @pytest.fixture

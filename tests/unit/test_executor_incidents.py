@@ -9,16 +9,10 @@ import pytest
 from eth_abi.abi import encode
 
 from keeper.plan import Funding, pool_address
-from tests.executor_revm import RevmChain
 from tests.executor_routes import gainful, under
-from tests.executor_world import ONE, V3_FEE, Reverted, World, build, call, lower, undone
+from tests.executor_world import ONE, V3_FEE, Reverted, World, call, lower, undone
 
 FLASH_LOAN = "flashLoan(address,address[],uint256[],bytes)"
-
-
-@pytest.fixture(scope="module")
-def made() -> World:
-    return build(RevmChain())
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from keeper.plan import Funding, Plan, encode
-from tests.executor_revm import RevmChain
 from tests.executor_routes import LENDERS, gainful, under
-from tests.executor_world import ONE, Reverted, World, build, cycle, plan, undone
+from tests.executor_world import ONE, Reverted, World, cycle, plan, undone
 
 #: Routes through a token, short programs first, that between them have every way in which a pool is paid.
 WAYS = [
@@ -40,11 +39,6 @@ GROWING = [("set_rebase", (100,)), ("set_share", (11, 10))]
 BLOCK_GAS = 30_000_000
 
 ways = pytest.mark.parametrize(("dexes", "funding"), WAYS)
-
-
-@pytest.fixture(scope="module")
-def made() -> World:
-    return build(RevmChain())
 
 
 @pytest.fixture

@@ -8,14 +8,8 @@ from dataclasses import replace
 import pytest
 
 from keeper.plan import Funding, Guard, Route
-from tests.executor_revm import RevmChain
 from tests.executor_routes import BACK, THERE, gainful, under
-from tests.executor_world import ONE, PLENTY, World, build, call, cycle, hop, number, plan, undone
-
-
-@pytest.fixture(scope="module")
-def made() -> World:
-    return build(RevmChain())
+from tests.executor_world import ONE, PLENTY, World, call, cycle, hop, number, plan, undone
 
 
 @pytest.fixture

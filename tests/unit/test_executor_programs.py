@@ -2,8 +2,6 @@
 Programs that are wrong.
 """
 
-from collections.abc import Iterator
-
 import pytest
 
 from keeper.plan import SELECTORS
@@ -12,27 +10,13 @@ from tests.executor_hostile import (
     replayable,
     word,
 )
-from tests.executor_revm import RevmChain
 from tests.executor_world import (
     Reverted,
     World,
-    build,
     calldata,
     hop,
-    undone,
     words,
 )
-
-
-@pytest.fixture(scope="module")
-def made() -> World:
-    return build(RevmChain())
-
-
-@pytest.fixture
-def world(made: World) -> Iterator[World]:
-    with undone(made) as world:
-        yield world
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,12 @@
 Who may do what with the executor.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.executor_revm import RevmChain
-from tests.executor_world import ONE, World, build, cycle, deployer, plan, undone
+from tests.executor_world import ONE, World, build, cycle, deployer, plan
 
 ZERO = "0x" + "00" * 20
 
@@ -46,12 +45,6 @@ def made() -> World:
     world.v3("uniswap_v3", world.weth, world.usdc, (2, 1))
     world.v3("sushi_v3", world.usdc, world.weth, (6, 10))
     return world
-
-
-@pytest.fixture
-def world(made: World) -> Iterator[World]:
-    with undone(made) as world:
-        yield world
 
 
 def test_abi__every_changing_function__has_its_call_above() -> None:

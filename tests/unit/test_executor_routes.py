@@ -2,29 +2,17 @@
 What the executor does with a route that is right, and with one that is not.
 """
 
-from collections.abc import Iterator
 from itertools import permutations, product
 
 import pytest
 
 from keeper.plan import Funding, Guard
-from tests.executor_revm import NOW, RevmChain
-from tests.executor_world import ONE, V2_FEE, V3_FEE, World, build, cycle, lower, plan, pool_address, undone
+from tests.executor_revm import NOW
+from tests.executor_world import ONE, V2_FEE, V3_FEE, World, cycle, lower, plan, pool_address
 
 #: Those that the short entry points know.
 DEXES = ("uniswap_v3", "sushi_v3", "pancake_v3", "camelot_v3", "uniswap_v2", "sushi_v2", "camelot_v2")
 SHORT = (Funding.NONE, Funding.BALANCER_V2)
-
-
-@pytest.fixture(scope="module")
-def made() -> World:
-    return build(RevmChain())
-
-
-@pytest.fixture
-def world(made: World) -> Iterator[World]:
-    with undone(made) as world:
-        yield world
 
 
 @pytest.mark.parametrize("funding", SHORT)

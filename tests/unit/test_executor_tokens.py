@@ -2,7 +2,6 @@
 Tokens that misbehave.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -17,30 +16,16 @@ from tests.executor_hostile import (
     through,
     through_a_hook,
 )
-from tests.executor_revm import RevmChain
 from tests.executor_world import (
     ONE,
     V3_FEE,
     VAULT,
     Reverted,
     World,
-    build,
     call,
     lower,
     plan,
-    undone,
 )
-
-
-@pytest.fixture(scope="module")
-def made() -> World:
-    return build(RevmChain())
-
-
-@pytest.fixture
-def world(made: World) -> Iterator[World]:
-    with undone(made) as world:
-        yield world
 
 
 def test_token__calls_every_entry_when_it_moves__achieves_nothing(world: World) -> None:
