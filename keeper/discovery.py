@@ -18,6 +18,7 @@ from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
 from keeper.config import ChainFacts
 from keeper.errors import MalformedLog, RpcError
+from keeper.files import replace_file
 from keeper.registry import Created, Found, as_request, creation_filters, creation_of, discover, gathered
 from keeper.types import Block, Hash
 
@@ -187,11 +188,9 @@ class Discovery:
             "filters": self._filters_as_json(),
             "logs": self._logs,
         }
-        partial = self._kept.with_name(self._kept.name + ".partial")
         try:
-            partial.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(state))
-            partial.replace(self._kept)
+            self._kept.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(self._kept, [json.dumps(state).encode()])
         except OSError as error:
             _log.warning("scan_not_written", path=str(self._kept), reason=error.strerror)
 

@@ -7,7 +7,6 @@ lines before it: what is damaged, cut off or of something else is refused as a w
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import structlog
 
 from keeper.errors import ConfigError, PoolError
+from keeper.files import replace_file
 from keeper.market.memory import Memory
 from keeper.pools import FAMILIES
 from keeper.pools.pool import Pool
@@ -70,14 +70,8 @@ class SnapshotFile:
         Replace the file as a whole, and return whether that was possible; whoever kills the process finds the old one
         or the new one.
         """
-        temporary = self.path.with_name(self.path.name + ".tmp")
         try:
-            with temporary.open("wb") as file:
-                file.writelines(_sealed(self._rows(memory, poor, now)))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
-            _sync(self.path.parent)
+            replace_file(self.path, _sealed(self._rows(memory, poor, now)))
         except OSError as error:
             _log.warning("snapshot_not_written", path=str(self.path), reason=error.strerror)
             return False
@@ -180,15 +174,6 @@ def _seal(lines: Iterable[bytes]) -> bytes:
 
 def _trailer(digest: str) -> bytes:
     return json.dumps({"sha256": digest}).encode() + b"\n"
-
-
-def _sync(folder: Path) -> None:
-    """Have the new name of a file on disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def snapshot_pools(lines: Iterable[str]) -> list[Pool]:

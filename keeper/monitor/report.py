@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from keeper.execution.transactions import Outcome
+from keeper.files import replace_file
 from keeper.gas import Outlay
 from keeper.journal import State
 from keeper.market import CacheCounts
@@ -218,6 +219,4 @@ _COUNTED_AS = {State.INCLUDED: "included", State.REVERTED: "reverted", State.DRO
 
 def write_report(path: Path, report: Mapping[str, Any]) -> None:
     """Write the report as JSON, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(report, indent=2) + "\n")
-    partial.replace(path)
+    replace_file(path, [json.dumps(report, indent=2).encode(), b"\n"])

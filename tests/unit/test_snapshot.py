@@ -256,7 +256,7 @@ def test_file__killed_while_writing__leaves_the_old_one(
     def killed(_: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("keeper.snapshot.os.fsync", killed)
+    monkeypatch.setattr("keeper.files.os.fsync", killed)
     with pytest.raises(KeyboardInterrupt):
         file.save(memory(pair(3)), Poor(), 20.0)
 
