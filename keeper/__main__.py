@@ -18,6 +18,7 @@ from eth_account.signers.local import LocalAccount
 from rich.console import Console
 
 from keeper import __version__
+from keeper.backtest.command import backtest
 from keeper.chain.heads import Heads, PolledHeads, SubscribedHeads
 from keeper.chain.rpc import Rpc
 from keeper.config import PASSPHRASE_VARIABLE, ChainFacts, Settings, load_chain, load_settings
@@ -35,8 +36,8 @@ from keeper.preflight import Deployment, check_executor, check_facts, check_oper
 from keeper.record import record as record_blocks
 from keeper.redaction import redact
 from keeper.registry import traded
-from keeper.replay.files import standing_logs
-from keeper.replay.replay import Replay
+from keeper.replay.files import read_lines, standing_logs
+from keeper.replay.replay import Plans, Replay
 from keeper.snapshot import SnapshotFile, snapshot_pools
 from keeper.types import Address
 
@@ -133,6 +134,9 @@ def cli() -> None:
     """A keeper that earns from price differences between the DEXes of Arbitrum One."""
 
 
+cli.add_command(backtest)
+
+
 @cli.command()
 @click.option("--config", type=click.Path(path_type=Path), help="Settings file (TOML).")
 @click.option("--rpc-url", help="HTTP endpoint of a node; better in KEEPER_RPC_URL, which ps does not show.")
@@ -207,8 +211,8 @@ def replay(
         terms = Terms(tokens, Address(facts.weth), max_hops, ("none",), min_profit_wei=1)
         prices = GasPrices(gas_price_wei, 0, l1_wei_per_unit, brotli_level=1)
         began = time.perf_counter()
-        replayed = Replay(facts, snapshot_pools(_lines(snapshot)), terms, prices)
-        standing, malformed = standing_logs(_lines(logs))
+        replayed = Replay(facts, snapshot_pools(read_lines(snapshot)), Plans(terms, prices))
+        standing, malformed = standing_logs(read_lines(logs))
         replayed.counts["malformed"] += malformed
         replayed.run(standing)
         found = replayed.report()
@@ -216,15 +220,6 @@ def replay(
         click.echo(f"{found['opportunities']} opportunities, their plans' sha256 {found['plans_sha256']}")
     except KeeperError as error:
         raise click.ClickException(redact(str(error))) from None
-
-
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        with path.open() as file:
-            yield from file
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise ConfigError(f"{path} cannot be read: {reason}") from None
 
 
 def _passphrase(keystore: Path) -> str:

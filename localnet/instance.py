@@ -123,6 +123,7 @@ def start(
     like_production: bool = False,
     groups: Iterable[str] = (),
     hardfork: str = node.HARDFORK,
+    archive: bool = False,
 ) -> Localnet:
     """
     Start a localnet, generating its chain first where needed, and return when it answers.
@@ -137,12 +138,13 @@ def start(
         like_production: Put the face of a Nitro node in front, see production.py.
         groups: Optional protocols, see pins.GROUPS.
         hardfork: Whose rules the chain has, by Ethereum's name.
+        archive: Keep the state of every block, not of the latest only.
     """
     built = genesis.build(groups)
     scratch = Path(tempfile.mkdtemp(prefix="localnet-"))
     with ExitStack() as undo:
         undo.callback(shutil.rmtree, scratch, ignore_errors=True)
-        arguments = _arguments(built, scratch, order)
+        arguments = _arguments(built, scratch, order, archive)
         running = node.start(0 if like_production else port, arguments, scratch / "anvil.log", hardfork)
         undo.callback(running.stop)
         rpc = undo.enter_context(closing(Rpc(running.url)))
@@ -168,7 +170,7 @@ def start(
     return net
 
 
-def _arguments(built: genesis.Genesis, scratch: Path, order: str) -> list[str]:
+def _arguments(built: genesis.Genesis, scratch: Path, order: str, archive: bool) -> list[str]:
     """
     Write the genesis of this instance and return anvil's arguments for it.
     """
@@ -176,7 +178,9 @@ def _arguments(built: genesis.Genesis, scratch: Path, order: str) -> list[str]:
     own = scratch / "genesis.json"
     own.write_text(f'{{"coinbase": "0x{os.urandom(20).hex()}", ' + built.path.read_text().removeprefix("{"))
     clock = ["--timestamp", str(int(time.time()))]
-    memory = ["--prune-history", str(_HISTORY_BLOCKS), "--transaction-block-keeper", str(_TRANSACTION_BLOCKS)]
+    memory = ["--transaction-block-keeper", str(_TRANSACTION_BLOCKS)]
+    if not archive:
+        memory += ["--prune-history", str(_HISTORY_BLOCKS)]
     fees = ["--block-base-fee-per-gas", str(node.BASE_FEE_WEI)]
     return ["--init", str(own), "--no-mining", "--order", order, *clock, *memory, *fees]
 

@@ -3,10 +3,28 @@ Recorded logs: JSON lines, as nodes tell them.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from keeper.errors import ConfigError
+
 Log = Mapping[str, Any]
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """
+    Yield a file's lines.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    try:
+        with path.open() as file:
+            yield from file
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ConfigError(f"{path} cannot be read: {reason}") from None
 
 
 def standing_logs(lines: Iterable[str]) -> tuple[list[Log], int]:

@@ -4,9 +4,9 @@ Follows recorded logs block by block: explains each swap, keeps the market, and 
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -35,6 +35,68 @@ _START = Block(0, Hash(""), Hash(""), 0, 0)
 _USUAL_V2_FEE_PIPS = 3_000
 
 
+class Decider(Protocol):
+    """
+    Who looks at a replay's market after each block.
+    """
+
+    def begin(self, market: Market) -> None:
+        """Take in the market before the first block."""
+        ...
+
+    def leave(self, next_number: int | None, market: Market) -> None:
+        """Take in the market before it is advanced to the block of that number, or, with None, at the end."""
+        ...
+
+    def decide(self, block: Block, changed: Collection[Address], market: Market, graph: Graph) -> None:
+        """Decide after a block."""
+        ...
+
+    def report(self) -> Mapping[str, Any]: ...
+
+
+class Plans:
+    """
+    Decides as the keeper would, every opportunity of every block in a transaction of its own.
+
+    Attributes:
+        opportunities: How many were found, over all blocks.
+    """
+
+    def __init__(self, terms: Terms, prices: GasPrices) -> None:
+        """
+        Args:
+            prices: What gas costs, the same in every block: logs do not tell.
+        """
+        self._terms, self._prices = terms, prices
+        self._digest = hashlib.sha256()
+        self.opportunities = 0
+
+    def begin(self, market: Market) -> None:
+        pass
+
+    def leave(self, next_number: int | None, market: Market) -> None:
+        pass
+
+    def decide(self, block: Block, changed: Collection[Address], market: Market, graph: Graph) -> None:
+        found = scan(market, graph, changed, self._terms, (), self._prices)
+        for opportunity in found:
+            self._digest.update(self._planned(opportunity, block, market))
+        self.opportunities += found.told
+
+    def report(self) -> Mapping[str, Any]:
+        return {"opportunities": self.opportunities, "plans_sha256": self._digest.hexdigest()}
+
+    def _planned(self, opportunity: Opportunity, block: Block, market: Market) -> bytes:
+        """The calldata; where the executor knows no such plan, what it would have to do."""
+        first = market.pool(opportunity.pools[0])
+        route = plan_route(opportunity, first, market.infos, opportunity.funding, opportunity.gain)
+        try:
+            return encode(Plan((route,), block.number, self._terms.profit_tokens))
+        except PlanError:
+            return repr((opportunity.pools, opportunity.route.amounts)).encode()
+
+
 class Replay:
     """
     The decision side over one recording.
@@ -42,27 +104,25 @@ class Replay:
     Attributes:
         counts: ``applied``, ``invalidated``, ``ignored``, ``malformed``.
         explained: By pool, how its swaps were explained.
-        opportunities: How many were found, over all blocks.
     """
 
-    def __init__(self, facts: ChainFacts, pools: Sequence[Pool], terms: Terms, prices: GasPrices) -> None:
+    def __init__(self, facts: ChainFacts, pools: Sequence[Pool], decider: Decider, explaining: bool = True) -> None:
         """
         Args:
-            prices: What gas costs, the same in every block: logs do not tell.
+            explaining: Whether each swap is computed by the models, too.
         """
         self._facts = facts
-        self._terms = terms
-        self._prices = prices
+        self._explaining = explaining
+        self._decider = decider
         self._graph = Graph()
         self._before_sync: dict[Address, UniswapV2Pool] = {}
-        self._plans = hashlib.sha256()
         self._market = Market([pool.info for pool in pools])
         self._market.start(_START, now=0.0)
         for pool in self._market.refresh(pools):
             self._update(pool)
         self.counts: Counter[str] = Counter(applied=0, invalidated=0, ignored=0, malformed=0)
         self.explained: dict[Address, Counter[str]] = {}
-        self.opportunities = 0
+        decider.begin(self._market)
 
     def run(self, logs: Iterable[Log]) -> None:
         """
@@ -70,12 +130,19 @@ class Replay:
         """
         for (number, block_hash), of_block in groupby(logs, key=lambda log: (log["blockNumber"], log["blockHash"])):
             head = self._market.head
-            block = Block(int(number, 16), Hash(block_hash), head.hash, head.timestamp, self._prices.base_fee_wei)
+            block = Block(int(number, 16), Hash(block_hash), head.hash, head.timestamp, 0)
+            self._decider.leave(block.number, self._market)
             changed = self._market.advance(block, self._events(of_block), now=0.0)
             self._graph.forget(self._market.stale)
             for pool in changed:
                 self._update(pool)
-            self._decide(block, changed)
+            self._decider.decide(block, changed, self._market, self._graph)
+        self._decider.leave(None, self._market)
+
+    @property
+    def market(self) -> Market:
+        """As of the last block."""
+        return self._market
 
     def report(self) -> dict[str, Any]:
         """
@@ -85,8 +152,7 @@ class Replay:
             "logs": sum(self.counts.values()),
             **self.counts,
             "pools": {address: self._pool_report(address) for address in sorted(self._market.infos)},
-            "opportunities": self.opportunities,
-            "plans_sha256": self._plans.hexdigest(),
+            **self._decider.report(),
             "cache": self._market.counts.as_json(),
         }
 
@@ -116,7 +182,8 @@ class Replay:
             if before is None:
                 self.counts["ignored"] += 1
                 continue
-            self._explain(before, event, log)
+            if self._explaining:
+                self._explain(before, event, log)
             yield event
             stands = self._market.peek(event.pool) is not None
             self.counts["applied" if stands else "invalidated"] += 1
@@ -168,18 +235,3 @@ class Replay:
     def _update(self, address: Address) -> None:
         if (pool := self._market.peek(address)) is not None:
             self._graph.update(pool)
-
-    def _decide(self, block: Block, changed: Iterable[Address]) -> None:
-        found = scan(self._market, self._graph, changed, self._terms, (), self._prices)
-        for opportunity in found:
-            self._plans.update(self._planned(opportunity, block))
-        self.opportunities += found.told
-
-    def _planned(self, opportunity: Opportunity, block: Block) -> bytes:
-        """The calldata; where the executor knows no such plan, what it would have to do."""
-        first = self._market.pool(opportunity.pools[0])
-        route = plan_route(opportunity, first, self._market.infos, opportunity.funding, opportunity.gain)
-        try:
-            return encode(Plan((route,), block.number, self._terms.profit_tokens))
-        except PlanError:
-            return repr((opportunity.pools, opportunity.route.amounts)).encode()

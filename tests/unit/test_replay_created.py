@@ -11,7 +11,7 @@ from eth_utils.crypto import keccak
 from keeper.config import load_chain
 from keeper.gas import GasPrices
 from keeper.opportunity import Terms
-from keeper.replay.replay import Replay
+from keeper.replay.replay import Plans, Replay
 
 FACTS = load_chain("arbitrum")
 WETH, USDC = FACTS.token("WETH"), FACTS.token("USDC")
@@ -35,7 +35,7 @@ def log(index: int, emitter: str, signature: str, topics: list[str], data: bytes
 
 
 def replayed(factory: str) -> Replay:
-    replay = Replay(FACTS, [], Terms((WETH,), WETH, 3, ("none",), 1), GasPrices(10**7, 0, 0, 1))
+    replay = Replay(FACTS, [], Plans(Terms((WETH,), WETH, 3, ("none",), 1), GasPrices(10**7, 0, 0, 1)))
     replay.run(
         [
             log(0, factory, PAIR_CREATED, [WETH, USDC], encode(["address", "uint256"], [PAIR, 1])),
