@@ -50,6 +50,7 @@ def _plots(report: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -> 
         ("Profit by lender", "by_funding"),
     ):
         rows = sorted(report[key].items(), key=lambda item: -int(item[1]["profit_wei"]))[:10]
+        rows = sorted(rows) if key == "by_hops" else rows
         yield _bars(
             title, [name for name, _ in rows], {"ETH": [int(row["profit_wei"]) / _WEI for _, row in rows]}, "ETH"
         )
@@ -96,7 +97,7 @@ def _bars(title: str, names: Sequence[str], series: Mapping[str, Sequence[float]
         axes.bar([i + place * width for i in range(len(names))], values, width, label=label, color=_COLOURS[place])
     axes.set_xticks([i + width * (len(series) - 1) / 2 for i in range(len(names))], names)
     if len(series) > 1:
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(series), borderaxespad=0)
     return _svg(figure)
 
 
