@@ -94,12 +94,12 @@ class Journal:
 
     # ---------------------------------------------------------------- who may write
 
-    def lead(self, sender: Address) -> bool:
+    def lead(self, *senders: Address) -> bool:
         """
-        Stand for the leadership of *sender*, and return whether this process has it. It answers at once: a standby asks
-        again and again.
+        Stand for the leadership of operator keys, and return whether this process has it. It answers at once: a standby
+        asks again and again.
         """
-        return self._leadership is None or self._leadership.stand_for(sender)
+        return self._leadership is None or self._leadership.stand_for(senders)
 
     def require_lead(self) -> None:
         """
@@ -130,7 +130,7 @@ class Journal:
         Write a transaction down, on disk when this returns, and return its id. Only then may it be sent, if
         ``require_lead`` still allows it.
         """
-        columns = self._now | transaction_columns(transaction) | {"epoch": self._epoch}
+        columns = self._now | transaction_columns(transaction) | {"epoch": self._epoch(transaction.sender)}
         with self._writing():
             entry_id = self._insert("transactions", columns)
             self._step(entry_id, State.SIGNED, {})
@@ -200,9 +200,8 @@ class Journal:
     def _now(self) -> dict[str, object]:
         return {"run_id": self._run_id, "at": time.time()}
 
-    @property
-    def _epoch(self) -> int:
-        return 0 if self._leadership is None else self._leadership.epoch
+    def _epoch(self, sender: Address) -> int:
+        return 0 if self._leadership is None else self._leadership.epoch(sender)
 
     @contextmanager
     def _writing(self, synced: bool = True) -> Iterator[None]:

@@ -1,11 +1,12 @@
 """
-Which of several keepers with one operator key may send: at most one at any time, and none that only believes it may.
+Which of several keepers with the same operator keys may send: at most one at any time, and none that only believes it
+may.
 
 A session's advisory lock chooses the leader, but does not hold it back: a process that was stopped goes on, and one
 that is cut off does not know that the server let its lock go. So there are three things more:
 
-* an *epoch*, one higher with each leader. Every write compares it within its own transaction, so that nothing of an
-  earlier leader's is written any more, and what is not written is not sent;
+* an *epoch* for each key, one higher with each leader. Every write compares it within its own transaction, so that
+  nothing of an earlier leader's is written any more, and what is not written is not sent;
 * a *lease*: a leader asks the server several times a lease, and sends nothing once the last answered question is too
   old. The server ends a session that has not asked for a lease, and with it the lock;
 * a *wait*: whoever takes over waits for one lease of his predecessor's before he leads, unless that one resigned.
@@ -16,13 +17,14 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 import psycopg
 import structlog
 
 from keeper.errors import LeaderError
 from keeper.journal.postgres import BoundedConnection, connect
+from keeper.journal.rows import Row
 from keeper.journal.store import Store
 from keeper.types import Address
 
@@ -56,7 +58,7 @@ class Leadership:
     does not cost it the lease, and what stops the process stops the thread.
 
     Attributes:
-        epoch: Of this leader; 0 before it leads.
+        epochs: Of this leader, by sender; empty before it leads.
     """
 
     def __init__(self, url: str, scope: str, lease_seconds: float, clock: Callable[[], float] = _seconds) -> None:
@@ -65,12 +67,12 @@ class Leadership:
             scope: The chain; its senders are led apart.
             lease_seconds: For how long a leader may be out of touch.
         """
-        self.epoch = 0
+        self.epochs: Mapping[Address, int] = {}
         self._url = url
         self._scope = scope
         self._lease_seconds = lease_seconds
         self._clock = clock
-        self._sender = Address("")
+        self._senders: tuple[Address, ...] = ()
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
@@ -80,18 +82,18 @@ class Leadership:
 
     # ---------------------------------------------------------------- for the keeper's thread
 
-    def stand_for(self, sender: Address) -> bool:
+    def stand_for(self, senders: Iterable[Address]) -> bool:
         """
-        Begin to stand by, the first time; return whether this process leads.
+        Begin to stand by, the first time; return whether this process leads all of these.
 
         Raises:
             LeaderError: It did and does not any more.
         """
         if self._thread is None:
-            self._sender = sender
+            self._senders = tuple(sorted(set(senders)))
             self._thread = threading.Thread(target=self._run, name="leadership", daemon=True)
             self._thread.start()
-        if not self.epoch:
+        if not self.epochs:
             return False
         self.require()
         return self._clock() >= self._leads_from
@@ -103,12 +105,12 @@ class Leadership:
         """
         if self._lost:
             raise LeaderError(self._lost)
-        if not self.epoch:
-            raise LeaderError(f"this keeper does not lead {self._sender}: it stands by")
+        if not self.epochs:
+            raise LeaderError(f"this keeper does not lead {self._of}: it stands by")
         if self._clock() >= self._held_until:
             raise LeaderError(
-                f"this keeper's lease of {self._sender} ran out: it was stopped, or the journal's server is out of"
-                " reach, and another keeper may lead"
+                f"this keeper's lease of {self._of} ran out: it was stopped, or the journal's server is out of reach,"
+                " and another keeper may lead"
             )
 
     def fence(self, store: Store) -> None:
@@ -119,11 +121,20 @@ class Leadership:
             LeaderError: Another one leads.
         """
         self.require()
+        marks = ", ".join("?" * len(self._senders))
         # Locked, so that the next leader begins after this transaction.
-        found = store.query("SELECT epoch, holder FROM leaders WHERE sender = ? FOR SHARE", (self._sender,))
-        if not found or found[0]["epoch"] != self.epoch:
-            self._lost = self._deposed(found[0]["holder"] if found else "nobody")
-            raise LeaderError(self._lost)
+        statement = f"SELECT sender, epoch, holder FROM leaders WHERE sender IN ({marks}) FOR SHARE"  # noqa: S608
+        self._compare(store.query(statement, self._senders))
+        self.require()
+
+    def epoch(self, sender: Address) -> int:
+        """
+        Raises:
+            LeaderError: *sender* is none of those that this process stands for.
+        """
+        if sender not in self.epochs:
+            raise LeaderError(f"this keeper does not lead {sender}")
+        return self.epochs[sender]
 
     def resign(self) -> None:
         """Stop leading, or standing by."""
@@ -140,58 +151,72 @@ class Leadership:
                 limit = f"{round(self._lease_seconds * 1_000)}ms"
                 with connect(self._url, self._lease_seconds, idle_session_timeout=limit) as connection:
                     self._stand_by(connection)
-                    if self.epoch:
+                    if self.epochs:
                         self._lead(connection)
                         return
-            except psycopg.Error as error:
+            except (psycopg.Error, LeaderError) as error:
                 reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                if self.epoch:
-                    self._lost = f"the journal's server is out of reach, so another keeper may lead: {reason}"
-                    _log.error("leadership_lost", sender=self._sender, epoch=self.epoch, reason=reason)
+                if self.epochs:
+                    self._lost = self._lost or f"the journal's server is out of reach, and another may lead: {reason}"
+                    _log.error("leadership_lost", senders=self._of, reason=reason)
                     return
-                _log.warning("standby_disturbed", sender=self._sender, reason=reason)
+                _log.warning("standby_disturbed", senders=self._of, reason=reason)
                 self._stop.wait(_PAUSE_SECONDS)
 
     def _stand_by(self, connection: BoundedConnection) -> None:
-        lock = int.from_bytes(hashlib.sha256(f"{self._scope} {self._sender}".encode()).digest()[:8], signed=True)
         told = False
         while not self._stop.is_set():
             began = self._clock()
-            if _ask(connection, "SELECT pg_try_advisory_lock(%s) AS value", lock):
+            if self._lock(connection):
                 self._take_over(connection, began)
                 return
             if not told:
                 told = True
-                _log.warning("keeper_stands_by", sender=self._sender)
+                _log.warning("keeper_stands_by", senders=self._of)
             self._stop.wait(self._lease_seconds / _BEATS)
 
+    def _lock(self, connection: BoundedConnection) -> bool:
+        """Have the locks of all senders, or none."""
+        for sender in self._senders:
+            name = hashlib.sha256(f"{self._scope} {sender}".encode()).digest()
+            lock = int.from_bytes(name[:8], signed=True)
+            (row,) = connection.execute("SELECT pg_try_advisory_lock(%s) AS had", (lock,)).fetchall()
+            if not row["had"]:
+                connection.execute("SELECT pg_advisory_unlock_all()")
+                return False
+        return True
+
     def _take_over(self, connection: BoundedConnection, began: float) -> None:
-        found = connection.execute("SELECT * FROM leaders WHERE sender = %s", (self._sender,)).fetchone()
-        wait = 0.0 if found is None or found["resigned"] else found["lease_seconds"]
-        epoch = _ask(connection, _TAKE_OVER, self._sender, self._holder, time.time(), self._lease_seconds)
-        self._leads_from = self._clock() + wait
+        before = self._leaders(connection)
+        waits = [row["lease_seconds"] for row in before if not row["resigned"]]
+        values = [(sender, self._holder, time.time(), self._lease_seconds) for sender in self._senders]
+        with connection.transaction():
+            epochs = {each[0]: connection.execute(_TAKE_OVER, each).fetchall()[0]["epoch"] for each in values}
+        self._leads_from = self._clock() + max(waits, default=0.0)
         self._held_until = began + _SHARE * self._lease_seconds
-        self.epoch = int(epoch)
-        _log.warning("leadership_taken", sender=self._sender, epoch=self.epoch, leads_in_seconds=wait)
+        self.epochs = epochs
+        _log.warning("leadership_taken", epochs=epochs, leads_in_seconds=max(waits, default=0.0))
 
     def _lead(self, connection: BoundedConnection) -> None:
         while not self._stop.wait(self._lease_seconds / _BEATS):
             began = self._clock()
-            found = connection.execute("SELECT * FROM leaders WHERE sender = %s", (self._sender,)).fetchone()
-            if found is None or found["epoch"] != self.epoch:
-                self._lost = self._deposed(found["holder"] if found else "nobody")
-                return
+            self._compare(self._leaders(connection))
             self._held_until = began + _SHARE * self._lease_seconds
-        connection.execute(
-            "UPDATE leaders SET resigned = 1 WHERE sender = %s AND epoch = %s", (self._sender, self.epoch)
-        )
+        for sender, epoch in self.epochs.items():
+            connection.execute("UPDATE leaders SET resigned = 1 WHERE sender = %s AND epoch = %s", (sender, epoch))
 
-    def _deposed(self, holder: str) -> str:
-        return f"this keeper does not lead {self._sender} any more: {holder} does"
+    def _leaders(self, connection: BoundedConnection) -> list[Row]:
+        return [*connection.execute("SELECT * FROM leaders WHERE sender = ANY(%s)", (list(self._senders),))]
 
+    def _compare(self, leaders: Iterable[Row]) -> None:
+        """Note, and tell, that this process does not lead any more."""
+        found = {row["sender"]: row for row in leaders}
+        for sender, epoch in self.epochs.items():
+            if sender not in found or found[sender]["epoch"] != epoch:
+                holder = found[sender]["holder"] if sender in found else "nobody"
+                self._lost = f"this keeper does not lead {sender} any more: {holder} does"
+                raise LeaderError(self._lost)
 
-def _ask(connection: BoundedConnection, statement: str, *values: object) -> int:
-    """The one value of the one row that a statement returns."""
-    (row,) = connection.execute(statement, values).fetchall()
-    (value,) = row.values()
-    return int(value)
+    @property
+    def _of(self) -> str:
+        return ", ".join(self._senders)

@@ -145,7 +145,9 @@ class PostgresStore:
             self._undo()
 
     def has(self, table: str) -> bool:
-        return self.query("SELECT to_regclass(?) AS found", (table,))[0]["found"] is not None
+        # Not to_regclass, which may remember from before a lock was waited for that there is none.
+        visible = "SELECT 1 FROM pg_class WHERE relname = ? AND relkind = 'r' AND pg_table_is_visible(oid)"
+        return bool(self.query(visible, (table,)))
 
     def close(self) -> None:
         self._db.close()
