@@ -25,7 +25,7 @@ from keeper.config import PASSPHRASE_VARIABLE, ChainFacts, Settings, load_chain,
 from keeper.errors import ConfigError, KeeperError
 from keeper.execution.signer import LocalSigner, open_keystore
 from keeper.gas import GasPrices
-from keeper.journal import Journal
+from keeper.journal import open_journal
 from keeper.loop import Keeper
 from keeper.monitor.alerts import Severity, alert
 from keeper.monitor.logs import configure_logs
@@ -70,7 +70,7 @@ async def _run(settings: Settings, account: LocalAccount, report: Path | None) -
         await check_facts(rpc, traded(facts, settings)[0])
         signer = LocalSigner(account, facts.chain_id, deployment.executor)
         await check_operator(rpc, deployment.executor, signer.address)
-        journal = Journal.open(settings.state_dir / "journal.sqlite", facts.chain_id, genesis_hash)
+        journal = open_journal(settings, facts.chain_id, genesis_hash)
         screen = Screen(f"{facts.name}, executor {deployment.executor}", Console(stderr=True))
         file = SnapshotFile(
             settings.market_file or settings.state_dir / "market.jsonl",

@@ -13,6 +13,7 @@ Everything the keeper expects to go wrong.
     |   `-- MalformedLog        a log is not what its topic promises
     |-- PlanError               a plan cannot be encoded or decoded
     |-- JournalError            the journal cannot be trusted or written
+    |-- LeaderError             another keeper has this one's key, and leads
     `-- NonceError              an account's nonce is not where the journal says
 """
 
@@ -90,6 +91,10 @@ class PlanError(KeeperError):
 
 class JournalError(KeeperError):
     """The journal cannot be trusted or written."""
+
+
+class LeaderError(KeeperError):
+    """Another keeper leads, or may: this one must not send."""
 
 
 class NonceError(KeeperError):

@@ -36,6 +36,7 @@ from keeper.registry import creation_topics, topics_of
 from keeper.resume import Resumption
 from keeper.routes.warm import warm
 from keeper.snapshot import SnapshotFile
+from keeper.standby import Onlooker
 from keeper.types import Address, Block, Hash
 from keeper.upkeep import Upkeep
 
@@ -87,6 +88,7 @@ class Keeper:
         self._feed = Feed(self._follower, heads)
         self._resumption = Resumption(file, self._upkeep, self._follower, settings.resume_blocks, settings.save_seconds)
         self._lost = False
+        self._transactions: Transactions | Onlooker = Onlooker()
         self._treasury_before: dict[Address, int] = {}
         self.report = Report()
         self._desk = Desk(settings, facts, deployment, self._upkeep, journal, self.report, screen)
@@ -97,12 +99,15 @@ class Keeper:
         """
         await self._begin()
         async with self._feed:
-            while not stop.is_set() and not self._finished:
-                await self._step(trading=True)
-            await self._drain()
+            if await self._lead(stop):
+                await self._take_over()
+                while not stop.is_set() and not self._finished:
+                    self._journal.require_lead()
+                    await self._step(trading=True)
+                await self._drain()
+                await self._note_treasury()
         if not self._lost:
             await self._resumption.save()
-        await self._note_treasury()
         self.report.pools = self._upkeep.report()
 
     @property
@@ -132,12 +137,23 @@ class Keeper:
             await self._take_up(self._upkeep.settle())
         else:
             await self._start_market(self._follower.head)
-        block = self.market.head
+        await self._look_at_slow_things()
+
+    async def _lead(self, stop: asyncio.Event) -> bool:
+        """Follow the market until this keeper leads, and return whether it does; it is false when told to stop."""
+        while not stop.is_set():
+            if self._journal.lead(self._signer.address):
+                return True
+            await self._step(trading=False)
+        return False
+
+    async def _take_over(self) -> None:
+        """Take up what the key's transactions are, whoever sent them, and only then trade."""
         operator = self._signer.address
         on_chain = int(await self._rpc("eth_getTransactionCount", operator, "latest"), 16)
         self._journal.begin_run(operator, self._deployment.executor)
         nonces = NonceManager(operator, on_chain)
-        self._transactions = Transactions(
+        transactions = Transactions(
             self._rpc,
             self._journal,
             nonces,
@@ -145,8 +161,8 @@ class Keeper:
             self._deployment.treasury,
             self._settings.patience_blocks,
         )
-        await self._transactions.settle_late(self._follower.is_canonical)
-        if not self._transactions.in_flight:
+        await transactions.settle_late(self._follower.is_canonical)
+        if not transactions.in_flight:
             nonces.compare(self._journal.next_nonce(operator))
         self._trader = Trader(
             self._rpc,
@@ -155,11 +171,11 @@ class Keeper:
             self._deployment.executor,
             self._signer,
             nonces,
-            self._transactions,
+            transactions,
         )
-        await self._look_at_slow_things()
+        self._transactions = transactions
         self._treasury_before = await self._treasury()
-        _log.info("keeper_started", pools=len(self.market), block=block.number, operator=operator)
+        _log.info("keeper_started", pools=len(self.market), block=self.market.head.number, operator=operator)
 
     async def _warm(self) -> None:
         """Compile what the search runs on before anything depends on how long that takes; the event loop goes on."""

@@ -1,10 +1,10 @@
 """
-What must never be shown: keys inside RPC URLs, private keys, passphrases.
+What must never be shown: keys inside RPC URLs, passwords inside database URLs, private keys, passphrases.
 """
 
 import re
 
-_URL = re.compile(r"\b(?:https?|wss?)://[^\s'\"<>]*[^\s'\"<>:.,;)]")
+_URL = re.compile(r"\b(?:https?|wss?|postgres(?:ql)?)://[^\s'\"<>]*[^\s'\"<>:.,;)]")
 _KEY = re.compile(
     r"(?i)\b(?P<name>(?:private|api)[_ -]?key|passphrase|password|secret|authorization)(?P<gap>\W{0,2}[:=]\s*\W?)"
     r"(?:Bearer |Basic )?[^\s,;'\"}]+"

@@ -82,6 +82,8 @@ class Transactions:
         """
         entry_id = self._journal.signed(transaction)
         self.in_flight.append(Entry(entry_id, 0, transaction, State.SIGNED, {}))
+        # The process may have been stopped since: then another one leads, and looks after what is written down.
+        self._journal.require_lead()
         return await self._submit(self.in_flight[-1])
 
     async def settle_late(self, is_canonical: IsCanonical) -> None:

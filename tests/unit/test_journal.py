@@ -7,6 +7,7 @@ import pytest
 
 from keeper.errors import JournalError
 from keeper.journal import Decision, Journal, PlannedRoute, SignedTransaction, State
+from keeper.journal.sqlite import SqliteStore
 from keeper.types import Address, Hash
 
 GENESIS = Hash("0x" + "00" * 31 + "01")
@@ -86,7 +87,7 @@ def test_journal__damaged__is_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     path.write_bytes(b"not a database, certainly not one of ours" * 100)
 
-    with pytest.raises(JournalError, match="cannot be used"):
+    with pytest.raises(JournalError, match="is damaged"):
         Journal.open(path, 42161, GENESIS)
 
 
@@ -114,7 +115,7 @@ def test_journal__what_may_leave__is_synced_and_what_is_only_told_is_not(journal
     connection = sqlite3.connect(path, isolation_level=None)
     connection.row_factory = sqlite3.Row
     connection.set_trace_callback(said.append)
-    journal = Journal(connection)
+    journal = Journal(SqliteStore(connection, path.name))
     journal.begin_run(OPERATOR, EXECUTOR)
 
     def synced() -> bool:

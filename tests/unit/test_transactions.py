@@ -181,7 +181,7 @@ async def test_follow__nonce_used_by_stranger__is_a_hard_stop(node: FakeNode, tr
 async def test_follow__sibling_was_included__other_is_dropped(
     node: FakeNode, transactions: Transactions, journal: Journal
 ) -> None:
-    sibling = replace(TRANSACTION, hash=Hash("0x" + "22" * 32), raw=b"\x02\x02")
+    sibling = replace(TRANSACTION, hash=Hash("0x" + "22" * 32), raw=b"\x02\x02", sibling_of=1)
     await transactions.send(TRANSACTION)
     await transactions.send(sibling)
     node.answers["eth_getTransactionCount"] = "0x4"
@@ -196,7 +196,7 @@ async def test_follow__sibling_was_included__other_is_dropped(
 async def test_follow__sibling_that_was_given_up_was_included__is_booked_too(
     node: FakeNode, transactions: Transactions, journal: Journal, nonces: NonceManager
 ) -> None:
-    sibling = replace(TRANSACTION, hash=Hash("0x" + "22" * 32), raw=b"\x02\x02", block_number=103)
+    sibling = replace(TRANSACTION, hash=Hash("0x" + "22" * 32), raw=b"\x02\x02", block_number=103, sibling_of=1)
     await transactions.send(TRANSACTION)
     await transactions.follow(head(102, timestamp=2_001), canonical)
     await transactions.send(sibling)

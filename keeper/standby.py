@@ -1,0 +1,26 @@
+"""
+A keeper that stands by: it follows the market like its leader, and has no transactions.
+"""
+
+from collections.abc import Sequence
+
+from keeper.execution.transactions import IsCanonical, Outcome
+from keeper.journal import Entry
+from keeper.types import Block, Hash
+
+
+class Onlooker:
+    """
+    Stands where ``Transactions`` stand until this keeper leads; what is in flight is its leader's.
+    """
+
+    in_flight: Sequence[Entry] = ()
+
+    async def follow(self, _head: Block, _is_canonical: IsCanonical) -> list[Outcome]:
+        return []
+
+    def unwound(self, _head: Block) -> list[Hash]:
+        return []
+
+    async def recheck(self, _is_canonical: IsCanonical) -> list[Hash]:
+        return []
