@@ -9,14 +9,17 @@ from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from math import log
 
-from keeper.errors import PlanError
+from keeper.errors import PlanError, PoolError
 from keeper.gas import MOST_GAS, GasPrices, Outlay, l1_fee_wei, l1_units, program_gas
 from keeper.lenders import NO_LENDER, Offer
-from keeper.opportunity import Opportunity, Scene, look_further, shape_of
+from keeper.opportunity import Opportunity, Scene, least_gain_wei, look_further, shape_of
 from keeper.plan import encode
 from keeper.plan.bundle import MAX_ROUTES
 from keeper.planning import Leg, plan_legs
 from keeper.routes.bundles import Wake, joined, run_all
+from keeper.routes.detour import Detour
+from keeper.routes.ranking import Cycle, Ranking
+from keeper.routes.search import Found
 from keeper.routes.sizing import Sized, size
 from keeper.routes.split import settle
 from keeper.types import Address
@@ -94,21 +97,33 @@ class Conditions:
     most_routes: int = MAX_ROUTES
 
 
+@dataclass(frozen=True, slots=True)
+class _Grown:
+    """A bundle that is only considered, and what its routes leave behind."""
+
+    bundle: Bundle
+    wake: Wake
+
+
 class Bundler:
     """
     Puts routes together on one scene.
+
+    Attributes:
+        valuation: Of the scene.
     """
 
     def __init__(self, scene: Scene, conditions: Conditions) -> None:
         self._scene = scene
         self._conditions = conditions
-        self._valuation = scene.valuation()
+        self.valuation = scene.valuation()
         self._left: set[Address] = set()
+        self._rest: Ranking | None = None
 
     @property
     def left(self) -> frozenset[Address]:
         """The pools of routes that were seen beside others and not taken."""
-        return frozenset(self._left)
+        return frozenset(self._left) | (self._rest.pools if self._rest else frozenset())
 
     def alone(self, opportunity: Opportunity) -> Bundle:
         """
@@ -119,34 +134,37 @@ class Bundler:
         """
         return self._written(self._single(opportunity))
 
-    def join(self, first: Opportunity, changed: Collection[Address]) -> Bundle:
+    def join(self, first: Opportunity, found: Found, changed: Collection[Address]) -> Bundle:
         """
         Return the opportunity with all that pays in the same transaction: routes through the pools that changed and
         through its own, each planned on the state that those before it leave behind.
 
+        Args:
+            found: By the search for the opportunity.
+
         Raises:
             PlanError: The executor cannot run the opportunity.
         """
-        graph, market = self._scene.graph, self._scene.market
-        grown, touched = [self._single(first)], set[Address]()
+        scene, pool_of = self._scene, self._scene.market.pool
+        ran, least_wei = run_all([first.route], pool_of), least_gain_wei(scene)
+        if ran is None:
+            return self.alone(first)
+        grown, detour = [_Grown(self._single(first), ran[1])], Detour(scene.graph, pool_of)
         try:
             while len(grown) < self._conditions.most_routes:
-                ran = run_all([leg.route for leg in grown[-1].legs], market.pool)
-                if ran is None:
-                    break
-                touched |= ran[1].moved.keys()
-                for pool in ran[1].moved.values():
-                    graph.update(pool)
-                larger = self._larger(grown[-1], {*changed, *touched}, ran[1])
+                # Only what leads through the pools that the last route moved was not seen before.
+                moved = detour.lead(grown[-1].wake.moved)
+                found = look_further(scene, moved, self.valuation, found.known(least_wei))
+                larger = self._larger(grown[-1], found.cycles, detour)
                 if larger is None:
+                    self._rest = found.cycles
                     break
                 grown.append(larger)
             else:
                 self._left.update(changed)
         finally:
-            for address in sorted(touched):
-                graph.update(market.pool(address))
-        return self._largest(grown)
+            detour.back()
+        return self._largest([one.bundle for one in grown])
 
     def variants(self, bundle: Bundle) -> Iterator[Bundle]:
         """
@@ -183,72 +201,68 @@ class Bundler:
             self._left.update(bundle.pools)
         return self._written(grown[0])
 
-    def _larger(self, bundle: Bundle, changed: set[Address], wake: Wake) -> Bundle | None:
+    def _larger(self, grown: _Grown, cycles: Iterator[Cycle], detour: Detour) -> _Grown | None:
         """The bundle with one more route, if one pays beside the others."""
-        cycles, market = look_further(self._scene, changed, self._valuation), self._scene.market
+        market, least_wei = self._scene.market, self._scene.terms.least_profit_wei
         for cycle in islice(cycles, _CANDIDATES):
             current = all(market.peek(address) is not None for address in cycle.pools)
-            route = size(cycle.edges, wake.pools(cycle.edges), cycle.optimum) if current else None
-            larger = self._with(bundle, route) if route is not None else None
-            if larger is not None and larger.profit_wei - bundle.profit_wei >= self._scene.terms.least_profit_wei:
-                return larger
+            route = size(cycle.edges, grown.wake.pools(cycle.edges), cycle.optimum) if current else None
+            with suppress(PlanError, PoolError):
+                larger = self._with(grown, route, detour) if route is not None else None
+                if larger is not None and larger.bundle.profit_wei - grown.bundle.profit_wei >= least_wei:
+                    return larger
             self._left.update(cycle.pools)
-        self._left |= cycles.pools
         return None
 
-    def _with(self, bundle: Bundle, route: Sized) -> Bundle | None:
-        routes = [*(leg.route for leg in bundle.legs), route]
-        met = joined(routes[:-1], route)
-        sized = self._settled(routes, met) if met else routes
-        if sized is None:
-            return None
-        try:
-            larger = self._priced(self._legs(sized, bundle.legs))
-            if met:
-                return larger
-            single = self._priced(self._legs([route], ()))
-        except PlanError:
-            return None
-        # What touches nothing of the others goes along only where that is cheaper than a transaction of its own.
-        saves = larger.outlay.total_wei <= bundle.outlay.total_wei + single.outlay.total_wei
-        return larger if saves else None
+    def _with(self, grown: _Grown, route: Sized, detour: Detour) -> _Grown | None:
+        """
+        The bundle with a route more, None where that saves nothing.
 
-    def _settled(self, routes: Sequence[Sized], met: Sequence[int]) -> list[Sized] | None:
+        Raises:
+            PlanError: The executor could not run it.
+            PoolError: A contract would revert.
+        """
+        bundle = grown.bundle
+        routes = [leg.route for leg in bundle.legs]
+        if met := joined(routes, route):
+            return self._together([*routes, route], met, bundle.legs, detour)
+        wake, offers = grown.wake.fork(), self._scene.offers(route)
+        legs = [*bundle.legs, self._leg(route, _shared(offers, bundle.legs), wake)]
+        larger = self._priced(legs)
+        # What touches nothing of the others goes along only where that is cheaper than a transaction of its own.
+        single = self._priced([replace(legs[-1], offers=tuple(offers))])
+        saves = larger.outlay.total_wei <= bundle.outlay.total_wei + single.outlay.total_wei
+        return _Grown(larger, wake) if saves else None
+
+    def _together(
+        self, routes: list[Sized], met: Sequence[int], before: Sequence[Leg], detour: Detour
+    ) -> _Grown | None:
         """The routes, those that the last one meets sized together with it where they start with its token."""
         pool_of, token = self._scene.market.pool, routes[-1].edges[0].token_in
-        places, sized = [*met, len(routes) - 1], list(routes)
+        places = [*met, len(routes) - 1]
         if all(routes[place].edges[0].token_in == token for place in places):
-            together = settle([routes[place] for place in places], pool_of)
+            these = [routes[place] for place in places]
+            start = detour.start(edge.pool for route in these for edge in route.edges)
+            together = settle(these, pool_of, start)
             if together is None:
                 return None
             for place, one in zip(places, together, strict=True):
-                sized[place] = one
-        ran = run_all(sized, pool_of)
-        return ran[0] if ran is not None and all(route.gain > 0 for route in ran[0]) else None
-
-    def _legs(self, routes: Sequence[Sized], before: Sequence[Leg]) -> list[Leg]:
-        """Routes with their fundings, and with how far prices may move against each as it meets them."""
-        wake, legs = Wake(self._scene.market.pool), list[Leg]()
+                routes[place] = one
+        wake, legs = Wake(pool_of), list[Leg]()
         for place, route in enumerate(routes):
-            rates = [
-                pool.rate(edge.token_in, edge.token_out)
-                for edge, pool in zip(route.edges, wake.pools(route.edges), strict=True)
-            ]
-            log_rate = sum(log(rate) for rate in rates) if all(rates) else 0.0
-            offers = before[place].offers if place < len(before) else self._offers(route, legs)
-            legs.append(Leg(route, offers, 0, max(log_rate, 0.0)))
-            wake.run(route.edges, route.amounts[0])
-        return legs
+            known = before[place].offers if place < len(before) else None
+            legs.append(self._leg(route, known or _shared(self._scene.offers(route), legs), wake))
+        return _Grown(self._priced(legs), wake) if all(leg.route.gain > 0 for leg in legs) else None
 
-    def _offers(self, route: Sized, before: Sequence[Leg]) -> tuple[Offer, ...]:
-        """The ways to fund a route; under the loan of the one before it, where that is as cheap as another."""
-        offers = self._scene.offers(route)
-        if not offers:
-            raise PlanError("plan: nobody can fund the route")
-        shared = before[-1].offer if before else None
-        if offers[0].lender != NO_LENDER and shared in offers and shared.fee_wad == offers[0].fee_wad:
-            offers = [shared, *(offer for offer in offers if offer != shared)]
-        return tuple(offers)
+    def _leg(self, route: Sized, offers: tuple[Offer, ...], wake: Wake) -> Leg:
+        """A route as it runs next, with how far prices may move against it as it meets them."""
+        rates = [
+            pool.rate(edge.token_in, edge.token_out)
+            for edge, pool in zip(route.edges, wake.pools(route.edges), strict=True)
+        ]
+        log_rate = sum(log(rate) for rate in rates) if all(rates) else 0.0
+        ran = wake.run(route.edges, route.amounts[0])
+        return Leg(route if route.amounts == ran.amounts else ran, offers, 0, max(log_rate, 0.0))
 
     def _priced(self, legs: Sequence[Leg]) -> Bundle:
         """
@@ -304,10 +318,26 @@ class Bundler:
         return minima
 
     def _worth(self, token: Address, gain: int) -> int:
-        worth_wei = self._valuation.in_eth(token, gain) if gain > 0 else None
+        worth_wei = self.valuation.in_eth(token, gain) if gain > 0 else None
         if not worth_wei:
             raise PlanError(f"plan: what it gains of {token} is worth nothing")
         return worth_wei
+
+
+def _shared(offers: Sequence[Offer], before: Sequence[Leg]) -> tuple[Offer, ...]:
+    """
+    The ways to fund a route, under the loan of the one before it where that is as cheap as another.
+
+    Raises:
+        PlanError: There are none.
+    """
+    if not offers:
+        raise PlanError("plan: nobody can fund the route")
+    if before and offers[0].lender != NO_LENDER:
+        shared = before[-1].offer
+        if shared in offers and shared.fee_wad == offers[0].fee_wad:
+            return (shared, *(offer for offer in offers if offer != shared))
+    return tuple(offers)
 
 
 def _loan_fees(legs: Sequence[Leg]) -> dict[Address, int]:

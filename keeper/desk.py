@@ -154,7 +154,7 @@ class Desk:
         """
         The best opportunity with all that goes with it; where that fails, one after another, the best first.
         """
-        found = look(scene, self._hot)
+        found = look(scene, self._hot, bundler.valuation)
         try:
             yield from self._bundles(scene, bundler, found, block)
         finally:
@@ -169,13 +169,14 @@ class Desk:
             searched = self._hot
             try:
                 if self._settings.max_routes == 1:
-                    bundle, left = bundler.alone(first), found.untold
+                    bundle = bundler.alone(first)
                 else:
-                    bundle = bundler.join(first, searched)
-                    left = bundler.left
+                    bundle = bundler.join(first, found.found, searched)
                 self._report.opportunities += len(bundle.legs) - 1
-                self._hot = set(left)
-                yield bundle
+                try:
+                    yield bundle
+                finally:
+                    self._hot = set(found.untold if self._settings.max_routes == 1 else bundler.left)
                 told = {first.route.edges} if len(bundle.legs) == 1 else set()
             except PlanError as error:
                 self._refuse(first, block, error)

@@ -27,6 +27,14 @@ class Wake:
         self._pool_of = pool_of
         self._moved: dict[Address, Pool] = {}
 
+    def fork(self) -> "Wake":
+        """
+        Return another one, which goes on from here.
+        """
+        other = Wake(self._pool_of)
+        other._moved = dict(self._moved)
+        return other
+
     @property
     def moved(self) -> Mapping[Address, Pool]:
         """The pools that a route went through, as it left them."""

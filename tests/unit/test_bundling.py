@@ -60,9 +60,10 @@ def scene(
 
 def joined(on: Scene, most_routes: int = 8) -> tuple[Opportunity, Bundle, Bundler]:
     every = [pool.address for pool in on.market]
-    best = next(look(on, every))
+    seen = look(on, every)
+    best = next(seen)
     bundler = Bundler(on, Conditions(0.1, 100, (WETH, USDC), most_routes))
-    return best, bundler.join(best, every), bundler
+    return best, bundler.join(best, seen.found, every), bundler
 
 
 def parallel() -> list[Pool]:
