@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import groupby, islice
+from itertools import islice
 from math import log
 
 from keeper.errors import PlanError, PoolError
-from keeper.gas import MOST_GAS, GasPrices, Outlay, l1_fee_wei, l1_units, program_gas
-from keeper.lenders import NO_LENDER, Offer
+from keeper.gas import MOST_GAS, GasPrices, Outlay, RouteShape, l1_fee_wei, l1_units, program_gas
+from keeper.lenders import Offer
 from keeper.opportunity import Opportunity, Scene, least_gain_wei, look_further, shape_of
 from keeper.plan import encode
 from keeper.plan.bundle import MAX_ROUTES
-from keeper.planning import Leg, plan_legs
+from keeper.planning import Leg, loan_fees, plan_legs, under_one_loan
 from keeper.routes.bundles import Wake, joined, run_all
 from keeper.routes.detour import Detour
 from keeper.routes.ranking import Cycle, Ranking
@@ -162,6 +162,7 @@ class Bundler:
                 grown.append(larger)
             else:
                 self._left.update(changed)
+            grown[-1] = self._whole(grown[-1], detour)
         finally:
             detour.back()
         return self._largest([one.bundle for one in grown])
@@ -203,55 +204,100 @@ class Bundler:
 
     def _larger(self, grown: _Grown, cycles: Iterator[Cycle], detour: Detour) -> _Grown | None:
         """The bundle with one more route, if one pays beside the others."""
-        market, least_wei = self._scene.market, self._scene.terms.least_profit_wei
+        least_wei = self._scene.terms.least_profit_wei
         for cycle in islice(cycles, _CANDIDATES):
-            current = all(market.peek(address) is not None for address in cycle.pools)
-            route = size(cycle.edges, grown.wake.pools(cycle.edges), cycle.optimum) if current else None
             with suppress(PlanError, PoolError):
-                larger = self._with(grown, route, detour) if route is not None else None
+                larger = self._with(grown, cycle, detour)
                 if larger is not None and larger.bundle.profit_wei - grown.bundle.profit_wei >= least_wei:
                     return larger
             self._left.update(cycle.pools)
         return None
 
-    def _with(self, grown: _Grown, route: Sized, detour: Detour) -> _Grown | None:
+    def _with(self, grown: _Grown, cycle: Cycle, detour: Detour) -> _Grown | None:
         """
-        The bundle with a route more, None where that saves nothing.
+        The bundle with a route more, None where that surely does not pay.
 
         Raises:
             PlanError: The executor could not run it.
             PoolError: A contract would revert.
         """
-        bundle = grown.bundle
-        routes = [leg.route for leg in bundle.legs]
-        if met := joined(routes, route):
-            return self._together([*routes, route], met, bundle.legs, detour)
-        wake, offers = grown.wake.fork(), self._scene.offers(route)
-        legs = [*bundle.legs, self._leg(route, _shared(offers, bundle.legs), wake)]
+        if any(self._scene.market.peek(address) is None for address in cycle.pools):
+            return None
+        routes, least_wei = [leg.route for leg in grown.bundle.legs], self._least_worth(grown.bundle, cycle)
+        route: Sized | None = Sized(cycle.edges, (max(int(cycle.optimum.amount_in), 1),))
+        met = joined(routes, cycle.edges)
+        alike, start = all(routes[place].edges[0].token_in == cycle.token for place in met), None
+        if met and alike:
+            start = detour.start({edge.pool for place in met for edge in routes[place].edges}.union(cycle.pools))
+        elif cycle.profit_wei + least_gain_wei(self._scene) < least_wei:
+            return None
+        if start is None:
+            route = size(cycle.edges, grown.wake.pools(cycle.edges), cycle.optimum)
+        if route is None:
+            return None
+        if not met:
+            return self._beside(grown, route)
+        if alike:
+            least = self._least_gain(grown.bundle, met, cycle.token, least_wei)
+            together = settle(
+                [*(routes[place] for place in met), route], self._scene.market.pool, start, least, whole=False
+            )
+            if together is None:
+                return None
+            *others, route = together
+            for place, one in zip(met, others, strict=True):
+                routes[place] = one
+        return self._in_order([*routes, route], grown.bundle.legs)
+
+    def _whole(self, grown: _Grown, detour: Detour) -> _Grown:
+        """With the best whole amounts of routes that share pools, which were in floats until now."""
+        routes = [leg.route for leg in grown.bundle.legs]
+        groups = sorted({group for route in routes if len(group := tuple(joined(routes, route.edges))) > 1})
+        if not groups:
+            return grown
+        for group in groups:
+            these = [routes[place] for place in group]
+            start = detour.start({edge.pool for route in these for edge in route.edges})
+            if start is not None and len({route.edges[0].token_in for route in these}) == 1:
+                together = settle(these, self._scene.market.pool, start) or these
+                for place, one in zip(group, together, strict=True):
+                    routes[place] = one
+        with suppress(PlanError, PoolError):
+            whole = self._in_order(routes, grown.bundle.legs)
+            if whole is not None and whole.bundle.profit_wei > grown.bundle.profit_wei:
+                return whole
+        return grown
+
+    def _least_worth(self, bundle: Bundle, cycle: Cycle) -> int:
+        """What a route more has to add to the worth of the gains at least: its gas under the loan of the last one."""
+        scene, last = self._scene, bundle.legs[-1]
+        shapes = [shape_of(scene, leg.route, leg.offer) for leg in bundle.legs]
+        pools = tuple((info.address, info.family) for info in scene.infos(cycle.pools))
+        shapes.append(RouteShape(pools, last.offer.lender, shapes[-1].loan))
+        return self._outlay(shapes).total_wei - bundle.outlay.total_wei + scene.terms.least_profit_wei
+
+    def _least_gain(self, bundle: Bundle, met: Sequence[int], token: Address, least_wei: int) -> float:
+        """What the routes at these places have to gain with one more; nothing is known where they pay for loans."""
+        price = self.valuation.price(token)
+        if bundle.loan_fees or not price:
+            return 0.0
+        return sum(bundle.legs[place].route.gain for place in met) + least_wei / price
+
+    def _beside(self, grown: _Grown, route: Sized) -> _Grown | None:
+        """With a route that touches nothing of the others, where that is cheaper than a transaction of its own."""
+        bundle, wake, offers = grown.bundle, grown.wake.fork(), self._scene.offers(route)
+        legs = [*bundle.legs, self._leg(route, under_one_loan(offers, bundle.legs), wake)]
         larger = self._priced(legs)
-        # What touches nothing of the others goes along only where that is cheaper than a transaction of its own.
         single = self._priced([replace(legs[-1], offers=tuple(offers))])
         saves = larger.outlay.total_wei <= bundle.outlay.total_wei + single.outlay.total_wei
         return _Grown(larger, wake) if saves else None
 
-    def _together(
-        self, routes: list[Sized], met: Sequence[int], before: Sequence[Leg], detour: Detour
-    ) -> _Grown | None:
-        """The routes, those that the last one meets sized together with it where they start with its token."""
-        pool_of, token = self._scene.market.pool, routes[-1].edges[0].token_in
-        places = [*met, len(routes) - 1]
-        if all(routes[place].edges[0].token_in == token for place in places):
-            these = [routes[place] for place in places]
-            start = detour.start(edge.pool for route in these for edge in route.edges)
-            together = settle(these, pool_of, start)
-            if together is None:
-                return None
-            for place, one in zip(places, together, strict=True):
-                routes[place] = one
-        wake, legs = Wake(pool_of), list[Leg]()
+    def _in_order(self, routes: Sequence[Sized], before: Sequence[Leg]) -> _Grown | None:
+        """The routes as they run one after another, None where one of them gains nothing."""
+        wake, legs = Wake(self._scene.market.pool), list[Leg]()
         for place, route in enumerate(routes):
             known = before[place].offers if place < len(before) else None
-            legs.append(self._leg(route, known or _shared(self._scene.offers(route), legs), wake))
+            legs.append(self._leg(route, known or under_one_loan(self._scene.offers(route), legs), wake))
         return _Grown(self._priced(legs), wake) if all(leg.route.gain > 0 for leg in legs) else None
 
     def _leg(self, route: Sized, offers: tuple[Offer, ...], wake: Wake) -> Leg:
@@ -278,7 +324,7 @@ class Bundler:
         gas = program_gas(shapes)
         if gas > MOST_GAS:
             raise PlanError(f"plan: {gas} gas are more than a transaction may take")
-        fees = _loan_fees(legs)
+        fees = loan_fees(legs)
         gains = Counter({token: -fee for token, fee in fees.items()})
         for leg in legs:
             gains[leg.token] += leg.route.gain
@@ -288,9 +334,14 @@ class Bundler:
             tuple(sorted(fees.items())),
             sum(self._worth(token, gain) for token, gain in gains.items()),
             gas,
-            Outlay.of(gas, l1_units(shapes) * scene.prices.l1_wei_per_unit, scene.prices),
+            self._outlay(shapes, gas),
             self._conditions.deadline,
         )
+
+    def _outlay(self, shapes: Sequence[RouteShape], gas: int | None = None) -> Outlay:
+        """What such routes cost while there are no bytes of them."""
+        prices = self._scene.prices
+        return Outlay.of(gas or program_gas(shapes), l1_units(shapes) * prices.l1_wei_per_unit, prices)
 
     def _written(self, bundle: Bundle) -> Bundle:
         """
@@ -322,39 +373,3 @@ class Bundler:
         if not worth_wei:
             raise PlanError(f"plan: what it gains of {token} is worth nothing")
         return worth_wei
-
-
-def _shared(offers: Sequence[Offer], before: Sequence[Leg]) -> tuple[Offer, ...]:
-    """
-    The ways to fund a route, under the loan of the one before it where that is as cheap as another.
-
-    Raises:
-        PlanError: There are none.
-    """
-    if not offers:
-        raise PlanError("plan: nobody can fund the route")
-    if before and offers[0].lender != NO_LENDER:
-        shared = before[-1].offer
-        if shared in offers and shared.fee_wad == offers[0].fee_wad:
-            return (shared, *(offer for offer in offers if offer != shared))
-    return tuple(offers)
-
-
-def _loan_fees(legs: Sequence[Leg]) -> dict[Address, int]:
-    """What lenders take of each token: routes that follow each other under one loan pay for it once."""
-    fees = Counter[Address]()
-    for _, group in groupby(enumerate(legs), _sharing):
-        members = [leg for _, leg in group]
-        loans = Counter[Address]()
-        for leg in members:
-            loans[leg.token] = max(loans[leg.token], leg.route.amounts[0])
-        for token, amount in loans.items():
-            fees[token] += members[0].offer.loan_fee(amount)
-    return {token: fee for token, fee in fees.items() if fee}
-
-
-def _sharing(numbered: tuple[int, Leg]) -> tuple[object, ...]:
-    """What routes have in common that share a loan, as the program groups them."""
-    place, leg = numbered
-    offer = leg.offer
-    return (place,) if offer.lender == NO_LENDER else (offer.lender, offer.shared(leg.token))

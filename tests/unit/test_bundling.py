@@ -109,6 +109,22 @@ def test_join__done__leaves_the_graph_as_it_was() -> None:
     assert first == second
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_join__routes_that_floats_refuse__would_not_have_paid(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, pools = random.Random(seed), list[Pool]()
+    for pool in parallel() + apart():
+        into, out = rng.sample(pool.tokens, 2)
+        pools.append(pool.swap(into, out, int(rng.uniform(0, 2) * ETH))[1])
+    dear = replace(PRICES, base_fee_wei=10 ** rng.choice((7, 9, 10)))
+    _, expected, _ = joined(scene(pools, prices=dear))
+    monkeypatch.setattr(Bundler, "_least_worth", lambda *_: 0)
+    monkeypatch.setattr(Bundler, "_least_gain", lambda *_: 0.0)
+
+    _, bundle, _ = joined(scene(pools, prices=dear))
+
+    assert bundle == expected
+
+
 def test_join__parallel_pools__split_earns_more_than_the_best_single_after_gas() -> None:
     best, bundle, bundler = joined(scene(parallel()))
 

@@ -110,3 +110,29 @@ def test_settle__from_a_start__gains_no_less_than_by_the_exact_models(seed: int)
         assert run_all(fast, pools.__getitem__)[0] == fast  # type: ignore[index]
         gains = [sum(route.gain for route in together) for together in (fast, slow, routes)]
         assert gains[0] >= max(gains) * (1 - 1e-7) - len(routes)
+
+
+def test_settle__more_wanted_than_there_is__is_none() -> None:
+    pools, routes = one_after_another(1, 3)
+    start = Start.from_pools([pools[address] for address in sorted({e.pool for r in routes for e in r.edges})])
+    together = settle(routes, pools.__getitem__, start)
+    assert together is not None
+    gain = sum(route.gain for route in together)
+
+    assert settle(routes, pools.__getitem__, start, gain * 1.001) is None
+    assert settle(routes, pools.__getitem__, start, gain) == together
+
+
+def test_settle__not_whole__has_inputs_that_gain_nearly_as_much() -> None:
+    pools, routes = one_after_another(1, 3)
+    start = Start.from_pools([pools[address] for address in sorted({e.pool for r in routes for e in r.edges})])
+    together = settle(routes, pools.__getitem__, start)
+    assert together is not None
+
+    rough = settle(routes, pools.__getitem__, start, whole=False)
+
+    assert rough is not None
+    ran = run_all(rough, pools.__getitem__)
+    assert ran is not None
+    gains = [sum(route.gain for route in of) for of in (ran[0], together)]
+    assert gains[1] * (1 - 1e-5) <= gains[0] <= gains[1]

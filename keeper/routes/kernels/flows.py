@@ -15,6 +15,7 @@ def settle(
     routes: Array,
     amounts: Array,
     figures: Array,
+    gains: Array,
     most_runs: int,
     still: float,
 ) -> bool:
@@ -27,7 +28,8 @@ def settle(
         twin: The other edge of each edge's pool.
         routes: Rows of edges, -1 beyond the last.
         amounts: What goes into each route, to begin with.
-        figures: Rows of (input, gain, depth).
+        figures: Rows of (input, gain, depth), beside all others.
+        gains: What each gains as they run one after another.
         most_runs: Routes that are run at most.
         still: The relative change of an input that is none.
     """
@@ -40,12 +42,9 @@ def settle(
     for _ in range(max(most_runs // (n * n), 1)):
         moved = False
         for i in range(n):
-            curves.rate[:] = before[0]
-            curves.depth[:] = before[1]
-            curves.cap[:] = before[2]
-            curves.row[:] = first
+            _reset(curves, before, first)
             for j in range(n):
-                if j != i and not _run(curves, twin, routes[j], amounts[j], scratch, at):
+                if j != i and _run(curves, twin, routes[j], amounts[j], scratch, at) < 0.0:
                     return False
             amount, gain, depth = size_one(curves, routes[i], scratch, at)
             if gain <= 0.0 or amount < 1.0:
@@ -55,19 +54,33 @@ def settle(
             figures[i, 0], figures[i, 1], figures[i, 2] = amount, gain, depth
         if not moved:
             break
+    _reset(curves, before, first)
+    for i in range(n):
+        paid = _run(curves, twin, routes[i], amounts[i], scratch, at)
+        if paid < 0.0:
+            return False
+        gains[i] = paid - amounts[i]
     return True
 
 
-def _run(curves: Curves, twin: Array, route: Array, amount_in: float, scratch: Array, at: Array) -> bool:
-    """Move the pools of a route by what it puts into them; return False where that is more than a pool has room for."""
+def _reset(curves: Curves, before: Array, first: Array) -> None:
+    """Have the curves be as they were."""
+    curves.rate[:] = before[0]
+    curves.depth[:] = before[1]
+    curves.cap[:] = before[2]
+    curves.row[:] = first
+
+
+def _run(curves: Curves, twin: Array, route: Array, amount_in: float, scratch: Array, at: Array) -> float:
+    """Move the pools of a route by what it puts into them, and return what it pays; -1 if a pool has no room."""
     amount = amount_in
     for i in range(route.size):
         if route[i] < 0:
             break
         amount = _swap(curves, route[i], twin[route[i]], amount, scratch, at)
         if amount < 0.0:
-            return False
-    return True
+            return -1.0
+    return amount
 
 
 def _swap(curves: Curves, edge: int, back: int, amount_in: float, scratch: Array, at: Array) -> float:
