@@ -6,17 +6,20 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import groupby, islice
+from itertools import islice
 from math import log
 
-from keeper.errors import PlanError
-from keeper.gas import MOST_GAS, GasPrices, Outlay, l1_fee_wei, l1_units, program_gas
-from keeper.lenders import NO_LENDER, Offer
-from keeper.opportunity import Opportunity, Scene, look_further, shape_of
+from keeper.errors import PlanError, PoolError
+from keeper.gas import MOST_GAS, GasPrices, Outlay, RouteShape, l1_fee_wei, l1_units, program_gas
+from keeper.lenders import Offer
+from keeper.opportunity import Opportunity, Scene, least_gain_wei, look_further, shape_of
 from keeper.plan import encode
 from keeper.plan.bundle import MAX_ROUTES
-from keeper.planning import Leg, plan_legs
+from keeper.planning import Leg, loan_fees, plan_legs, under_one_loan
 from keeper.routes.bundles import Wake, joined, run_all
+from keeper.routes.detour import Detour
+from keeper.routes.ranking import Cycle, Ranking
+from keeper.routes.search import Found
 from keeper.routes.sizing import Sized, size
 from keeper.routes.split import settle
 from keeper.types import Address
@@ -94,21 +97,33 @@ class Conditions:
     most_routes: int = MAX_ROUTES
 
 
+@dataclass(frozen=True, slots=True)
+class _Grown:
+    """A bundle that is only considered, and what its routes leave behind."""
+
+    bundle: Bundle
+    wake: Wake
+
+
 class Bundler:
     """
     Puts routes together on one scene.
+
+    Attributes:
+        valuation: Of the scene.
     """
 
     def __init__(self, scene: Scene, conditions: Conditions) -> None:
         self._scene = scene
         self._conditions = conditions
-        self._valuation = scene.valuation()
+        self.valuation = scene.valuation()
         self._left: set[Address] = set()
+        self._rest: Ranking | None = None
 
     @property
     def left(self) -> frozenset[Address]:
         """The pools of routes that were seen beside others and not taken."""
-        return frozenset(self._left)
+        return frozenset(self._left) | (self._rest.pools if self._rest else frozenset())
 
     def alone(self, opportunity: Opportunity) -> Bundle:
         """
@@ -119,34 +134,38 @@ class Bundler:
         """
         return self._written(self._single(opportunity))
 
-    def join(self, first: Opportunity, changed: Collection[Address]) -> Bundle:
+    def join(self, first: Opportunity, found: Found, changed: Collection[Address]) -> Bundle:
         """
         Return the opportunity with all that pays in the same transaction: routes through the pools that changed and
         through its own, each planned on the state that those before it leave behind.
 
+        Args:
+            found: By the search for the opportunity.
+
         Raises:
             PlanError: The executor cannot run the opportunity.
         """
-        graph, market = self._scene.graph, self._scene.market
-        grown, touched = [self._single(first)], set[Address]()
+        scene, pool_of = self._scene, self._scene.market.pool
+        ran, least_wei = run_all([first.route], pool_of), least_gain_wei(scene)
+        if ran is None:
+            return self.alone(first)
+        grown, detour = [_Grown(self._single(first), ran[1])], Detour(scene.graph, pool_of)
         try:
             while len(grown) < self._conditions.most_routes:
-                ran = run_all([leg.route for leg in grown[-1].legs], market.pool)
-                if ran is None:
-                    break
-                touched |= ran[1].moved.keys()
-                for pool in ran[1].moved.values():
-                    graph.update(pool)
-                larger = self._larger(grown[-1], {*changed, *touched}, ran[1])
+                # Only what leads through the pools that the last route moved was not seen before.
+                moved = detour.lead(grown[-1].wake.moved)
+                found = look_further(scene, moved, self.valuation, found.known(least_wei))
+                larger = self._larger(grown[-1], found.cycles, detour)
                 if larger is None:
+                    self._rest = found.cycles
                     break
                 grown.append(larger)
             else:
                 self._left.update(changed)
+            grown[-1] = self._whole(grown[-1], detour)
         finally:
-            for address in sorted(touched):
-                graph.update(market.pool(address))
-        return self._largest(grown)
+            detour.back()
+        return self._largest([one.bundle for one in grown])
 
     def variants(self, bundle: Bundle) -> Iterator[Bundle]:
         """
@@ -183,72 +202,113 @@ class Bundler:
             self._left.update(bundle.pools)
         return self._written(grown[0])
 
-    def _larger(self, bundle: Bundle, changed: set[Address], wake: Wake) -> Bundle | None:
+    def _larger(self, grown: _Grown, cycles: Iterator[Cycle], detour: Detour) -> _Grown | None:
         """The bundle with one more route, if one pays beside the others."""
-        cycles, market = look_further(self._scene, changed, self._valuation), self._scene.market
+        least_wei = self._scene.terms.least_profit_wei
         for cycle in islice(cycles, _CANDIDATES):
-            current = all(market.peek(address) is not None for address in cycle.pools)
-            route = size(cycle.edges, wake.pools(cycle.edges), cycle.optimum) if current else None
-            larger = self._with(bundle, route) if route is not None else None
-            if larger is not None and larger.profit_wei - bundle.profit_wei >= self._scene.terms.least_profit_wei:
-                return larger
+            with suppress(PlanError, PoolError):
+                larger = self._with(grown, cycle, detour)
+                if larger is not None and larger.bundle.profit_wei - grown.bundle.profit_wei >= least_wei:
+                    return larger
             self._left.update(cycle.pools)
-        self._left |= cycles.pools
         return None
 
-    def _with(self, bundle: Bundle, route: Sized) -> Bundle | None:
-        routes = [*(leg.route for leg in bundle.legs), route]
-        met = joined(routes[:-1], route)
-        sized = self._settled(routes, met) if met else routes
-        if sized is None:
-            return None
-        try:
-            larger = self._priced(self._legs(sized, bundle.legs))
-            if met:
-                return larger
-            single = self._priced(self._legs([route], ()))
-        except PlanError:
-            return None
-        # What touches nothing of the others goes along only where that is cheaper than a transaction of its own.
-        saves = larger.outlay.total_wei <= bundle.outlay.total_wei + single.outlay.total_wei
-        return larger if saves else None
+    def _with(self, grown: _Grown, cycle: Cycle, detour: Detour) -> _Grown | None:
+        """
+        The bundle with a route more, None where that surely does not pay.
 
-    def _settled(self, routes: Sequence[Sized], met: Sequence[int]) -> list[Sized] | None:
-        """The routes, those that the last one meets sized together with it where they start with its token."""
-        pool_of, token = self._scene.market.pool, routes[-1].edges[0].token_in
-        places, sized = [*met, len(routes) - 1], list(routes)
-        if all(routes[place].edges[0].token_in == token for place in places):
-            together = settle([routes[place] for place in places], pool_of)
+        Raises:
+            PlanError: The executor could not run it.
+            PoolError: A contract would revert.
+        """
+        if any(self._scene.market.peek(address) is None for address in cycle.pools):
+            return None
+        routes, least_wei = [leg.route for leg in grown.bundle.legs], self._least_worth(grown.bundle, cycle)
+        route: Sized | None = Sized(cycle.edges, (max(int(cycle.optimum.amount_in), 1),))
+        met = joined(routes, cycle.edges)
+        alike, start = all(routes[place].edges[0].token_in == cycle.token for place in met), None
+        if met and alike:
+            start = detour.start({edge.pool for place in met for edge in routes[place].edges}.union(cycle.pools))
+        elif cycle.profit_wei + least_gain_wei(self._scene) < least_wei:
+            return None
+        if start is None:
+            route = size(cycle.edges, grown.wake.pools(cycle.edges), cycle.optimum)
+        if route is None:
+            return None
+        if not met:
+            return self._beside(grown, route)
+        if alike:
+            least = self._least_gain(grown.bundle, met, cycle.token, least_wei)
+            together = settle(
+                [*(routes[place] for place in met), route], self._scene.market.pool, start, least, whole=False
+            )
             if together is None:
                 return None
-            for place, one in zip(places, together, strict=True):
-                sized[place] = one
-        ran = run_all(sized, pool_of)
-        return ran[0] if ran is not None and all(route.gain > 0 for route in ran[0]) else None
+            *others, route = together
+            for place, one in zip(met, others, strict=True):
+                routes[place] = one
+        return self._in_order([*routes, route], grown.bundle.legs)
 
-    def _legs(self, routes: Sequence[Sized], before: Sequence[Leg]) -> list[Leg]:
-        """Routes with their fundings, and with how far prices may move against each as it meets them."""
+    def _whole(self, grown: _Grown, detour: Detour) -> _Grown:
+        """With the best whole amounts of routes that share pools, which were in floats until now."""
+        routes = [leg.route for leg in grown.bundle.legs]
+        groups = sorted({group for route in routes if len(group := tuple(joined(routes, route.edges))) > 1})
+        if not groups:
+            return grown
+        for group in groups:
+            these = [routes[place] for place in group]
+            start = detour.start({edge.pool for route in these for edge in route.edges})
+            if start is not None and len({route.edges[0].token_in for route in these}) == 1:
+                together = settle(these, self._scene.market.pool, start) or these
+                for place, one in zip(group, together, strict=True):
+                    routes[place] = one
+        with suppress(PlanError, PoolError):
+            whole = self._in_order(routes, grown.bundle.legs)
+            if whole is not None and whole.bundle.profit_wei > grown.bundle.profit_wei:
+                return whole
+        return grown
+
+    def _least_worth(self, bundle: Bundle, cycle: Cycle) -> int:
+        """What a route more has to add to the worth of the gains at least: its gas under the loan of the last one."""
+        scene, last = self._scene, bundle.legs[-1]
+        shapes = [shape_of(scene, leg.route, leg.offer) for leg in bundle.legs]
+        pools = tuple((info.address, info.family) for info in scene.infos(cycle.pools))
+        shapes.append(RouteShape(pools, last.offer.lender, shapes[-1].loan))
+        return self._outlay(shapes).total_wei - bundle.outlay.total_wei + scene.terms.least_profit_wei
+
+    def _least_gain(self, bundle: Bundle, met: Sequence[int], token: Address, least_wei: int) -> float:
+        """What the routes at these places have to gain with one more; nothing is known where they pay for loans."""
+        price = self.valuation.price(token)
+        if bundle.loan_fees or not price:
+            return 0.0
+        return sum(bundle.legs[place].route.gain for place in met) + least_wei / price
+
+    def _beside(self, grown: _Grown, route: Sized) -> _Grown | None:
+        """With a route that touches nothing of the others, where that is cheaper than a transaction of its own."""
+        bundle, wake, offers = grown.bundle, grown.wake.fork(), self._scene.offers(route)
+        legs = [*bundle.legs, self._leg(route, under_one_loan(offers, bundle.legs), wake)]
+        larger = self._priced(legs)
+        single = self._priced([replace(legs[-1], offers=tuple(offers))])
+        saves = larger.outlay.total_wei <= bundle.outlay.total_wei + single.outlay.total_wei
+        return _Grown(larger, wake) if saves else None
+
+    def _in_order(self, routes: Sequence[Sized], before: Sequence[Leg]) -> _Grown | None:
+        """The routes as they run one after another, None where one of them gains nothing."""
         wake, legs = Wake(self._scene.market.pool), list[Leg]()
         for place, route in enumerate(routes):
-            rates = [
-                pool.rate(edge.token_in, edge.token_out)
-                for edge, pool in zip(route.edges, wake.pools(route.edges), strict=True)
-            ]
-            log_rate = sum(log(rate) for rate in rates) if all(rates) else 0.0
-            offers = before[place].offers if place < len(before) else self._offers(route, legs)
-            legs.append(Leg(route, offers, 0, max(log_rate, 0.0)))
-            wake.run(route.edges, route.amounts[0])
-        return legs
+            known = before[place].offers if place < len(before) else None
+            legs.append(self._leg(route, known or under_one_loan(self._scene.offers(route), legs), wake))
+        return _Grown(self._priced(legs), wake) if all(leg.route.gain > 0 for leg in legs) else None
 
-    def _offers(self, route: Sized, before: Sequence[Leg]) -> tuple[Offer, ...]:
-        """The ways to fund a route; under the loan of the one before it, where that is as cheap as another."""
-        offers = self._scene.offers(route)
-        if not offers:
-            raise PlanError("plan: nobody can fund the route")
-        shared = before[-1].offer if before else None
-        if offers[0].lender != NO_LENDER and shared in offers and shared.fee_wad == offers[0].fee_wad:
-            offers = [shared, *(offer for offer in offers if offer != shared)]
-        return tuple(offers)
+    def _leg(self, route: Sized, offers: tuple[Offer, ...], wake: Wake) -> Leg:
+        """A route as it runs next, with how far prices may move against it as it meets them."""
+        rates = [
+            pool.rate(edge.token_in, edge.token_out)
+            for edge, pool in zip(route.edges, wake.pools(route.edges), strict=True)
+        ]
+        log_rate = sum(log(rate) for rate in rates) if all(rates) else 0.0
+        ran = wake.run(route.edges, route.amounts[0])
+        return Leg(route if route.amounts == ran.amounts else ran, offers, 0, max(log_rate, 0.0))
 
     def _priced(self, legs: Sequence[Leg]) -> Bundle:
         """
@@ -264,7 +324,7 @@ class Bundler:
         gas = program_gas(shapes)
         if gas > MOST_GAS:
             raise PlanError(f"plan: {gas} gas are more than a transaction may take")
-        fees = _loan_fees(legs)
+        fees = loan_fees(legs)
         gains = Counter({token: -fee for token, fee in fees.items()})
         for leg in legs:
             gains[leg.token] += leg.route.gain
@@ -274,9 +334,14 @@ class Bundler:
             tuple(sorted(fees.items())),
             sum(self._worth(token, gain) for token, gain in gains.items()),
             gas,
-            Outlay.of(gas, l1_units(shapes) * scene.prices.l1_wei_per_unit, scene.prices),
+            self._outlay(shapes, gas),
             self._conditions.deadline,
         )
+
+    def _outlay(self, shapes: Sequence[RouteShape], gas: int | None = None) -> Outlay:
+        """What such routes cost while there are no bytes of them."""
+        prices = self._scene.prices
+        return Outlay.of(gas or program_gas(shapes), l1_units(shapes) * prices.l1_wei_per_unit, prices)
 
     def _written(self, bundle: Bundle) -> Bundle:
         """
@@ -304,27 +369,7 @@ class Bundler:
         return minima
 
     def _worth(self, token: Address, gain: int) -> int:
-        worth_wei = self._valuation.in_eth(token, gain) if gain > 0 else None
+        worth_wei = self.valuation.in_eth(token, gain) if gain > 0 else None
         if not worth_wei:
             raise PlanError(f"plan: what it gains of {token} is worth nothing")
         return worth_wei
-
-
-def _loan_fees(legs: Sequence[Leg]) -> dict[Address, int]:
-    """What lenders take of each token: routes that follow each other under one loan pay for it once."""
-    fees = Counter[Address]()
-    for _, group in groupby(enumerate(legs), _sharing):
-        members = [leg for _, leg in group]
-        loans = Counter[Address]()
-        for leg in members:
-            loans[leg.token] = max(loans[leg.token], leg.route.amounts[0])
-        for token, amount in loans.items():
-            fees[token] += members[0].offer.loan_fee(amount)
-    return {token: fee for token, fee in fees.items() if fee}
-
-
-def _sharing(numbered: tuple[int, Leg]) -> tuple[object, ...]:
-    """What routes have in common that share a loan, as the program groups them."""
-    place, leg = numbered
-    offer = leg.offer
-    return (place,) if offer.lender == NO_LENDER else (offer.lender, offer.shared(leg.token))

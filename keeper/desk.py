@@ -19,7 +19,7 @@ from keeper.lenders import FLASH_POOL, LenderBook, flash_pools
 from keeper.market import Market
 from keeper.monitor.report import Report
 from keeper.monitor.table import Screen, shown
-from keeper.opportunity import Opportunity, Scene, Terms, look
+from keeper.opportunity import Opportunity, Scan, Scene, Terms, look
 from keeper.preflight import Deployment
 from keeper.routes.graph import Edge, Graph
 from keeper.types import Address, Block, Hash
@@ -89,7 +89,8 @@ class Desk:
         """
         Take in what changed, to be searched with the next decision.
         """
-        self._hot.update(pools)
+        pools = set(pools)
+        self._hot |= pools
         self.mended(pools)
 
     def mended(self, pools: Iterable[Address]) -> None:
@@ -153,8 +154,14 @@ class Desk:
         """
         The best opportunity with all that goes with it; where that fails, one after another, the best first.
         """
-        found = look(scene, self._hot)
-        self._report.cycles_searched += found.searched
+        found = look(scene, self._hot, bundler.valuation)
+        try:
+            yield from self._bundles(scene, bundler, found, block)
+        finally:
+            # Counting takes as long as the search: it waits until something was sent.
+            self._report.cycles_searched += found.searched
+
+    def _bundles(self, scene: Scene, bundler: Bundler, found: Scan, block: Block) -> Generator[Bundle, None, None]:
         first = next(found, None)
         told: set[tuple[Edge, ...]] = set()
         if first is not None:
@@ -162,13 +169,14 @@ class Desk:
             searched = self._hot
             try:
                 if self._settings.max_routes == 1:
-                    bundle, left = bundler.alone(first), found.untold
+                    bundle = bundler.alone(first)
                 else:
-                    bundle = bundler.join(first, searched)
-                    left = bundler.left
+                    bundle = bundler.join(first, found.found, searched)
                 self._report.opportunities += len(bundle.legs) - 1
-                self._hot = set(left)
-                yield bundle
+                try:
+                    yield bundle
+                finally:
+                    self._hot = set(found.untold if self._settings.max_routes == 1 else bundler.left)
                 told = {first.route.edges} if len(bundle.legs) == 1 else set()
             except PlanError as error:
                 self._refuse(first, block, error)

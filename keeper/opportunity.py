@@ -22,7 +22,8 @@ from keeper.lenders import FLASH_POOL, NO_LENDER, Lender, Offer, fundings, sends
 from keeper.market import Market
 from keeper.pools.pool import Pool, PoolInfo
 from keeper.routes.graph import Graph
-from keeper.routes.ranking import Cycle, Ranking
+from keeper.routes.kernels.tables import Array
+from keeper.routes.ranking import Cycle
 from keeper.routes.search import Costs, Found, search
 from keeper.routes.sizing import Sized, size
 from keeper.types import Address
@@ -183,6 +184,11 @@ class Scan(Iterator[Opportunity]):
         return self._found.rings
 
     @property
+    def found(self) -> Found:
+        """What the search has found."""
+        return self._found
+
+    @property
     def untold(self) -> frozenset[Address]:
         """The pools of what was not told yet."""
         known = {address for *_, opportunity in self._sized for address in opportunity.pools}
@@ -207,11 +213,14 @@ def scan(
     return look(Scene(market, graph, terms, lenders, prices, flash or {}), changed)
 
 
-def look(scene: Scene, changed: Iterable[Address]) -> Scan:
+def look(scene: Scene, changed: Iterable[Address], valuation: Valuation | None = None) -> Scan:
     """
     Return the opportunities through the pools that *changed*.
+
+    Args:
+        valuation: Of the scene, if there is one already.
     """
-    valuation, terms = scene.valuation(), scene.terms
+    valuation, terms = valuation or scene.valuation(), scene.terms
     found = search(scene.graph, changed, _values(valuation, terms), terms.max_hops, costs=_costs(scene))
 
     def evaluate(cycle: Cycle) -> Opportunity | None:
@@ -223,7 +232,7 @@ def look(scene: Scene, changed: Iterable[Address]) -> Scan:
     return Scan(found, terms.least_profit_wei, evaluate)
 
 
-def look_further(scene: Scene, changed: Iterable[Address], valuation: Valuation) -> Ranking:
+def look_further(scene: Scene, changed: Iterable[Address], valuation: Valuation, known: Array | None = None) -> Found:
     """
     Return cycles that may pay in a transaction with others, those that gain most first.
 
@@ -231,11 +240,18 @@ def look_further(scene: Scene, changed: Iterable[Address], valuation: Valuation)
 
     Args:
         changed: The pools that it may lead through; the graph has all pools as the others leave them.
+        known: Of the look before, when all other pools were as they are.
     """
     terms = scene.terms
-    least_wei = MORE_GAS * scene.prices.gas_price_wei / _LOOKED_AT
-    values = _values(valuation, terms)
-    return search(scene.graph, changed, values, terms.max_hops, costs=Costs(base_wei=least_wei)).cycles
+    values, costs = _values(valuation, terms), Costs(base_wei=least_gain_wei(scene))
+    return search(scene.graph, changed, values, terms.max_hops, costs=costs, known=known)
+
+
+def least_gain_wei(scene: Scene) -> float:
+    """
+    Return what a route is to gain at least that is looked at beside others.
+    """
+    return MORE_GAS * scene.prices.gas_price_wei / _LOOKED_AT
 
 
 def shape_of(scene: Scene, route: Sized, offer: Offer) -> RouteShape:

@@ -2,12 +2,14 @@
 From an opportunity, or several, to what the executor runs.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from math import exp
 
 from keeper.errors import PlanError
-from keeper.lenders import Offer
+from keeper.lenders import NO_LENDER, Offer
 from keeper.math.tick_math import MAX_SQRT_RATIO
 from keeper.opportunity import Opportunity
 from keeper.plan import (
@@ -62,6 +64,44 @@ class Leg:
     def gain(self) -> int:
         """What it gains if it has its loan for itself."""
         return self.route.gain - self.offer.loan_fee(self.route.amounts[0])
+
+
+def under_one_loan(offers: Sequence[Offer], before: Sequence[Leg]) -> tuple[Offer, ...]:
+    """
+    Return the ways to fund a route, the first under the loan of the one before it where that is as cheap as another.
+
+    Raises:
+        PlanError: There are none.
+    """
+    if not offers:
+        raise PlanError("plan: nobody can fund the route")
+    if before and offers[0].lender != NO_LENDER:
+        shared = before[-1].offer
+        if shared in offers and shared.fee_wad == offers[0].fee_wad:
+            return (shared, *(offer for offer in offers if offer != shared))
+    return tuple(offers)
+
+
+def loan_fees(legs: Sequence[Leg]) -> dict[Address, int]:
+    """
+    Return what lenders take of each token: routes that follow each other under one loan pay for it once.
+    """
+    fees = Counter[Address]()
+    for _, group in groupby(enumerate(legs), _sharing):
+        members = [leg for _, leg in group]
+        loans = Counter[Address]()
+        for leg in members:
+            loans[leg.token] = max(loans[leg.token], leg.route.amounts[0])
+        for token, amount in loans.items():
+            fees[token] += members[0].offer.loan_fee(amount)
+    return {token: fee for token, fee in fees.items() if fee}
+
+
+def _sharing(numbered: tuple[int, Leg]) -> tuple[object, ...]:
+    """What routes have in common that share a loan, as the program groups them."""
+    place, leg = numbered
+    offer = leg.offer
+    return (place,) if offer.lender == NO_LENDER else (offer.lender, offer.shared(leg.token))
 
 
 def plan_legs(

@@ -27,6 +27,14 @@ class Wake:
         self._pool_of = pool_of
         self._moved: dict[Address, Pool] = {}
 
+    def fork(self) -> "Wake":
+        """
+        Return another one, which goes on from here.
+        """
+        other = Wake(self._pool_of)
+        other._moved = dict(self._moved)
+        return other
+
     @property
     def moved(self) -> Mapping[Address, Pool]:
         """The pools that a route went through, as it left them."""
@@ -72,11 +80,11 @@ def run_all(routes: Sequence[Sized], pool_of: PoolOf) -> tuple[list[Sized], Wake
         return None
 
 
-def joined(routes: Sequence[Sized], one: Sized) -> list[int]:
+def joined(routes: Sequence[Sized], edges: Iterable[Edge]) -> list[int]:
     """
-    Return the places of those routes that meet *one* in a pool, or meet a route that does.
+    Return the places of those routes that meet a route of these edges in a pool, or meet a route that does.
     """
-    met, pools = set[int](), {edge.pool for edge in one.edges}
+    met, pools = set[int](), {edge.pool for edge in edges}
     while more := [
         i for i, route in enumerate(routes) if i not in met and not pools.isdisjoint(edge.pool for edge in route.edges)
     ]:

@@ -2,6 +2,7 @@
 Pools as curves: what each edge pays, in floats, from the state of its pool.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from math import inf, log
@@ -106,6 +107,19 @@ class CurveTable:
         Let these edges not trade.
         """
         self._columns["log_rate"][first : first + edges] = -inf
+
+    def saved(self, numbers: Sequence[int]) -> dict[str, Array]:
+        """
+        Return what these edges have now, by column.
+        """
+        return {name: column[numbers] for name, column in self._columns.items()}
+
+    def put_back(self, numbers: Sequence[int], saved: Mapping[str, Array]) -> None:
+        """
+        Give edges of ranges or constant products what they had, while the ticks of their pools are the same.
+        """
+        for name, column in self._columns.items():
+            column[numbers] = saved[name]
 
     def follow(self, first: int, pool: Pool) -> bool:
         """

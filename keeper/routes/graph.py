@@ -2,7 +2,7 @@
 Tokens joined by pools, in flat arrays, kept up to date pool by pool.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -70,6 +70,25 @@ class Graph:
                     self._unsampled.pop(number, None)
                 self._moved.add(address)
                 self._forgotten.add(address)
+
+    def saved(self, pool: Address) -> dict[str, Array]:
+        """
+        Return what the edges of a pool have now, as :class:`CurveTable` has it.
+        """
+        return self._curves.saved(list(self._numbers[pool]))
+
+    def put_back(self, pool: Address, saved: Mapping[str, Array]) -> None:
+        """
+        Give the edges of a pool of ranges or of a constant product what they had.
+        """
+        self._curves.put_back(list(self._numbers[pool]), saved)
+        self._moved.add(pool)
+        self._forgotten.discard(pool)
+
+    @property
+    def rows(self) -> Array:
+        """The ranges of all curves, as kernels take them."""
+        return self._curves.arrays.rows
 
     def edges(self, pool: Address) -> Sequence[Edge]:
         """Every direction of a pool."""

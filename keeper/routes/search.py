@@ -56,6 +56,19 @@ class Found:
     cycles: Ranking
     rings: int
     _scope: "_Scope"
+    _every: Array
+    _gains: Array
+
+    def known(self, least_wei: float) -> Array:
+        """
+        Return the rings of tokens that may have a cycle whose gain is worth so much, for a search that goes on where
+        this one was.
+        """
+        rings: Array = self._every[self._gains >= least_wei]
+        rings[:, 2] = MAX_HOPS
+        _, first = np.unique(rings.view(f"S{rings.shape[1] * rings.itemsize}"), return_index=True)
+        distinct: Array = rings[np.sort(first)]
+        return distinct
 
     @cached_property
     def searched(self) -> int:
@@ -70,6 +83,7 @@ def search(
     max_hops: int,
     threshold: float = 0.0,
     costs: Costs = FREE,
+    known: Array | None = None,
 ) -> Found:
     """
     Return every cycle of 2 to *max_hops* hops through any changed pool that gains and pays.
@@ -80,6 +94,8 @@ def search(
         changed: None stands for every pool.
         profit_tokens: What the smallest unit of each is worth in wei, the most preferred first.
         threshold: Log-rate that a cycle must exceed.
+        known: Rings that an earlier search found, with these tokens and on pools of which only those changed since:
+            their cycles through others are told, too.
     """
     topology, curves, best = graph.settle()
     edges = np.arange(len(graph.all_edges)) if changed is None else graph.numbers(changed)
@@ -88,15 +104,18 @@ def search(
     rates = np.full(len(topology.head), -np.inf)
     arcs = rings.mark(topology, curves.log_rate, edges, rates)
     found = _rings(topology, best, rates, arcs, tokens, max_hops, threshold - _ROUNDING)
+    if known is not None:
+        found = np.concatenate((known, found))
     curves = graph.sample(topology, best, found[:, 3:])
     bounds = np.empty(len(found))
     rings.bound(best, rates, worth, found, bounds)
-    found, bounds = found[bounds >= 0.0], bounds[bounds >= 0.0]
+    gains = bounds + _least_costs(worth, found)
+    every, found, bounds = found, found[bounds >= 0.0], bounds[bounds >= 0.0]
     marked = np.zeros(len(graph.all_edges), np.bool_)
     marked[edges] = True
     hunt = Hunt(graph.all_edges, topology, best, curves, marked, worth, threshold - _ROUNDING)
     scope = _Scope(topology, curves.pool, curves.log_rate > -np.inf, edges, tokens, max_hops)
-    return Found(Ranking(hunt, found, bounds), len(found), scope)
+    return Found(Ranking(hunt, found, bounds), len(found), scope, every, gains)
 
 
 def _worth(graph: Graph, profit_tokens: Mapping[Address, float], costs: Costs) -> Worth:
@@ -104,6 +123,13 @@ def _worth(graph: Graph, profit_tokens: Mapping[Address, float], costs: Costs) -
     tolls = np.array([costs.hop_wei.get(family, 0.0) for family in graph.families], dtype=np.float64)
     openings = np.array([costs.opening_wei.get(family, 0.0) for family in graph.families], dtype=np.float64)
     return Worth(values, tolls, openings + costs.base_wei)
+
+
+def _least_costs(worth: Worth, rings: Array) -> Array:
+    """What was taken from the worth of each ring's gain to have its bound."""
+    opening, toll = (float(each.min()) if each.size else 0.0 for each in (worth.openings, worth.tolls))
+    costs: Array = (opening if opening < np.inf else 0.0) + rings[:, 1] * toll
+    return costs
 
 
 def _rings(

@@ -11,33 +11,76 @@ more.
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from keeper.errors import PoolError
 from keeper.pools.pool import Pool
 from keeper.routes.bundles import PoolOf, Wake, run_all
+from keeper.routes.curves import Optimum
+from keeper.routes.detour import Start
+from keeper.routes.kernels import flows
+from keeper.routes.kernels.tables import MAX_HOPS
 from keeper.routes.sizing import Sized, estimate, size
 
-#: Routes that are run at most while amounts are looked for in floats, of which a round runs all beside each. Every
-#: round gains, and where routes come one by one it begins where the others had settled.
-_RUNS = 96
+#: Routes that are run at most while amounts are looked for in floats, of which a round runs all beside each: where all
+#: pools are ranges or constant products, and where the exact models run them. Every round gains, and where routes come
+#: one by one it begins where the others had settled.
+_FAST_RUNS, _RUNS = 2_048, 96
 #: The relative change of an amount that is none.
-_STILL = 1e-5
+_FAST_STILL, _STILL = 1e-7, 1e-5
+#: Columns that the kernel writes over.
+_WRITTEN_OVER = ("rate", "depth", "cap", "row")
+
+#: What whole amounts gain at most of what floats say where they have settled.
+_MARGIN = 1.0001
 
 
-def settle(routes: Sequence[Sized], pool_of: PoolOf) -> list[Sized] | None:
+def settle(
+    routes: Sequence[Sized], pool_of: PoolOf, start: Start | None = None, least_gain: float = 0.0, whole: bool = True
+) -> list[Sized] | None:
     """
     Return the routes in their order with the amounts that gain most together, exact to the wei as they run one after
-    another; None if one of them gains nothing beside the others.
+    another; None if one of them gains nothing beside the others, or if they surely gain less than is wanted.
 
     All of them start with one token, and are given as they run one after another.
+
+    Args:
+        start: The pools before any route, if all of them are ranges or constant products.
+        least_gain: What is wanted of all of them, where there is such a start.
+        whole: Whether the best whole amounts are wanted: else, where there is such a start, they are those in floats
+            without what is behind the point, and the routes have their inputs alone.
     """
     amounts = [route.amounts[0] for route in routes]
+    if start is not None:
+        optima = _floats(routes, amounts, start, least_gain)
+        if optima is None or whole:
+            return _in_integers(routes, amounts, pool_of, optima) if optima else None
+        return [replace(route, amounts=(amount,)) for route, amount in zip(routes, amounts, strict=True)]
     for _ in range(max(_RUNS // len(routes) ** 2, 1)):
         before = list(amounts)
         if not _round(routes, amounts, pool_of):
             return None
         if all(abs(after - old) <= _STILL * old for after, old in zip(amounts, before, strict=True)):
             break
-    return _in_integers(routes, amounts, pool_of)
+    return _in_integers(routes, amounts, pool_of, [None] * len(routes))
+
+
+def _floats(routes: Sequence[Sized], amounts: list[int], start: Start, least_gain: float) -> list[Optimum] | None:
+    """Let the amounts settle on the pools' curves, and return how each route gains then beside the others."""
+    gains = np.full(len(routes), np.nan)
+    ways, figures = np.full((len(routes), MAX_HOPS), -1), np.empty((len(routes), 3))
+    for way, route in zip(ways, routes, strict=True):
+        way[: len(route.edges)] = [start.number[edge] for edge in route.edges]
+    settled = np.array(amounts, dtype=np.float64)
+    curves = start.curves._replace(**{name: getattr(start.curves, name).copy() for name in _WRITTEN_OVER})
+    ran = flows.settle(curves, start.twin, ways, settled, figures, gains, _FAST_RUNS, _FAST_STILL)
+    # Amounts may lie a rounding beyond the end of a curve when they run in their order: the models know.
+    if not ran and np.isnan(gains[0]):
+        return None
+    if gains.sum() * _MARGIN + len(routes) < least_gain:
+        return None
+    amounts[:] = map(int, settled.tolist())
+    return [Optimum(amount_in, gain, depth, closed=True) for amount_in, gain, depth in figures.tolist()]
 
 
 def _round(routes: Sequence[Sized], amounts: list[int], pool_of: PoolOf) -> bool:
@@ -51,11 +94,13 @@ def _round(routes: Sequence[Sized], amounts: list[int], pool_of: PoolOf) -> bool
     return True
 
 
-def _in_integers(routes: Sequence[Sized], amounts: list[int], pool_of: PoolOf) -> list[Sized] | None:
+def _in_integers(
+    routes: Sequence[Sized], amounts: list[int], pool_of: PoolOf, optima: Sequence[Optimum | None]
+) -> list[Sized] | None:
     """The routes with the best whole amounts near these; what they were with before, if that gains more."""
     for i, route in enumerate(routes):
         pools = _beside(routes, amounts, i, pool_of)
-        sized = size(route.edges, pools) if pools else None
+        sized = size(route.edges, pools, optima[i]) if pools else None
         if sized is None:
             return None
         amounts[i] = sized.amounts[0]

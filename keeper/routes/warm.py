@@ -9,10 +9,12 @@ from keeper.pools.curve_stableswap import CurveStableSwapPool
 from keeper.pools.pool import PoolInfo
 from keeper.pools.uniswap_v2 import UniswapV2Pool
 from keeper.pools.uniswap_v3 import UniswapV3Pool
+from keeper.routes.detour import Start
 from keeper.routes.graph import Graph
 from keeper.routes.kernels import stairs
 from keeper.routes.search import search
 from keeper.routes.sizing import size
+from keeper.routes.split import settle
 from keeper.types import Address
 
 
@@ -34,8 +36,10 @@ def warm() -> None:
     found = search(graph, None, {one: 1.0}, max_hops=4)
     assert found.searched == 6
     first, second = found.cycles
-    assert size(first.edges, [pools[2], pools[0]]) is not None
+    best = size(first.edges, [pools[2], pools[0]])
+    assert best is not None
     assert second.profit_wei < first.profit_wei
+    settle([best], {pool.address: pool for pool in pools}.__getitem__, Start.from_pools(pools))
     graph.update(pools[0])
     search(graph, [pools[0].address], {one: 1.0}, max_hops=4)
     Graph().update(CurveStableSwapPool(apart, (10**18, 10**18), (10**18, 10**18), 20_000, 4_000_000, 0))

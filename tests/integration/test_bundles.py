@@ -69,9 +69,10 @@ def scene(world: World, funding: Sequence[str] = ("none",), only: Sequence[str] 
 
 def decided(on: Scene) -> tuple[Opportunity, Bundle, Bundler]:
     every = [pool.address for pool in on.market]
-    best = next(look(on, every))
+    seen = look(on, every)
+    best = next(seen)
     bundler = Bundler(on, Conditions(0.1, FOREVER, PROFIT_TOKENS))
-    return best, bundler.join(best, every), bundler
+    return best, bundler.join(best, seen.found, every), bundler
 
 
 def run(world: World, bundle: Bundle) -> tuple[dict[str, int], int]:

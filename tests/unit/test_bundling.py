@@ -60,9 +60,10 @@ def scene(
 
 def joined(on: Scene, most_routes: int = 8) -> tuple[Opportunity, Bundle, Bundler]:
     every = [pool.address for pool in on.market]
-    best = next(look(on, every))
+    seen = look(on, every)
+    best = next(seen)
     bundler = Bundler(on, Conditions(0.1, 100, (WETH, USDC), most_routes))
-    return best, bundler.join(best, every), bundler
+    return best, bundler.join(best, seen.found, every), bundler
 
 
 def parallel() -> list[Pool]:
@@ -106,6 +107,22 @@ def test_join__done__leaves_the_graph_as_it_was() -> None:
     _, second, _ = joined(on)
 
     assert first == second
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_join__routes_that_floats_refuse__would_not_have_paid(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, pools = random.Random(seed), list[Pool]()
+    for pool in parallel() + apart():
+        into, out = rng.sample(pool.tokens, 2)
+        pools.append(pool.swap(into, out, int(rng.uniform(0, 2) * ETH))[1])
+    dear = replace(PRICES, base_fee_wei=10 ** rng.choice((7, 9, 10)))
+    _, expected, _ = joined(scene(pools, prices=dear))
+    monkeypatch.setattr(Bundler, "_least_worth", lambda *_: 0)
+    monkeypatch.setattr(Bundler, "_least_gain", lambda *_: 0.0)
+
+    _, bundle, _ = joined(scene(pools, prices=dear))
+
+    assert bundle == expected
 
 
 def test_join__parallel_pools__split_earns_more_than_the_best_single_after_gas() -> None:

@@ -132,6 +132,16 @@ async def test_trade__bundle_fails__its_routes_are_tried_alone_the_best_first(
     assert upkeep.simulations == [(first.pools, False), (second.pools, True)]
 
 
+async def test_restart__pools_told_one_by_one__are_all_searched(desk: Desk, upkeep: Upkeep, report: Report) -> None:
+    trader = Trader()
+    desk.restart(pool.address for pool in upkeep.market)
+
+    assert await desk.trade(HEAD, PRICES, 0.0, trader)  # type: ignore[arg-type]
+
+    assert len(trader.tried[0].legs) >= 3
+    assert report.cycles_searched > 0
+
+
 async def test_trade__simulation_fails__lenders_are_read_again(desk: Desk) -> None:
     assert desk.lenders.current(0.0)
 

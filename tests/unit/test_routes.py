@@ -1,9 +1,11 @@
 import random
 from collections.abc import Iterable
+from contextlib import suppress
 from math import log
 
 import pytest
 
+from keeper.errors import SwapReverts
 from keeper.pools.pool import Pool
 from keeper.routes.graph import Graph
 from keeper.routes.search import Costs, search
@@ -152,8 +154,34 @@ def _moved(pools: Iterable[Pool], seed: int) -> list[Pool]:
     for pool in pools:
         token_in, token_out = rng.sample(pool.tokens, 2)
         amount_in = int(pool.depth(token_in, token_out) / 1_000)
-        after.append(pool.swap(token_in, token_out, amount_in)[1] if pool.rate(token_in, token_out) else pool)
+        with suppress(SwapReverts):
+            pool = pool.swap(token_in, token_out, amount_in)[1] if pool.rate(token_in, token_out) else pool
+        after.append(pool)
     return after
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_search__known_rings_and_moved_pools__tells_all_that_one_search_tells(seed: int) -> None:
+    tokens, pools = random_market(seed, kinds="23nc")
+    rng, profit, graph = random.Random(seed), dict.fromkeys(tokens[:2], 1.0), graph_of(pools)
+    first, moved = (rng.sample(pools, 2) for _ in range(2))
+    known = search(graph, addresses(first), profit, max_hops=4).known(0.0)
+    for pool in _moved(moved, seed):
+        graph.update(pool)
+
+    told = [cycle.edges for cycle in search(graph, addresses(moved), profit, max_hops=4, known=known).cycles]
+
+    assert len(set(told)) == len(told)
+    through = {cycle.edges for cycle in search(graph, addresses([*first, *moved]), profit, max_hops=4).cycles}
+    assert through <= set(told) <= {cycle.edges for cycle in search(graph, None, profit, max_hops=4).cycles}
+
+
+def test_search__known_ring_of_a_forgotten_pool__is_not_told(graph: Graph) -> None:
+    known = search(graph, None, {WETH: 1.0}, max_hops=2).known(0.0)
+    assert len(known)
+    graph.forget([DEAR.address])
+
+    assert not list(search(graph, [DEAR.address], {WETH: 1.0}, max_hops=2, known=known).cycles)
 
 
 def test_search__costs__leave_what_pays(graph: Graph) -> None:

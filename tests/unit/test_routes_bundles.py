@@ -80,7 +80,7 @@ def test_joined__routes_in_a_chain__are_all_told() -> None:
     a, b, c, d, e = (v2_pool(n, (WETH, USDC), ETH, ETH) for n in (1, 2, 3, 4, 5))
     routes = [Sized(there_and_back(*pair), (1, 1, 1)) for pair in ((a, b), (d, e), (b, c))]
 
-    assert joined(routes, Sized(there_and_back(c, v2_pool(6, (WETH, USDC), ETH, ETH)), (1, 1, 1))) == [0, 2]
+    assert joined(routes, there_and_back(c, v2_pool(6, (WETH, USDC), ETH, ETH))) == [0, 2]
 
 
 @pytest.mark.parametrize(("depth", "other", "common"), [(100, 100, 100), (100, 100, 5_000), (100, 30, 300)])

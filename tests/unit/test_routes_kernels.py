@@ -97,7 +97,7 @@ from keeper.routes import kernels
 from keeper.routes.warm import warm
 
 def signatures():
-    names = ("rings", "cycles", "optimum", "stairs", "count", "smooth", "walk")
+    names = ("rings", "cycles", "optimum", "stairs", "count", "smooth", "walk", "flows")
     modules = [getattr(kernels, name) for name in names]
     # what only other kernels call is compiled into them
     inner = {"size_one", "size_cycle", "climb", "value", "gain", "input_for", "most_of", "level_of", "enter_next"}

@@ -15,10 +15,10 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from keeper.routes.kernels import climb, count, cycles, moebius, optimum, rings, smooth, stairs, walk
+from keeper.routes.kernels import climb, count, cycles, flows, moebius, optimum, rings, smooth, stairs, walk
 
 _HERE = Path(__file__).parent
-_MODULES = (rings, cycles, moebius, optimum, climb, smooth, walk, stairs, count)
+_MODULES = (rings, cycles, moebius, optimum, climb, smooth, walk, stairs, count, flows)
 
 
 @cache

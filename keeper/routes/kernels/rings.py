@@ -14,6 +14,9 @@ import numpy as np
 from keeper.routes.kernels.moebius import input_for, level_of, most_of
 from keeper.routes.kernels.tables import Array, Best, Curves, Topology, Worth
 
+#: A log-rate that is none, whatever rounding adds.
+_NO_GAIN = -1e-9
+
 
 def refresh(topology: Topology, best: Best, curves: Curves, edges: Array) -> None:
     """
@@ -281,6 +284,9 @@ def bound(best: Best, changed: Array, worth: Worth, rings: Array, bounds: Array)
     Write the most that any cycle of each ring can earn: worth of its gain less all costs.
 
     No edge of an arc pays more than the Moebius map of the best rate, the deepest reach and the highest limit of all.
+
+    Args:
+        rings: As ``search`` writes them; where no arc is the changed one, any of its edges may be taken.
     """
     least_toll, least_opening = inf, inf
     for family in range(worth.tolls.size):
@@ -291,6 +297,9 @@ def bound(best: Best, changed: Array, worth: Worth, rings: Array, bounds: Array)
         rate, bend, limit, total = 1.0, 0.0, inf, 0.0
         for j in range(hops):
             total += changed[rings[i, 3 + j]] if j == changed_at else best.out[rings[i, 3 + j]]
+        if not total > _NO_GAIN:
+            bounds[i] = -inf
+            continue
         level = level_of(total)
         for j in range(hops):
             arc = rings[i, 3 + j]

@@ -1,0 +1,121 @@
+"""
+Routes that share pools, sized in turn on what all others leave behind, until none moves.
+"""
+
+import numpy as np
+
+from keeper.routes.kernels.optimum import size_one
+from keeper.routes.kernels.tables import FALLING, MAX_HOPS, WHOLE, Array, Curves
+from keeper.routes.kernels.walk import enter_next
+
+
+def settle(
+    curves: Curves,
+    twin: Array,
+    routes: Array,
+    amounts: Array,
+    figures: Array,
+    gains: Array,
+    most_runs: int,
+    still: float,
+) -> bool:
+    """
+    Write the input that each route has when no input that is changed alone gains more, and how it gains beside the
+    others; return whether each gains something.
+
+    Args:
+        curves: Of constant products and of ranges alone, before any route; what they are worth is written over.
+        twin: The other edge of each edge's pool.
+        routes: Rows of edges, -1 beyond the last.
+        amounts: What goes into each route, to begin with.
+        figures: Rows of (input, gain, depth), beside all others.
+        gains: What each gains as they run one after another.
+        most_runs: Routes that are run at most.
+        still: The relative change of an input that is none.
+    """
+    scratch, at, first = np.empty((3, MAX_HOPS)), np.empty(MAX_HOPS, np.int64), curves.row.copy()
+    before = np.empty((3, twin.size))
+    before[0] = curves.rate
+    before[1] = curves.depth
+    before[2] = curves.cap
+    n = routes.shape[0]
+    for _ in range(max(most_runs // (n * n), 1)):
+        moved = False
+        for i in range(n):
+            _reset(curves, before, first)
+            for j in range(n):
+                if j != i and _run(curves, twin, routes[j], amounts[j], scratch, at) < 0.0:
+                    return False
+            amount, gain, depth = size_one(curves, routes[i], scratch, at)
+            if gain <= 0.0 or amount < 1.0:
+                return False
+            moved = moved or abs(amount - amounts[i]) > still * amounts[i]
+            amounts[i] = amount
+            figures[i, 0], figures[i, 1], figures[i, 2] = amount, gain, depth
+        if not moved:
+            break
+    _reset(curves, before, first)
+    for i in range(n):
+        paid = _run(curves, twin, routes[i], amounts[i], scratch, at)
+        if paid < 0.0:
+            return False
+        gains[i] = paid - amounts[i]
+    return True
+
+
+def _reset(curves: Curves, before: Array, first: Array) -> None:
+    """Have the curves be as they were."""
+    curves.rate[:] = before[0]
+    curves.depth[:] = before[1]
+    curves.cap[:] = before[2]
+    curves.row[:] = first
+
+
+def _run(curves: Curves, twin: Array, route: Array, amount_in: float, scratch: Array, at: Array) -> float:
+    """Move the pools of a route by what it puts into them, and return what it pays; -1 if a pool has no room."""
+    amount = amount_in
+    for i in range(route.size):
+        if route[i] < 0:
+            break
+        amount = _swap(curves, route[i], twin[route[i]], amount, scratch, at)
+        if amount < 0.0:
+            return -1.0
+    return amount
+
+
+def _swap(curves: Curves, edge: int, back: int, amount_in: float, scratch: Array, at: Array) -> float:
+    """Move a pool along its edge, and the edge back with it; return what it pays, -1 if it has no room for so much."""
+    kind = curves.kind[edge]
+    if kind == WHOLE:
+        held, other = curves.depth[edge] * curves.keep[edge], curves.rate[edge] * curves.depth[edge]
+        paid = curves.rate[edge] * amount_in / (1.0 + amount_in / curves.depth[edge])
+        held, other = held + amount_in, other - paid
+        curves.rate[edge], curves.depth[edge] = other / held * curves.keep[edge], held / curves.keep[edge]
+        curves.rate[back], curves.depth[back] = held / other * curves.keep[back], other / curves.keep[back]
+        return float(paid)
+    rate, depth, cap = scratch[0], scratch[1], scratch[2]
+    rate[0], depth[0], cap[0], at[0] = curves.rate[edge], curves.depth[edge], curves.cap[edge], curves.row[edge]
+    rest, paid = amount_in, 0.0
+    while rest > cap[0]:
+        rest -= cap[0]
+        paid += rate[0] * cap[0] / (1.0 + cap[0] / depth[0])
+        if not enter_next(kind, curves.keep[edge], curves.rows, rate, depth, cap, at, 0):
+            return -1.0
+    grown = 1.0 + rest / depth[0]
+    paid += rate[0] * rest / grown
+    rate[0] /= grown * grown
+    curves.rate[edge], curves.depth[edge], curves.cap[edge] = rate[0], depth[0] + rest, cap[0] - rest
+    # both prices are of one square root, and both depths of one liquidity
+    keep, home, row = curves.keep[edge], curves.keep[back], at[0]
+    low, high, liquidity = curves.rows[row, 0], curves.rows[row + 1, 0], curves.rows[row, 1]
+    curves.row[edge] = curves.row[back] = row
+    curves.rate[back] = keep * home / rate[0]
+    if kind == FALLING:
+        price = (rate[0] / keep) ** 0.5
+        curves.depth[back] = liquidity * price / home
+        curves.cap[back] = curves.depth[back] * max(high / price - 1.0, 0.0)
+    else:
+        price = (keep / rate[0]) ** 0.5
+        curves.depth[back] = liquidity / (price * home)
+        curves.cap[back] = curves.depth[back] * max(price / low - 1.0, 0.0)
+    return float(paid)
