@@ -51,19 +51,26 @@ JOIN steps s ON s.id = (SELECT max(id) FROM steps WHERE transaction_id = t.id) W
 
 class State(StrEnum):
     """
-    Where a transaction is in its life.
+    Where a transaction is in its life; which may follow which is in ``execution/lifecycle.py``.
     """
 
-    SIGNED = "signed"  # written down; perhaps not a byte has left
+    PLANNED = "planned"  # decided on; there are no bytes yet, and nothing of it is in this table
+    SIGNED = "signed"  # written down; whoever wrote it knows that no node has taken it
     SENT = "sent"  # a node took it
-    INCLUDED = "included"  # in a block, succeeded
-    REVERTED = "reverted"  # in a block, failed: its gas is paid
+    UNKNOWN = "unknown"  # it may have been taken: only the chain can tell
+    SEQUENCED = "sequenced"  # there is a receipt of it, its block is not one of ours yet
+    SOFT = "soft"  # in a block of the chain as the node has it, succeeded
+    FINAL = "final"  # its block is as good as on Ethereum
+    REVERTED = "reverted"  # in a block, failed: its gas is paid; with ``final`` once that is final
     DROPPED = "dropped"  # can no longer be included: its nonce was used by another, or never will be
     REORGED = "reorged"  # its block left the chain: it is looked for again
 
 
-#: States that a transaction may still leave by itself.
-OPEN = (State.SIGNED, State.SENT, State.REORGED)
+#: States that a transaction may still leave for a block.
+OPEN = (State.SIGNED, State.SENT, State.UNKNOWN, State.SEQUENCED, State.REORGED)
+
+#: States of what is in a block of the chain, and has used its nonce.
+IN_BLOCK = (State.SOFT, State.FINAL, State.REVERTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +251,11 @@ class Journal:
         with self._writing(synced=state is not State.SENT):
             self._step(entry_id, state, detail)
 
-    def open_entries(self, sender: Address) -> list[Entry]:
-        """Every transaction of *sender* whose fate is not known, by nonce."""
+    def open_entries(self, sender: Address | None = None) -> list[Entry]:
+        """Every transaction whose fate is not known, by nonce; of *sender* only, if one is given."""
         states = ", ".join("?" * len(OPEN))
-        return self._entries(f"t.sender = ? AND s.state IN ({states}) ORDER BY t.nonce, t.id", (sender, *OPEN))
+        own, values = ("t.sender = ? AND ", (sender,)) if sender is not None else ("", ())
+        return self._entries(f"{own}s.state IN ({states}) ORDER BY t.nonce, t.id", (*values, *OPEN))
 
     def entries(self, run_id: int | None = None) -> list[Entry]:
         """Every transaction with its last step, of one run or of all, oldest first."""
@@ -259,8 +267,9 @@ class Journal:
 
     def next_nonce(self, sender: Address) -> int | None:
         """The nonce after the highest one that was used on chain according to the journal, or None if none was."""
+        states = ", ".join("?" * len(IN_BLOCK))
         used = self._entries(
-            "t.sender = ? AND s.state IN (?, ?) ORDER BY t.nonce DESC LIMIT 1", (sender, State.INCLUDED, State.REVERTED)
+            f"t.sender = ? AND s.state IN ({states}) ORDER BY t.nonce DESC LIMIT 1", (sender, *IN_BLOCK)
         )
         return used[0].transaction.nonce + 1 if used else None
 

@@ -5,7 +5,7 @@ Observe, decide, act, record: the only place where the keeper's objects meet.
 import asyncio
 import gc
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 
 import structlog
 
@@ -20,10 +20,11 @@ from keeper.config import ChainFacts, Settings
 from keeper.desk import Desk, profit_tokens
 from keeper.errors import ChainError, MalformedLog, ReorgError
 from keeper.events import TOPICS, Log, decode_each, speakers
-from keeper.execution.nonces import NonceManager
+from keeper.execution.opening import open_operators
+from keeper.execution.payouts import Payouts
 from keeper.execution.signer import Signer
+from keeper.execution.submission import Broadcast
 from keeper.execution.trader import Trader
-from keeper.execution.transactions import Transactions
 from keeper.gas import GasPrices
 from keeper.journal import Journal
 from keeper.lenders import TOPICS as LENDERS_TOPICS
@@ -47,13 +48,13 @@ _SLOW_BLOCKS = 20
 #: The pause after a failure to read or send; whoever follows the chain has his own.
 _BACK_OFF_SECONDS = 0.1
 
-#: How long a stopping keeper waits for what it has in flight; after that the journal remembers it.
-_DRAIN_SECONDS = 15.0
+#: How long what is in flight is waited for, after the blocks asked for and when told to stop; later the journal has it.
+_SETTLE_SECONDS, _DRAIN_SECONDS = 15.0, 3.0
 
 
 class Keeper:
     """
-    One operator key on one chain.
+    One executor on one chain, and all keys that may use it.
 
     Attributes:
         report: The numbers of this run so far.
@@ -66,7 +67,8 @@ class Keeper:
         settings: Settings,
         facts: ChainFacts,
         deployment: Deployment,
-        signer: Signer,
+        signers: Sequence[Signer],
+        broadcast: Broadcast,
         journal: Journal,
         screen: Screen,
         file: SnapshotFile,
@@ -75,7 +77,8 @@ class Keeper:
         self._settings = settings
         self._facts = facts
         self._deployment = deployment
-        self._signer = signer
+        self._signers = tuple(signers)
+        self._broadcast = broadcast
         self._journal = journal
         self._screen = screen
         self._reader = Reader(rpc, Address(facts.multicall3))
@@ -97,9 +100,11 @@ class Keeper:
         """
         await self._begin()
         async with self._feed:
-            while not stop.is_set() and not self._finished:
-                await self._step(trading=True)
-            await self._drain()
+            trading = asyncio.create_task(self._trade_until(stop))
+            told = asyncio.create_task(stop.wait())
+            await asyncio.wait({trading, told}, return_when=asyncio.FIRST_COMPLETED)
+            told.cancel()
+            await self._drain(trading)
         if not self._lost:
             await self._resumption.save()
         await self._note_treasury()
@@ -133,33 +138,23 @@ class Keeper:
         else:
             await self._start_market(self._follower.head)
         block = self.market.head
-        operator = self._signer.address
-        on_chain = int(await self._rpc("eth_getTransactionCount", operator, "latest"), 16)
-        self._journal.begin_run(operator, self._deployment.executor)
-        nonces = NonceManager(operator, on_chain)
-        self._transactions = Transactions(
+        executor = self._deployment.executor
+        names = " ".join(signer.address for signer in self._signers)
+        self._journal.begin_run(Address(names), executor)
+        self._operators = await open_operators(
             self._rpc,
+            self._broadcast,
             self._journal,
-            nonces,
-            self._deployment.executor,
-            self._deployment.treasury,
-            self._settings.patience_blocks,
-        )
-        await self._transactions.settle_late(self._follower.is_canonical)
-        if not self._transactions.in_flight:
-            nonces.compare(self._journal.next_nonce(operator))
-        self._trader = Trader(
-            self._rpc,
             self._settings,
-            self._facts,
-            self._deployment.executor,
-            self._signer,
-            nonces,
-            self._transactions,
+            self._facts.chain_id,
+            Payouts(self._rpc, executor, self._deployment.treasury),
+            self._signers,
         )
+        await self._operators.begin(self._follower.is_canonical)
+        self._trader = Trader(self._rpc, self._settings, self._facts, executor, self._operators)
         await self._look_at_slow_things()
         self._treasury_before = await self._treasury()
-        _log.info("keeper_started", pools=len(self.market), block=block.number, operator=operator)
+        _log.info("keeper_started", pools=len(self.market), block=block.number, operators=names)
 
     async def _warm(self) -> None:
         """Compile what the search runs on before anything depends on how long that takes; the event loop goes on."""
@@ -184,7 +179,7 @@ class Keeper:
         await self._feed.stop()
         block = await self._follower.start_settled()
         await self._start_market(block)
-        self._desk.take_back(await self._transactions.recheck(self._is_canonical))
+        self._desk.take_back(await self._operators.recheck(self._is_canonical))
         await self._feed.restart()
         self._lost = False
 
@@ -197,11 +192,25 @@ class Keeper:
             return True
         return number < self.market.oldest.number and await self._follower.is_canonical(block_hash, number)
 
-    async def _drain(self) -> None:
-        deadline = time.monotonic() + _DRAIN_SECONDS
-        while self._transactions.in_flight and time.monotonic() < deadline:
+    async def _trade_until(self, stop: asyncio.Event) -> None:
+        while not stop.is_set() and not self._finished:
+            await self._step(trading=True)
+        self._operators.silent = True
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while self._operators.in_flight and not stop.is_set() and time.monotonic() < deadline:
             await self._step(trading=False)
-        for entry in self._transactions.in_flight:
+
+    async def _drain(self, trading: "asyncio.Task[None]") -> None:
+        """From now on nothing is signed or sent; what is in flight, and the step that goes on, have a moment to end."""
+        self._operators.silent = True
+        try:
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                await trading
+                while self._operators.in_flight:
+                    await self._step(trading=False)
+        except TimeoutError:
+            _log.warning("drain_timed_out", seconds=_DRAIN_SECONDS)
+        for entry in self._operators.in_flight:
             _log.warning("transaction_left_open", hash=entry.transaction.hash, nonce=entry.transaction.nonce)
 
     async def _note_treasury(self) -> None:
@@ -242,16 +251,18 @@ class Keeper:
         if self._upkeep.wants_reads():
             with self.report.latency.stage("refresh"):
                 await self._refresh()
-        self._desk.book(await self._transactions.follow(news.block, self._is_canonical))
+        self._desk.book(await self._operators.follow(news.block, self._is_canonical))
         if news.block.number % _SLOW_BLOCKS == 0:
             await self._look_at_slow_things()
             self._desk.mended(await self._upkeep.look_around())
             self._resumption.save_if_due()
         if self._feed.waiting:
             self.report.refused["behind"] += trading
-        elif trading and not self._transactions.in_flight:
+        elif trading and (self._settings.dry_run or self._operators.ready(news.block)):
             await self._trade(news.block, began)
-        self._screen.draw(self.market, self.report, len(self._transactions.in_flight))
+        if trading:
+            await self._operators.fill_gaps(news.block, self._prices(news.block))
+        self._screen.draw(self.market, self.report, len(self._operators.in_flight))
 
     def _advance(self, new: NewBlock) -> None:
         with self.report.latency.stage("decode"):
@@ -266,7 +277,7 @@ class Keeper:
         changed = self.market.unwind(head.hash)
         self._desk.changed(changed)
         self._desk.lenders.invalidate()
-        self._desk.take_back(self._transactions.unwound(head))
+        self._desk.take_back(self._operators.unwound(head))
         self.report.reorgs += 1
         _log.warning("chain_reorganised", head=head.number, pools=len(changed))
 

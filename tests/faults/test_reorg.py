@@ -41,10 +41,10 @@ def test_keeper__blocks_are_taken_back_under_it__journal_equals_the_chain(keeper
         (reorged,) = database.execute("SELECT count(*) FROM steps WHERE state = 'reorged'").fetchone()
     database.close()
     assert reorged > 0, "no block that was taken back held a transaction of ours"
-    assert any(entry.state is State.INCLUDED for entry in entries)
+    assert any(entry.state is State.SOFT for entry in entries)
     for entry in entries:
         receipt = keeper.net.rpc("eth_getTransactionReceipt", entry.transaction.hash)
-        assert (receipt is not None) == (entry.state in (State.INCLUDED, State.REVERTED))
+        assert (receipt is not None) == (entry.state in (State.SOFT, State.REVERTED))
         if receipt is not None:
             assert entry.detail["block_hash"] == receipt["blockHash"]
 
