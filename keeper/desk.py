@@ -272,6 +272,8 @@ class Desk:
         )
 
     def _news_of(self, outcome: Outcome, worth_wei: int) -> str:
+        if outcome.filled_a_gap:
+            return f"{outcome.state}: filled the gap at nonce {outcome.transaction.nonce}"
         profit = (worth_wei - outcome.gas_wei) / 10**18
         if outcome.state is not State.SOFT:
             return f"{outcome.state}: nonce {outcome.transaction.nonce}, net {profit:.6f} ETH"

@@ -41,6 +41,7 @@ class Operator:
     One key. Without a signer it is one that was used before: what it sent is followed, and nothing else.
 
     Attributes:
+        signed: How many times it signed.
         failures: How many times in a row its signer did not sign.
         rests_until: The block before which it is not asked.
     """
@@ -49,6 +50,7 @@ class Operator:
     signer: Signer | None
     nonces: NonceManager
     transactions: Transactions
+    signed: int = 0
     failures: int = 0
     rests_until: int = 0
 
@@ -83,6 +85,7 @@ class Operator:
                 _log.error("signer_failed", operator=self.address, failures=self.failures)
             raise
         self.failures = 0
+        self.signed += 1
         return signed
 
 
@@ -144,12 +147,12 @@ class Operators:
 
     def ready(self, block: Block) -> Operator | None:
         """
-        Return the key that may sign and has least in flight, or None if none may.
+        Return the key that may sign and has least in flight, of several the one that signed least, or None if none may.
         """
         if self.silent:
             return None
         able = [operator for operator in self._operators if operator.is_ready(block.number, self._caps.pipeline)]
-        return min(able, key=lambda operator: len(operator.transactions.in_flight), default=None)
+        return min(able, key=lambda one: (len(one.transactions.in_flight), one.signed), default=None)
 
     async def begin(self, is_canonical: IsCanonical) -> None:
         """
