@@ -20,8 +20,6 @@ from tests.operator_world import ACCOUNTS, CHAIN_ID, OPERATOR, POLICY, SIGNERS
 from tests.unit.test_journal import EXECUTOR
 
 CALL = Unsigned(CHAIN_ID, 7, EXECUTOR, b"\x01\x02", 300_000, 10**9, 5)
-#: Whoever holds the key and signs whatever it is asked.
-ANYTHING = Policy(CHAIN_ID, EXECUTOR, max_fee_wei=2**64, max_gas=2**64)
 
 
 def held(number: int = 0, **changed: Any) -> Callable[[dict[str, str]], str]:
@@ -37,7 +35,9 @@ def held(number: int = 0, **changed: Any) -> Callable[[dict[str, str]], str]:
             int(asked["maxFeePerGas"], 16),
             int(asked["maxPriorityFeePerGas"], 16),
         )
-        return "0x" + LocalSigner(ACCOUNTS[number], ANYTHING).sign_now(replace(unsigned, **changed))[0].hex()
+        # Whoever holds the key and signs whatever it is asked.
+        policy = Policy(CHAIN_ID, unsigned.to, max_fee_wei=2**64, max_gas=2**64)
+        return "0x" + LocalSigner(ACCOUNTS[number], policy).sign_now(replace(unsigned, **changed))[0].hex()
 
     return sign
 
@@ -59,7 +59,7 @@ async def receiver() -> AsyncIterator[HttpReceiver]:
 @pytest.fixture
 async def signer(receiver: HttpReceiver) -> AsyncIterator[RemoteSigner]:
     async with Endpoint(receiver.url) as ask:
-        yield RemoteSigner(ask, OPERATOR, POLICY, patience_seconds=1.0)
+        yield RemoteSigner(ask, OPERATOR, POLICY, patience_seconds=30.0)
 
 
 async def test_sign__is_asked_as_web3signer_is(receiver: HttpReceiver, signer: RemoteSigner) -> None:
