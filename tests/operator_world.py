@@ -112,9 +112,12 @@ def steps(path: Path) -> list[tuple[int, str]]:
         return [tuple(row) for row in database.execute("SELECT transaction_id, state FROM steps ORDER BY id")]
 
 
-def transactions_on(node: FakeNode, journal: Journal, nonces: NonceManager) -> Transactions:
+def transactions_on(
+    node: FakeNode, journal: Journal, nonces: NonceManager, broadcast: Broadcast | None = None
+) -> Transactions:
+    broadcast = broadcast or Broadcast([RawEndpoint("node", node)])
     payouts = Payouts(node, EXECUTOR, TREASURY)  # type: ignore[arg-type]
-    return Transactions(node, Broadcast([RawEndpoint("node", node)]), journal, nonces, payouts, PATIENCE)  # type: ignore[arg-type]
+    return Transactions(node, broadcast, journal, nonces, payouts, PATIENCE)  # type: ignore[arg-type]
 
 
 async def canonical(block_hash: Hash, number: int) -> bool:

@@ -127,3 +127,13 @@ def test_shown__whole_and_tiny_amounts__keep_every_digit() -> None:
     assert shown(1_000, 0) == "1000"
     assert shown(10**18, 18) == "1"
     assert shown(1, 18) == "0." + "0" * 17 + "1"
+
+
+def test_report__filled_a_gap__costs_gas_and_counts_as_no_trade() -> None:
+    report, filler = Report(), replace(TRANSACTION, routes=(), predicted=())
+
+    report.book(Outcome(filler, State.SOFT, gas_wei=30), SYMBOLS, worth_wei=0, touched=False)
+    assert (report.gas_wei, report.net_profit_wei, dict(report.transactions)) == (30, -30, {})
+    report.take_back(filler.hash)
+
+    assert (report.gas_wei, report.net_profit_wei) == (0, 0)

@@ -9,7 +9,9 @@ import pytest
 
 from keeper.errors import ChainError, LifeCycleError, NonceError, RpcError, SubmissionError
 from keeper.execution.answers import Submission
+from keeper.execution.endpoints import SyncEndpoint
 from keeper.execution.nonces import NonceManager
+from keeper.execution.submission import Broadcast
 from keeper.execution.transactions import Transactions
 from keeper.journal import Journal, State
 from keeper.types import Address
@@ -178,6 +180,22 @@ async def test_follow__receipt_of_no_block_of_ours__is_sequenced_once_and_waits(
     (outcome,) = await transactions.follow(head(121), canonical)
 
     assert outcome.state is State.SOFT
+    assert [state for _, state in steps(path)] == ["signed", "sent", "sequenced", "soft"]
+
+
+async def test_follow__receipt_came_with_the_acceptance__is_sequenced_before_the_node_knows(
+    node: FakeNode, journal: Journal, nonces: NonceManager, path: Path
+) -> None:
+    early = receipt() | {"blockHash": "0x" + "00" * 32}
+    node.answers["eth_sendRawTransactionSync"] = lambda raw, timeout: early
+    broadcast = Broadcast([SyncEndpoint("sync", node)])
+    transactions = transactions_on(node, journal, nonces, broadcast)
+    await transactions.send(TRANSACTION)
+
+    assert await transactions.follow(head(101), canonical) == []
+    node.answers["eth_getTransactionReceipt"] = receipt(number=102)
+    await transactions.follow(head(102), canonical)
+
     assert [state for _, state in steps(path)] == ["signed", "sent", "sequenced", "soft"]
 
 
