@@ -24,10 +24,14 @@ from keeper.chain.reader import Reader
 from keeper.config import ChainFacts, Settings, load_chain
 from keeper.desk import Desk
 from keeper.events import TOPICS, decode
+from keeper.execution.endpoints import RawEndpoint
 from keeper.execution.nonces import NonceManager
-from keeper.execution.signer import LocalSigner
+from keeper.execution.operators import Caps, Operator, Operators
+from keeper.execution.payouts import Payouts
+from keeper.execution.signer import LocalSigner, Policy
+from keeper.execution.submission import Broadcast
 from keeper.execution.trader import Trader
-from keeper.execution.transactions import Transactions
+from keeper.execution.transactions import Patience, Transactions
 from keeper.gas import GasPrices
 from keeper.journal import Journal
 from keeper.lenders import TOPICS as LENDERS_TOPICS
@@ -116,10 +120,15 @@ class Bench:
             Lender(lender.name, Address(lender.address), lender.fee_pips * 10**12, dict.fromkeys(profit, 10**27))
             for lender in facts.lenders
         ]
-        signer = LocalSigner(Account.from_key(b"\x11" * 32), facts.chain_id, _EXECUTOR)
-        nonces = NonceManager(signer.address, 0)
-        self.transactions = Transactions(self.node, self.journal, nonces, _EXECUTOR, _TREASURY, 40)  # type: ignore[arg-type]
-        self._trader = Trader(self.node, settings, facts, _EXECUTOR, signer, nonces, self.transactions)  # type: ignore[arg-type]
+        policy = Policy(facts.chain_id, _EXECUTOR, settings.max_base_fee_wei)
+        signer = LocalSigner(Account.from_key(b"\x11" * 32), policy)
+        nonces, payouts = NonceManager(signer.address, 0), Payouts(self.node, _EXECUTOR, _TREASURY)  # type: ignore[arg-type]
+        broadcast = Broadcast([RawEndpoint("node", self.node)])
+        self.transactions = Transactions(self.node, broadcast, self.journal, nonces, payouts, Patience(40))  # type: ignore[arg-type]
+        operator = Operator(signer.address, signer, nonces, self.transactions)
+        caps = Caps(facts.chain_id, settings.max_base_fee_wei)
+        operators = Operators(self.node, broadcast, [operator], caps)  # type: ignore[arg-type]
+        self._trader = Trader(self.node, settings, facts, _EXECUTOR, operators)  # type: ignore[arg-type]
         self.journal.begin_run(signer.address, _EXECUTOR)
         self._rng = random.Random(seed)
         self._began = self._ended = (0.0, 0.0, 0)
@@ -224,7 +233,7 @@ def watch(probe: Probe, watched: ExitStack) -> None:
         (keeper.bundling, "plan_legs", "plan"),
         (keeper.bundling, "encode", "encode"),
         (keeper.bundling, "l1_fee_wei", "L1 fee"),
-        (LocalSigner, "sign", "sign"),
+        (LocalSigner, "sign_now", "sign"),
         (Journal, "signed", "journal"),
     ):
         watched.enter_context(probe.watching(owner, function, name))

@@ -16,6 +16,7 @@ from benchmarks._markets import World
 from benchmarks._probe import Probe
 from keeper.chain.bloom import Log, bloom_of
 from keeper.events import TOPICS
+from keeper.execution.wire import address_of, digest_of, hash_of, parse, recover
 from keeper.plan import pool_address
 from keeper.pools.pool import Pool, PoolInfo
 from keeper.pools.uniswap_v2 import UniswapV2Pool
@@ -147,6 +148,7 @@ class Node:
         self._end = end
         self.calls: Counter[str] = Counter()
         self.told = Told({}, b"")
+        self._sent = b""
 
     async def __call__(self, method: str, *params: Any) -> Any:
         match method:
@@ -158,9 +160,12 @@ class Node:
                 return hex(_GAS)
             case "eth_sendRawTransaction":
                 self._end()
-                return "0x" + keccak(hexstr=params[0]).hex()
+                self._sent = bytes.fromhex(params[0][2:])
+                return hash_of(self._sent)
             case "eth_getTransactionReceipt":
-                return self._receipt()
+                return self._receipt(params[0])
+            case "eth_getTransactionCount":
+                return "0x0"
         return "0x"
 
     def _logs(self, topics: list[list[str]] | None) -> list[Log]:
@@ -174,9 +179,13 @@ class Node:
             logs: list[Log] = AsyncHTTPProvider.decode_rpc_response(answer)["result"]
         return logs
 
-    def _receipt(self) -> dict[str, Any]:
+    def _receipt(self, transaction_hash: str) -> dict[str, Any]:
         header = self.told.header
+        unsigned, signature = parse(self._sent)
         return {
+            "transactionHash": transaction_hash,
+            "from": address_of(recover(digest_of(unsigned.fields()), signature)),
+            "to": unsigned.to,
             "blockHash": header["hash"],
             "blockNumber": header["number"],
             "transactionIndex": "0x1",

@@ -28,13 +28,14 @@ from benchmarks._told import placed
 from keeper.chain.heads import SubscribedHeads
 from keeper.chain.rpc import Rpc
 from keeper.config import Settings
-from keeper.execution.signer import LocalSigner
+from keeper.execution.opening import open_broadcast, open_signers
 from keeper.journal import Journal
 from keeper.loop import Keeper
 from keeper.monitor.logs import configure_logs
 from keeper.monitor.table import Screen
 from keeper.preflight import Deployment
 from keeper.routes.warm import warm
+from keeper.snapshot import SnapshotFile
 from localnet import TraderSettings, accounts
 from scripts._deployment import deploy, rehearsal_roles
 
@@ -163,12 +164,17 @@ async def _kept(settings: Settings, operator: Any) -> dict[str, Any]:
     deployment = Deployment.load(settings.state_dir / "deployment.json")
     assert settings.ws_url is not None
     journal = Journal.open(settings.state_dir / "journal.sqlite", FACTS.chain_id, deployment.genesis_hash)
-    signer = LocalSigner(operator, FACTS.chain_id, deployment.executor)
     heads = SubscribedHeads(settings.ws_url.get_secret_value(), settings.poll_seconds)
     with closing(journal):
-        async with Rpc(*settings.nodes) as rpc, heads:
+        async with (
+            Rpc(*settings.nodes) as rpc,
+            heads,
+            open_signers(settings, FACTS.chain_id, deployment.executor, [operator]) as signers,
+            open_broadcast(settings, FACTS, rpc, []) as broadcast,
+        ):
             screen = Screen("", Console(stderr=True))
-            whole = Keeper(rpc, heads, settings, FACTS, deployment, signer, journal, screen)
+            file = SnapshotFile(settings.state_dir / "market.jsonl", {})
+            whole = Keeper(rpc, heads, settings, FACTS, deployment, signers, broadcast, journal, screen, file)
             await whole.run(asyncio.Event())
     report = whole.report
     return {

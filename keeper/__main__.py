@@ -8,8 +8,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from keeper.chain.heads import Heads, PolledHeads, SubscribedHeads
 from keeper.chain.rpc import Rpc
 from keeper.config import PASSPHRASE_VARIABLE, ChainFacts, Settings, load_chain, load_settings
 from keeper.errors import ConfigError, KeeperError
-from keeper.execution.signer import LocalSigner, open_keystore
+from keeper.execution.keystore import open_keystore
+from keeper.execution.opening import open_broadcast, open_signers
 from keeper.gas import GasPrices
 from keeper.journal import open_journal
 from keeper.loop import Keeper
@@ -45,7 +46,7 @@ from keeper.types import Address
 _MAX_HOPS = Settings.model_fields["max_hops"].default
 
 
-def run_keeper(settings: Settings, account: LocalAccount, report: Path | None = None) -> int:
+def run_keeper(settings: Settings, accounts: Sequence[LocalAccount], report: Path | None = None) -> int:
     """
     Run the keeper until its blocks have passed or it is told to stop, and return the process's exit code.
 
@@ -53,30 +54,36 @@ def run_keeper(settings: Settings, account: LocalAccount, report: Path | None = 
     """
     try:
         with _lock(settings.state_dir):
-            asyncio.run(_run(settings, account, report))
+            asyncio.run(_run(settings, accounts, report))
     except KeeperError as error:
         click.echo(f"keeper: {redact(str(error))}", err=True)
         return 1
     return 0
 
 
-async def _run(settings: Settings, account: LocalAccount, report: Path | None) -> None:
+async def _run(settings: Settings, accounts: Sequence[LocalAccount], report: Path | None) -> None:
     stop = _stop_on_signals()
     facts = load_chain(settings.chain)
-    async with Rpc(*settings.nodes, chain_id=facts.chain_id) as rpc, _heads(settings) as heads:
+    async with AsyncExitStack() as opened:
+        rpc = await opened.enter_async_context(Rpc(*settings.nodes, chain_id=facts.chain_id))
+        heads = await opened.enter_async_context(_heads(settings))
         genesis_hash = await read_genesis(rpc, facts)
         deployment = Deployment.load(settings.state_dir / "deployment.json")
         await check_executor(rpc, deployment, facts.chain_id, genesis_hash)
         await check_facts(rpc, traded(facts, settings)[0])
-        signer = LocalSigner(account, facts.chain_id, deployment.executor)
-        await check_operator(rpc, deployment.executor, signer.address)
+        signers = await opened.enter_async_context(
+            open_signers(settings, facts.chain_id, deployment.executor, accounts)
+        )
+        for signer in signers:
+            await check_operator(rpc, deployment.executor, signer.address)
+        broadcast = await opened.enter_async_context(open_broadcast(settings, facts, rpc, accounts))
         journal = open_journal(settings, facts.chain_id, genesis_hash)
         screen = Screen(f"{facts.name}, executor {deployment.executor}", Console(stderr=True))
         file = SnapshotFile(
             settings.market_file or settings.state_dir / "market.jsonl",
             {"chain_id": facts.chain_id, "genesis_hash": genesis_hash, "executor": deployment.executor},
         )
-        keeper = Keeper(rpc, heads, settings, facts, deployment, signer, journal, screen, file)
+        keeper = Keeper(rpc, heads, settings, facts, deployment, signers, broadcast, journal, screen, file)
         check_profit_tokens(deployment, facts, keeper.profit_tokens)
         screen.start()
         try:
@@ -142,23 +149,24 @@ cli.add_command(backtest)
 @click.option("--rpc-url", help="HTTP endpoint of a node; better in KEEPER_RPC_URL, which ps does not show.")
 @click.option("--ws-url", help="WebSocket endpoint of a node.")
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where journal and deployment record live.")
-@click.option("--keystore", type=click.Path(path_type=Path), required=True, help="The operator's key file.")
+@click.option("--keystore", "keystores", type=click.Path(path_type=Path), multiple=True, help="An operator's key file.")
 @click.option("--blocks", type=int, help="Stop after so many blocks.")
 @click.option("--report", type=click.Path(path_type=Path), help="Write the run's numbers there as JSON.")
 @click.option("--dry-run/--live", default=None, help="Do everything but send.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
 @click.option("--json-logs", is_flag=True, help="One JSON object a log line.")
 def run(
-    config: Path | None, keystore: Path, report: Path | None, log_level: str, json_logs: bool, **given: Any
+    config: Path | None, keystores: tuple[Path, ...], report: Path | None, log_level: str, json_logs: bool, **given: Any
 ) -> None:
-    """Trade until told to stop."""
+    """Trade until told to stop; with every key that is given, all of one passphrase."""
     configure_logs(log_level, json_logs)
     try:
         settings = load_settings(config, **given)
-        account = open_keystore(keystore, _passphrase(keystore))
+        passphrase = _passphrase(keystores[0]) if keystores else ""
+        accounts = [open_keystore(keystore, passphrase) for keystore in keystores]
     except KeeperError as error:
         raise click.ClickException(redact(str(error))) from None
-    sys.exit(run_keeper(settings, account, report))
+    sys.exit(run_keeper(settings, accounts, report))
 
 
 @cli.command()

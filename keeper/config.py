@@ -131,6 +131,7 @@ class ChainFacts(_Strict):
     weth: AddressText
     arb_gas_info: AddressText
     arb_owner_public: AddressText
+    express_lane_auction: AddressText = ZERO_ADDRESS
     profit_tokens: tuple[str, ...]
     tokens: dict[str, TokenFacts]
     dexes: tuple[DexFacts, ...]
@@ -164,6 +165,16 @@ class ChainFacts(_Strict):
         if symbol not in self.tokens:
             raise ConfigError(f"token {symbol!r} is unknown on {self.name}; known are {', '.join(self.tokens)}")
         return Address(self.tokens[symbol].address)
+
+
+class EndpointSettings(_Strict):
+    """
+    Attributes:
+        kind: How it takes bytes; ``conditional`` and the bundles' need somebody who offers them.
+    """
+
+    url: SecretStr
+    kind: Literal["raw", "sync", "conditional", "express_lane", "bundle", "timeboost_bundle"] = "raw"
 
 
 class Settings(BaseSettings):
@@ -213,6 +224,13 @@ class Settings(BaseSettings):
         audit_share: Which share of the pools is compared with the chain every minute.
         patience_blocks: A transaction that is in no block after so many is looked for elsewhere.
         deadline_seconds: How long a sent program stays valid on chain.
+        endpoints: Where signed bytes are sent besides the node, all at once.
+        rebroadcast_blocks: Bytes that no node knows after so many blocks are sent again, to every node and endpoint.
+        unknown_seconds: How long after its deadline bytes that may have been taken keep their nonce; the sequencer's
+            queue holds them so long.
+        pipeline: How many transactions of one key may be in flight.
+        signer_url: A JSON-RPC endpoint that signs (``eth_signTransaction``) for the keys in signer_addresses.
+        signer_addresses: Operators whose keys the remote signer holds.
     """
 
     model_config = SettingsConfigDict(env_prefix="KEEPER_", extra="forbid", frozen=True)
@@ -262,6 +280,12 @@ class Settings(BaseSettings):
     audit_share: float = Field(default=0.01, ge=0, le=1)
     patience_blocks: int = Field(default=40, ge=1)
     deadline_seconds: int = Field(default=3, ge=1)
+    endpoints: tuple[EndpointSettings, ...] = ()
+    rebroadcast_blocks: int = Field(default=4, ge=1)
+    unknown_seconds: int = Field(default=12, ge=0)
+    pipeline: int = Field(default=1, ge=1, le=8)
+    signer_url: SecretStr | None = None
+    signer_addresses: tuple[AddressText, ...] = ()
 
     @property
     def nodes(self) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ import structlog
 from keeper.bundling import Bundle, Bundler, Conditions
 from keeper.config import ChainFacts, Settings
 from keeper.errors import ConfigError, PlanError
+from keeper.execution.receipts import Outcome
 from keeper.execution.trader import Trader, planned_routes
-from keeper.execution.transactions import Outcome
 from keeper.gas import GasPrices
 from keeper.journal import Decision, Journal, State
 from keeper.lenders import FLASH_POOL, LenderBook, flash_pools
@@ -242,7 +242,7 @@ class Desk:
             worth_wei = self._worth_wei(outcome)
             touched = self._touched(outcome)
             self._report.book(outcome, self.symbols, worth_wei, touched)
-            if outcome.state is State.INCLUDED and not touched and not outcome.as_predicted:
+            if outcome.state is State.SOFT and not touched and not outcome.as_predicted:
                 self._upkeep.misled(outcome.transaction.pools)
             self._screen.tell(self._news_of(outcome, worth_wei))
             _log.info(
@@ -280,8 +280,10 @@ class Desk:
         )
 
     def _news_of(self, outcome: Outcome, worth_wei: int) -> str:
+        if outcome.filled_a_gap:
+            return f"{outcome.state}: filled the gap at nonce {outcome.transaction.nonce}"
         profit = (worth_wei - outcome.gas_wei) / 10**18
-        if outcome.state is not State.INCLUDED:
+        if outcome.state is not State.SOFT:
             return f"{outcome.state}: nonce {outcome.transaction.nonce}, net {profit:.6f} ETH"
         known = self._facts.token_by_address
         gained = " and ".join(

@@ -14,7 +14,11 @@ Everything the keeper expects to go wrong.
     |-- PlanError               a plan cannot be encoded or decoded
     |-- JournalError            the journal cannot be trusted or written
     |-- LeaderError             another keeper has this one's key, and leads
-    `-- NonceError              an account's nonce is not where the journal says
+    |-- NonceError              an account's nonce is not where the journal says
+    |-- LifeCycleError          a transaction cannot go from one state to the other
+    |-- SubmissionError         a node answers for other bytes than those that were sent
+    |-- PolicyError             a transaction is not one that a keeper has reason to sign
+    `-- SignerError             whoever holds a key does not sign, or not what was asked
 """
 
 
@@ -99,3 +103,19 @@ class LeaderError(KeeperError):
 
 class NonceError(KeeperError):
     """An account's nonce is not where the journal says."""
+
+
+class LifeCycleError(KeeperError):
+    """A transaction cannot go from one state to the other."""
+
+
+class SubmissionError(KeeperError):
+    """A node answers for other bytes than those that were sent."""
+
+
+class PolicyError(KeeperError):
+    """A transaction is not one that a keeper has reason to sign."""
+
+
+class SignerError(KeeperError):
+    """Whoever holds a key does not sign, or signs something else than was asked."""

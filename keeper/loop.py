@@ -5,7 +5,7 @@ Observe, decide, act, record: the only place where the keeper's objects meet.
 import asyncio
 import gc
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 
 import structlog
 
@@ -20,10 +20,12 @@ from keeper.config import ChainFacts, Settings
 from keeper.desk import Desk, profit_tokens
 from keeper.errors import ChainError, MalformedLog, ReorgError
 from keeper.events import TOPICS, Log, decode_each, speakers
-from keeper.execution.nonces import NonceManager
+from keeper.execution.opening import open_operators
+from keeper.execution.operators import Operators
+from keeper.execution.payouts import Payouts
 from keeper.execution.signer import Signer
+from keeper.execution.submission import Broadcast
 from keeper.execution.trader import Trader
-from keeper.execution.transactions import Transactions
 from keeper.gas import GasPrices
 from keeper.journal import Journal
 from keeper.lenders import TOPICS as LENDERS_TOPICS
@@ -48,13 +50,13 @@ _SLOW_BLOCKS = 20
 #: The pause after a failure to read or send; whoever follows the chain has his own.
 _BACK_OFF_SECONDS = 0.1
 
-#: How long a stopping keeper waits for what it has in flight; after that the journal remembers it.
-_DRAIN_SECONDS = 15.0
+#: How long what is in flight is waited for, after the blocks asked for and when told to stop; later the journal has it.
+_SETTLE_SECONDS, _DRAIN_SECONDS = 15.0, 3.0
 
 
 class Keeper:
     """
-    One operator key on one chain.
+    One executor on one chain, and all keys that may use it.
 
     Attributes:
         report: The numbers of this run so far.
@@ -67,7 +69,8 @@ class Keeper:
         settings: Settings,
         facts: ChainFacts,
         deployment: Deployment,
-        signer: Signer,
+        signers: Sequence[Signer],
+        broadcast: Broadcast,
         journal: Journal,
         screen: Screen,
         file: SnapshotFile,
@@ -76,7 +79,8 @@ class Keeper:
         self._settings = settings
         self._facts = facts
         self._deployment = deployment
-        self._signer = signer
+        self._signers = tuple(signers)
+        self._broadcast = broadcast
         self._journal = journal
         self._screen = screen
         self._reader = Reader(rpc, Address(facts.multicall3))
@@ -88,7 +92,7 @@ class Keeper:
         self._feed = Feed(self._follower, heads)
         self._resumption = Resumption(file, self._upkeep, self._follower, settings.resume_blocks, settings.save_seconds)
         self._lost = False
-        self._transactions: Transactions | Onlooker = Onlooker()
+        self._operators: Operators | Onlooker = Onlooker()
         self._treasury_before: dict[Address, int] = {}
         self.report = Report()
         self._desk = Desk(settings, facts, deployment, self._upkeep, journal, self.report, screen)
@@ -101,10 +105,11 @@ class Keeper:
         async with self._feed:
             if await self._lead(stop):
                 await self._take_over()
-                while not stop.is_set() and not self._finished:
-                    self._journal.require_lead()
-                    await self._step(trading=True)
-                await self._drain()
+                trading = asyncio.create_task(self._trade_until(stop))
+                told = asyncio.create_task(stop.wait())
+                await asyncio.wait({trading, told}, return_when=asyncio.FIRST_COMPLETED)
+                told.cancel()
+                await self._drain(trading)
                 await self._note_treasury()
         if not self._lost:
             await self._resumption.save()
@@ -142,40 +147,30 @@ class Keeper:
     async def _lead(self, stop: asyncio.Event) -> bool:
         """Follow the market until this keeper leads, and return whether it does; it is false when told to stop."""
         while not stop.is_set():
-            if self._journal.lead(self._signer.address):
+            if self._journal.lead(*(signer.address for signer in self._signers)):
                 return True
             await self._step(trading=False)
         return False
 
     async def _take_over(self) -> None:
-        """Take up what the key's transactions are, whoever sent them, and only then trade."""
-        operator = self._signer.address
-        on_chain = int(await self._rpc("eth_getTransactionCount", operator, "latest"), 16)
-        self._journal.begin_run(operator, self._deployment.executor)
-        nonces = NonceManager(operator, on_chain)
-        transactions = Transactions(
+        """Take up what the keys' transactions are, whoever sent them, and only then trade."""
+        executor = self._deployment.executor
+        names = " ".join(signer.address for signer in self._signers)
+        self._journal.begin_run(Address(names), executor)
+        operators = await open_operators(
             self._rpc,
+            self._broadcast,
             self._journal,
-            nonces,
-            self._deployment.executor,
-            self._deployment.treasury,
-            self._settings.patience_blocks,
-        )
-        await transactions.settle_late(self._follower.is_canonical)
-        if not transactions.in_flight:
-            nonces.compare(self._journal.next_nonce(operator))
-        self._trader = Trader(
-            self._rpc,
             self._settings,
-            self._facts,
-            self._deployment.executor,
-            self._signer,
-            nonces,
-            transactions,
+            self._facts.chain_id,
+            Payouts(self._rpc, executor, self._deployment.treasury),
+            self._signers,
         )
-        self._transactions = transactions
+        await operators.begin(self._follower.is_canonical)
+        self._trader = Trader(self._rpc, self._settings, self._facts, executor, operators)
+        self._operators = operators
         self._treasury_before = await self._treasury()
-        _log.info("keeper_started", pools=len(self.market), block=self.market.head.number, operator=operator)
+        _log.info("keeper_started", pools=len(self.market), block=self.market.head.number, operators=names)
 
     async def _warm(self) -> None:
         """Compile what the search runs on before anything depends on how long that takes; the event loop goes on."""
@@ -200,7 +195,7 @@ class Keeper:
         await self._feed.stop()
         block = await self._follower.start_settled()
         await self._start_market(block)
-        self._desk.take_back(await self._transactions.recheck(self._is_canonical))
+        self._desk.take_back(await self._operators.recheck(self._is_canonical))
         await self._feed.restart()
         self._lost = False
 
@@ -213,11 +208,26 @@ class Keeper:
             return True
         return number < self.market.oldest.number and await self._follower.is_canonical(block_hash, number)
 
-    async def _drain(self) -> None:
-        deadline = time.monotonic() + _DRAIN_SECONDS
-        while self._transactions.in_flight and time.monotonic() < deadline:
+    async def _trade_until(self, stop: asyncio.Event) -> None:
+        while not stop.is_set() and not self._finished:
+            self._journal.require_lead()
+            await self._step(trading=True)
+        self._operators.silent = True
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while self._operators.in_flight and not stop.is_set() and time.monotonic() < deadline:
             await self._step(trading=False)
-        for entry in self._transactions.in_flight:
+
+    async def _drain(self, trading: "asyncio.Task[None]") -> None:
+        """From now on nothing is signed or sent; what is in flight, and the step that goes on, have a moment to end."""
+        self._operators.silent = True
+        try:
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                await trading
+                while self._operators.in_flight:
+                    await self._step(trading=False)
+        except TimeoutError:
+            _log.warning("drain_timed_out", seconds=_DRAIN_SECONDS)
+        for entry in self._operators.in_flight:
             _log.warning("transaction_left_open", hash=entry.transaction.hash, nonce=entry.transaction.nonce)
 
     async def _note_treasury(self) -> None:
@@ -258,16 +268,18 @@ class Keeper:
         if self._upkeep.wants_reads():
             with self.report.latency.stage("refresh"):
                 await self._refresh()
-        self._desk.book(await self._transactions.follow(news.block, self._is_canonical))
+        self._desk.book(await self._operators.follow(news.block, self._is_canonical))
         if news.block.number % _SLOW_BLOCKS == 0:
             await self._look_at_slow_things()
             self._desk.mended(await self._upkeep.look_around())
             self._resumption.save_if_due()
         if self._feed.waiting:
             self.report.refused["behind"] += trading
-        elif trading and not self._transactions.in_flight:
+        elif trading and (self._settings.dry_run or self._operators.ready(news.block)):
             await self._trade(news.block, began)
-        self._screen.draw(self.market, self.report, len(self._transactions.in_flight))
+        if trading:
+            await self._operators.fill_gaps(news.block, self._prices(news.block))
+        self._screen.draw(self.market, self.report, len(self._operators.in_flight))
 
     def _advance(self, new: NewBlock) -> None:
         with self.report.latency.stage("decode"):
@@ -282,7 +294,7 @@ class Keeper:
         changed = self.market.unwind(head.hash)
         self._desk.changed(changed)
         self._desk.lenders.invalidate()
-        self._desk.take_back(self._transactions.unwound(head))
+        self._desk.take_back(self._operators.unwound(head))
         self.report.reorgs += 1
         _log.warning("chain_reorganised", head=head.number, pools=len(changed))
 

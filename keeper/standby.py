@@ -4,17 +4,26 @@ A keeper that stands by: it follows the market like its leader, and has no trans
 
 from collections.abc import Sequence
 
-from keeper.execution.transactions import IsCanonical, Outcome
+from keeper.execution.included import IsCanonical
+from keeper.execution.receipts import Outcome
+from keeper.gas import GasPrices
 from keeper.journal import Entry
 from keeper.types import Block, Hash
 
 
 class Onlooker:
     """
-    Stands where ``Transactions`` stand until this keeper leads; what is in flight is its leader's.
+    Stands where ``Operators`` stand until this keeper leads; what is in flight is its leader's.
     """
 
     in_flight: Sequence[Entry] = ()
+    silent = True
+
+    def ready(self, _block: Block) -> None:
+        return None
+
+    async def fill_gaps(self, _block: Block, _prices: GasPrices) -> None:
+        return None
 
     async def follow(self, _head: Block, _is_canonical: IsCanonical) -> list[Outcome]:
         return []

@@ -89,7 +89,7 @@ def account(alias: str | None, network: Network) -> "LocalAccount":
     Raises:
         KeeperError: There is no such account, or its passphrase is missing or wrong.
     """
-    from keeper.execution.signer import open_keystore
+    from keeper.execution.keystore import open_keystore
 
     if alias is None:
         if not network.rehearsal:

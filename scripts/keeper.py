@@ -30,7 +30,9 @@ os.environ["PATH"] = os.pathsep.join(
 
 @click.command(short_help="Run the keeper")
 @click.option("--network", help="An Ape network, such as arbitrum:mainnet:node; default: the localnet.")
-@click.option("--account", "alias", help="The operator's Ape account; default, on a rehearsal: anvil's account 0.")
+@click.option(
+    "--account", "aliases", multiple=True, help="Operators' Ape accounts; default, on a rehearsal: anvil's 0."
+)
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings file (TOML).")
 @click.option("--ws-url", help="WebSocket endpoint of the node; better in KEEPER_WS_URL, which ps does not show.")
 @click.option("--state-dir", type=click.Path(path_type=Path, file_okay=False), help="Journal and deployment record.")
@@ -43,7 +45,7 @@ os.environ["PATH"] = os.pathsep.join(
 @click.option("--json-logs", is_flag=True, help="One JSON object a log line.")
 def cli(
     network: str | None,
-    alias: str | None,
+    aliases: tuple[str, ...],
     config: Path | None,
     report: Path | None,
     log_level: str,
@@ -66,14 +68,14 @@ def cli(
     configure_logs(log_level, json_logs)
     try:
         with connect_with_blocks(network) as found:
-            operator = account(alias, found)
+            operators = [account(alias, found) for alias in aliases or (None,)]
             given["rpc_url"] = found.url
             given["ws_url"] = given["ws_url"] or found.ws_url
-            given["state_dir"] = given["state_dir"] or _state_dir(found, operator)
+            given["state_dir"] = given["state_dir"] or _state_dir(found, operators[0])
             if found.label == "localnet":
                 # What it deploys is traded there, whatever production waits for; the environment may say otherwise.
                 os.environ.setdefault("KEEPER_DEXES_ON", json.dumps(_DEXES_OF_THE_LOCALNET))
-            code = run_keeper(load_settings(config, **given), operator, report)
+            code = run_keeper(load_settings(config, **given), operators, report)
     except (KeeperError, LocalnetError) as error:
         raise click.ClickException(redact(str(error))) from None
     sys.exit(code)

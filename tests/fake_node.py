@@ -34,6 +34,7 @@ class FakeNode:
         broken: Methods that fail as if the node were out of reach.
         ranges: How many blocks each request for logs by number was about.
         most_blocks: Above so many it refuses.
+        finalized: The number of the final block, or None if it knows none.
     """
 
     url = "http://fake"
@@ -47,6 +48,7 @@ class FakeNode:
         self.sent: list[str] = []
         self.ranges: list[int] = []
         self.most_blocks = 10_000
+        self.finalized: int | None = None
 
     async def __call__(self, method: str, *params: Any) -> Any:
         self.calls[method] += 1
@@ -79,4 +81,6 @@ class FakeNode:
     def _by_number(self, number: str) -> dict[str, Any] | None:
         if number == "latest":
             return self.chain[-1]
+        if number == "finalized":
+            return None if self.finalized is None else {"number": hex(self.finalized)}
         return next((block for block in self.chain if block["number"] == number), None)

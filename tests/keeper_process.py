@@ -7,12 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from eth_account import Account
+from eth_account.signers.local import LocalAccount
 
 import localnet
 from keeper.config import load_chain
@@ -69,20 +70,29 @@ class KeeperProcess:
         return process.returncode, output, errors
 
 
-def prepared(net: Localnet, directory: Path) -> KeeperProcess:
+def prepared(net: Localnet, directory: Path, others: Sequence[LocalAccount] = ()) -> KeeperProcess:
     """
     Deploy the executor on a localnet, with anvil's first public account for operator, and return what starts keepers.
+
+    Args:
+        others: Who may use the executor besides.
     """
     warm()  # no life is spent on compiling
     facts = load_chain("arbitrum")
     operator = accounts.public(0)
     profit_tokens = tuple(facts.token(symbol) for symbol in facts.profit_tokens)
     roles = rehearsal_roles(operator.address, accounts.public(9).address, profit_tokens)
+    roles = replace(roles, operators=(*roles.operators, *(account.address for account in others)))
     record = directory / "state" / "deployment.json"
     deploy(net.url, operator, roles, "localnet", record, artifact=artifact())
-    keystore = directory / "operator.json"
-    keystore.write_text(json.dumps(Account.encrypt(operator.key, PASSPHRASE, kdf="pbkdf2", iterations=1)))
+    keystore = write_keystore(directory / "operator.json", operator)
     return KeeperProcess(net, directory / "state", keystore, operator.address.lower())
+
+
+def write_keystore(path: Path, account: LocalAccount) -> Path:
+    """Write a key file, and return where it is."""
+    path.write_text(json.dumps(Account.encrypt(account.key, PASSPHRASE, kdf="pbkdf2", iterations=1)))
+    return path
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 One operator key's nonces: counted by the keeper, compared with the chain.
 """
 
+from collections.abc import Collection
+
 from keeper.errors import NonceError
 from keeper.types import Address
 
@@ -22,6 +24,26 @@ class NonceManager:
         self.sender = sender
         self._next = on_chain
 
+    @property
+    def next(self) -> int:
+        """The lowest nonce that no block has, as far as the journal explains it."""
+        return self._next
+
+    def free(self, in_flight: Collection[int]) -> int:
+        """
+        Return the lowest nonce that neither a block has nor anything in flight.
+        """
+        nonce = self._next
+        while nonce in in_flight:
+            nonce += 1
+        return nonce
+
+    def gaps(self, in_flight: Collection[int]) -> list[int]:
+        """
+        Return the nonces that something in flight waits for and nothing in flight has, lowest first.
+        """
+        return [nonce for nonce in range(self._next, max(in_flight, default=0)) if nonce not in in_flight]
+
     def compare(self, in_journal: int | None) -> None:
         """
         Compare with the nonce after the last one that the journal saw used, or None if it saw none.
@@ -34,11 +56,6 @@ class NonceManager:
                 f"operator {self.sender} is at nonce {self._next} on chain and at {in_journal} in the journal:"
                 " another process uses its key, or the journal is not this key's"
             )
-
-    @property
-    def next(self) -> int:
-        """The nonce of the next transaction."""
-        return self._next
 
     def used(self, nonce: int) -> None:
         """

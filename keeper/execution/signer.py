@@ -2,37 +2,50 @@
 Signs, and refuses to sign what a keeper never has reason to sign.
 """
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-import rlp
 from coincurve import PrivateKey
-from eth_account import Account
+from eth_account.messages import encode_defunct
 from eth_account.signers.local import LocalAccount
-from eth_utils.crypto import keccak
 
-from keeper.errors import ConfigError
+from keeper.errors import PolicyError, SignerError
+from keeper.execution.wire import Unsigned, assembled, digest_of, recover
+from keeper.gas import MOST_GAS
 from keeper.types import Address, Hash
-
-#: What goes before the fields of a transaction with a tip and a cap (EIP-1559).
-_TYPE = b"\x02"
 
 
 @dataclass(frozen=True, slots=True)
-class Unsigned:
+class Policy:
     """
-    A transaction of type 2 without value.
+    What may be signed: calls of one contract on one chain, and transactions to the key's own account that do nothing.
+
+    Value there is none: what is signed has no place for it.
+
+    Attributes:
+        max_fee_wei: The highest cap of the price of gas.
+        max_gas: The highest gas limit.
     """
 
     chain_id: int
-    nonce: int
-    to: Address
-    data: bytes
-    gas_limit: int
+    executor: Address
     max_fee_wei: int
-    tip_wei: int
+    max_gas: int = MOST_GAS
+
+    def check(self, transaction: Unsigned, sender: Address) -> None:
+        """
+        Raises:
+            PolicyError: The transaction is none of those.
+        """
+        does_nothing = transaction.to == sender and not transaction.data
+        if transaction.chain_id != self.chain_id or not (transaction.to == self.executor or does_nothing):
+            raise PolicyError("signer: only calls of the executor on its own chain are signed, and what does nothing")
+        if transaction.gas_limit > self.max_gas:
+            raise PolicyError(f"signer: a gas limit of {transaction.gas_limit} is above the cap of {self.max_gas}")
+        if transaction.max_fee_wei > self.max_fee_wei:
+            raise PolicyError(f"signer: {transaction.max_fee_wei} wei for gas is above the cap of {self.max_fee_wei}")
+        if transaction.tip_wei > transaction.max_fee_wei:
+            raise PolicyError("signer: the tip is above what gas may cost with it")
 
 
 class Signer(Protocol):
@@ -41,65 +54,59 @@ class Signer(Protocol):
     @property
     def address(self) -> Address: ...
 
-    def sign(self, transaction: Unsigned) -> tuple[bytes, Hash]:
-        """Return the signed bytes and their hash."""
+    async def sign(self, transaction: Unsigned) -> tuple[bytes, Hash]:
+        """
+        Return the signed bytes and their hash.
+
+        Raises:
+            PolicyError: A keeper has no reason to sign this.
+            SignerError: It was not signed, or not with the right key.
+        """
         ...
 
 
 class LocalSigner:
     """
-    Signs with a key in memory, to one contract on one chain only.
-
-    The bytes are those of eth-account, without its checks of whatever else a transaction could be, which take longer.
+    Signs with a key in memory.
     """
 
-    def __init__(self, account: LocalAccount, chain_id: int, executor: Address) -> None:
+    def __init__(self, account: LocalAccount, policy: Policy) -> None:
         self._address = Address(account.address.lower())
         self._key = PrivateKey(bytes(account.key))
-        self._chain_id = chain_id
-        self._executor = executor
+        self._public_key = self._key.public_key.format(compressed=False)
+        self._policy = policy
 
     @property
     def address(self) -> Address:
         return self._address
 
-    def sign(self, transaction: Unsigned) -> tuple[bytes, Hash]:
-        if (transaction.chain_id, transaction.to) != (self._chain_id, self._executor):
-            raise ConfigError("signer: only calls of the executor on its own chain are signed")
-        fields = [
-            transaction.chain_id,
-            transaction.nonce,
-            transaction.tip_wei,
-            transaction.max_fee_wei,
-            transaction.gas_limit,
-            bytes.fromhex(transaction.to[2:]),
-            0,  # value
-            transaction.data,
-            [],  # access list
-        ]
-        signature = self._key.sign_recoverable(keccak(_TYPE + rlp.encode(fields)), hasher=None)
-        r, s, y_parity = signature[:32], signature[32:64], signature[64]
-        raw = _TYPE + rlp.encode([*fields, y_parity, int.from_bytes(r), int.from_bytes(s)])
-        return raw, Hash("0x" + keccak(raw).hex())
+    async def sign(self, transaction: Unsigned) -> tuple[bytes, Hash]:
+        return self.sign_now(transaction)
+
+    def sign_now(self, transaction: Unsigned) -> tuple[bytes, Hash]:
+        """
+        Sign without waiting for anybody.
+        """
+        self._policy.check(transaction, self._address)
+        fields = transaction.fields()
+        digest = digest_of(fields)
+        signature = self._key.sign_recoverable(digest, hasher=None)
+        # A bit that flips in memory makes bytes that nobody takes, or that somebody else seems to have signed.
+        if recover(digest, signature) != self._public_key:
+            raise SignerError(f"signer: the signature is not by the key of {self._address}")
+        return assembled(fields, signature)
 
 
-def open_keystore(path: Path, passphrase: str) -> LocalAccount:
+class ControllerKey:
     """
-    Return the account of a keystore file (version 3).
-
-    Raises:
-        ConfigError: The file is missing or is not a keystore, or the passphrase is wrong.
+    Signs for the express lane that a transaction comes from who holds it (EIP-191).
     """
-    try:
-        keystore = json.loads(path.read_text())
-        key = Account.decrypt(keystore if isinstance(keystore, dict) else {}, passphrase)
-    except OSError:
-        raise ConfigError(f"key file {path.name} cannot be read") from None
-    except ValueError as error:
-        if "MAC mismatch" in str(error):
-            raise ConfigError(f"wrong passphrase for key file {path.name}") from None
-        raise ConfigError(f"{path.name} is not a keystore file") from None
-    except (KeyError, TypeError, NotImplementedError):
-        raise ConfigError(f"{path.name} is not a keystore file") from None
-    account: LocalAccount = Account.from_key(key)
-    return account
+
+    def __init__(self, account: LocalAccount) -> None:
+        self._account = account
+
+    def sign(self, message: bytes) -> bytes:
+        """
+        Return r, s, and 27 or 28, in 65 bytes.
+        """
+        return bytes(self._account.sign_message(encode_defunct(message)).signature)

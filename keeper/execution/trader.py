@@ -9,11 +9,10 @@ from contextlib import AbstractContextManager
 from keeper.bundling import Bundle
 from keeper.chain.rpc import Rpc
 from keeper.config import ChainFacts, Settings
-from keeper.errors import RpcError
-from keeper.execution.nonces import NonceManager
-from keeper.execution.signer import Signer, Unsigned
-from keeper.execution.submission import Submission
-from keeper.execution.transactions import Transactions
+from keeper.errors import RpcError, SignerError
+from keeper.execution.answers import Submission
+from keeper.execution.operators import Operator, Operators
+from keeper.execution.wire import Unsigned
 from keeper.gas import GasPrices, l1_gas
 from keeper.journal import PlannedRoute, SignedTransaction
 from keeper.types import Address, Block
@@ -26,7 +25,7 @@ _BASE_FEE_ROOM = 2
 
 class Trader:
     """
-    Sends one transaction at a time with one operator's key.
+    Sends one transaction after the other, with whichever operator's key is free.
     """
 
     def __init__(
@@ -35,17 +34,13 @@ class Trader:
         settings: Settings,
         facts: ChainFacts,
         executor: Address,
-        signer: Signer,
-        nonces: NonceManager,
-        transactions: Transactions,
+        operators: Operators,
     ) -> None:
         self._rpc = rpc
         self._settings = settings
         self._chain_id = facts.chain_id
         self._executor = executor
-        self._signer = signer
-        self._nonces = nonces
-        self._transactions = transactions
+        self._operators = operators
 
     async def trade(
         self, variants: Iterable[Bundle], block: Block, prices: GasPrices, stage: Stage
@@ -58,30 +53,46 @@ class Trader:
         """
         if block.base_fee_wei > self._settings.max_base_fee_wei:
             return "base fee above cap", None
+        if (operator := self._operators.ready(block)) is None and not self._settings.dry_run:
+            return "no key is free", None
         refusal, bundle = "no funding", None
         for bundle in variants:
+            if not self._operators.pools_in_flight.isdisjoint(bundle.pools):
+                return "its pools are under way", bundle
             with stage("simulate"):
-                gas, refusal = await self._simulate(bundle.calldata)
+                gas, refusal = await self._simulate(bundle.calldata, (operator or self._operators.first).address)
             if not gas:
                 continue
             bundle = bundle.at(gas, prices)
             if bundle.profit_wei < max(self._settings.min_profit_wei, 1):
                 refusal = "not worth its gas"
                 continue
-            if self._settings.dry_run:
+            if operator is None or self._settings.dry_run:
                 return "dry run", bundle
-            with stage("sign"):
-                signed = self._sign(bundle, block, prices)
-            with stage("send"):
-                submission = await self._transactions.send(signed)
-            return "sent" if submission is not Submission.REFUSED else "refused by the node", bundle
+            return await self._send(operator, bundle, block, prices, stage), bundle
         return refusal, bundle
 
-    async def _simulate(self, calldata: bytes) -> tuple[int, str]:
+    async def _send(self, operator: Operator, bundle: Bundle, block: Block, prices: GasPrices, stage: Stage) -> str:
+        with stage("sign"):
+            try:
+                signed = await self._sign(operator, bundle, block, prices)
+            except SignerError as error:
+                return f"not signed: {error}"
+        if self._operators.silent:
+            return "told to stop"
+        with stage("send"):
+            submission = await operator.transactions.send(signed)
+        match submission:
+            case Submission.REFUSED:
+                return "refused by the node"
+            case _:
+                return "sent"
+
+    async def _simulate(self, calldata: bytes, operator: Address) -> tuple[int, str]:
         """
         Execute these very bytes on the pending state; return the gas they take, or 0 and why they fail.
         """
-        request = {"from": self._signer.address, "to": self._executor, "data": "0x" + calldata.hex()}
+        request = {"from": operator, "to": self._executor, "data": "0x" + calldata.hex()}
         try:
             _, gas = await asyncio.gather(
                 self._rpc("eth_call", request, "pending"), self._rpc("eth_estimateGas", request, "pending")
@@ -92,16 +103,19 @@ class Trader:
             return 0, f"simulation failed: {error}"
         return int(gas, 16), ""
 
-    def _sign(self, bundle: Bundle, block: Block, prices: GasPrices) -> SignedTransaction:
-        # State may move a little before execution, and so may the price of L1 data; what is not used is not paid.
-        gas_limit = bundle.gas * 5 // 4 + l1_gas(bundle.outlay.l1_wei, prices) * 13 // 10
+    async def _sign(self, operator: Operator, bundle: Bundle, block: Block, prices: GasPrices) -> SignedTransaction:
+        nonce = operator.next_nonce
+        siblings = operator.transactions.siblings(nonce)
+        # State may move a little before execution, and so may the price of L1 data; what is not used is not paid. One
+        # unit more for each sibling: no two of them have the same bytes.
+        gas_limit = bundle.gas * 5 // 4 + l1_gas(bundle.outlay.l1_wei, prices) * 13 // 10 + len(siblings)
         max_fee_wei = min(prices.base_fee_wei * _BASE_FEE_ROOM + prices.tip_wei, self._settings.max_base_fee_wei)
-        nonce = self._nonces.next
-        raw, transaction_hash = self._signer.sign(
-            Unsigned(self._chain_id, nonce, self._executor, bundle.calldata, gas_limit, max_fee_wei, prices.tip_wei)
+        raw, transaction_hash = await operator.sign(
+            Unsigned(self._chain_id, nonce, self._executor, bundle.calldata, gas_limit, max_fee_wei, prices.tip_wei),
+            block.number,
         )
         return SignedTransaction(
-            sender=self._signer.address,
+            sender=operator.address,
             nonce=nonce,
             hash=transaction_hash,
             raw=raw,
@@ -112,7 +126,7 @@ class Trader:
             predicted_profit_wei=bundle.profit_wei,
             gas_limit=gas_limit,
             max_fee_wei=max_fee_wei,
-            sibling_of=self._transactions.last_of_nonce(nonce),
+            sibling_of=siblings[-1].id if siblings else None,
         )
 
 

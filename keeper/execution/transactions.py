@@ -1,243 +1,344 @@
 """
-The life of the keeper's transactions, from their signing until their fate is known.
+The life of one key's transactions, from their signing until their fate is known and final.
 
-Each step is written to the journal before it is taken. One transaction is under way at a time: the next one is signed
-when the chain has told what became of it, so no two can be in flight for one nonce unless one of them is its sibling.
+Each step is written to the journal before it is taken, and only steps that ``lifecycle`` knows are. What is sent again
+is the same bytes; other bytes for a nonce are a sibling, and written down as one. What the keeper does not know it asks
+the chain: for the receipt, then for the nonce, then for the bytes.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from keeper.chain.rpc import Rpc
-from keeper.errors import ChainError, NonceError
+from keeper.errors import NonceError, SubmissionError
+from keeper.execution.answers import Submission
+from keeper.execution.included import Included, IsCanonical
+from keeper.execution.lifecycle import require
 from keeper.execution.nonces import NonceManager
-from keeper.execution.submission import Submission, send
-from keeper.journal import Amounts, Entry, Journal, SignedTransaction, State
+from keeper.execution.payouts import Payouts
+from keeper.execution.receipts import Outcome, Receipt, block_of, outcome_of
+from keeper.execution.submission import Broadcast, Verdict
+from keeper.execution.wire import parse
+from keeper.journal import IN_BLOCK, OPEN, Entry, Journal, SignedTransaction, State
 from keeper.types import Address, Block, Hash
 
-#: Whether a block, given by hash and number, is the head or one of its ancestors.
-IsCanonical = Callable[[Hash, int], Awaitable[bool]]
-
-#: How many included transactions are watched for their blocks' leaving the chain.
-_REMEMBERED = 256
-
-_TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
+#: By then the first receipt is there, or something is the matter.
+_FIRST_LOOK_BLOCKS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Patience:
     """
-    What became of a transaction.
+    How long the chain is waited for.
 
     Attributes:
-        state: INCLUDED, REVERTED or DROPPED.
-        gains: What the treasury received of each token that the transaction was to gain, in smallest units.
-        gas_wei: What was paid for it, all of it.
-        position: Block number and index in the block.
+        blocks: What is in no block after so many is looked for elsewhere.
+        rebroadcast_blocks: What no node knows after so many is sent again.
+        unknown_seconds: What may have been taken is waited for so long after its deadline.
     """
 
-    transaction: SignedTransaction
-    state: State
-    gains: Amounts = ()
-    gas_wei: int = 0
-    position: tuple[int, int] = (0, 0)
-
-    @property
-    def as_predicted(self) -> bool:
-        """Whether it brought what it was to bring, to the smallest unit."""
-        return self.gains == self.transaction.predicted
+    blocks: int
+    rebroadcast_blocks: int = 4
+    unknown_seconds: int = 12
 
 
 class Transactions:
     """
     Sends one operator's transactions and follows them.
-
-    Attributes:
-        in_flight: Journal entries whose fate is not known.
     """
 
     def __init__(
         self,
         rpc: Rpc,
+        broadcast: Broadcast,
         journal: Journal,
         nonces: NonceManager,
-        executor: Address,
-        treasury: Address,
-        patience_blocks: int,
+        payouts: Payouts,
+        patience: Patience,
     ) -> None:
         self._rpc = rpc
+        self._broadcast = broadcast
         self._journal = journal
         self._nonces = nonces
-        self._executor = executor
-        self._treasury = treasury
-        self._patience_blocks = patience_blocks
-        #: Block number, block hash and journal entry of what was included lately, by journal id.
-        self._included: dict[int, tuple[int, Hash, Entry]] = {}
-        self.in_flight: list[Entry] = journal.open_entries(nonces.sender)
+        self._payouts = payouts
+        self._patience = patience
+        self._included = Included.of(journal, nonces.sender)
+        self._open = {entry.id: entry for entry in journal.open_entries(nonces.sender)}
+        #: The block at which each was offered last.
+        self._offered: dict[int, int] = {}
+        self._drifted_at: int | None = None
+
+    @property
+    def in_flight(self) -> list[Entry]:
+        """What is in no block yet and may come into one."""
+        return list(self._open.values())
+
+    @property
+    def nonces_in_flight(self) -> set[int]:
+        return {entry.transaction.nonce for entry in self._open.values()}
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether of everything in flight it is known that a node took it, and every nonce on chain is explained."""
+        return self._drifted_at is None and all(
+            entry.state in (State.SENT, State.SEQUENCED) for entry in self._open.values()
+        )
+
+    async def begin(self, is_canonical: IsCanonical) -> None:
+        """
+        Take up where the journal ended.
+
+        Raises:
+            NonceError: The key was used by somebody else meanwhile.
+        """
+        for entry in self.in_flight:
+            if entry.state is State.SIGNED:
+                self._step(entry, State.UNKNOWN, reason="the keeper ended before it knew whether it was sent")
+        await self.recheck(is_canonical)
+        sender, on_chain = self._nonces.sender, self._nonces.next
+        await self._settle_late(range(self._journal.next_nonce(sender) or on_chain, on_chain), is_canonical)
+        if not self._open:
+            self._nonces.compare(self._journal.next_nonce(sender))
 
     async def send(self, transaction: SignedTransaction) -> Submission:
         """
         Write the transaction down, then send it.
+
+        Raises:
+            SubmissionError: A node answered for other bytes; the transaction is unknown then.
         """
-        entry_id = self._journal.signed(transaction)
-        self.in_flight.append(Entry(entry_id, 0, transaction, State.SIGNED, {}))
+        require(State.PLANNED, State.SIGNED, transaction.hash)
+        entry = Entry(self._journal.signed(transaction), 0, transaction, State.SIGNED, {})
+        self._open[entry.id] = entry
+        self._offered[entry.id] = transaction.block_number
         # The process may have been stopped since: then another one leads, and looks after what is written down.
         self._journal.require_lead()
-        return await self._submit(self.in_flight[-1])
+        verdict = await self._offer(entry, self._broadcast.send)
+        match verdict.means:
+            case Submission.ACCEPTED:
+                self._step(entry, State.SENT)
+            case Submission.REFUSED:
+                self._step(entry, State.DROPPED, reason=verdict.words)
+            case Submission.RETRY:
+                self._step(entry, State.SIGNED, reason=verdict.words)
+            case Submission.UNKNOWN:
+                self._step(entry, State.UNKNOWN, reason=verdict.words)
+        return verdict.means
 
-    async def settle_late(self, is_canonical: IsCanonical) -> None:
+    def siblings(self, nonce: int) -> list[Entry]:
         """
-        Book what was given up and yet included while nobody looked: their nonces are used on chain.
+        Return what was signed for a nonce, oldest first.
         """
-        sender = self._nonces.sender
-        for nonce in range(self._journal.next_nonce(sender) or self._nonces.next, self._nonces.next):
-            for entry in self._journal.of_nonce(sender, nonce):
-                if entry.state is State.DROPPED:
-                    await self._settled(entry, is_canonical)
+        return self._journal.of_nonce(self._nonces.sender, nonce)
 
-    async def follow(self, head: Block, is_canonical: IsCanonical) -> list[Outcome]:
+    async def follow(self, head: Block, is_canonical: IsCanonical, sending: bool = True) -> list[Outcome]:
         """
         Ask what became of what is in flight, as of *head*, and return what is known now.
+
+        Args:
+            sending: Whether bytes that no node knows may be sent again.
 
         Raises:
             NonceError: The nonce of one was used by a transaction that the journal does not know.
         """
         outcomes: list[Outcome] = []
-        for entry in list(self.in_flight):
-            if known := await self._look(entry, head, is_canonical):
-                self.in_flight.remove(entry)
-                outcomes += known
+        for entry_id in [entry.id for entry in sorted(self.in_flight, key=lambda entry: entry.transaction.nonce)]:
+            if entry_id in self._open:
+                outcomes += await self._look(self._open[entry_id], head, is_canonical, sending)
         return outcomes
 
-    def last_of_nonce(self, nonce: int) -> int | None:
-        """The journal id of the last transaction that was signed for a nonce, or None if there is none."""
-        earlier = self._journal.of_nonce(self._nonces.sender, nonce)
-        return earlier[-1].id if earlier else None
+    async def audit(self, head: Block, is_canonical: IsCanonical) -> list[Outcome]:
+        """
+        Compare the account's nonce with the keeper's, where nothing in flight can move it, and return what was given
+        up and yet included.
+
+        Raises:
+            NonceError: It was moved, and for so many blocks by nothing that the journal knows.
+        """
+        if self._open or (on_chain := await self._nonce()) <= self._nonces.next:
+            self._drifted_at = None
+            return []
+        outcomes = await self._settle_late(range(self._nonces.next, on_chain), is_canonical)
+        if self._nonces.next >= on_chain:
+            self._drifted_at = None
+        elif self._drifted_at is None:
+            self._drifted_at = head.number  # a receipt may only be late
+        elif head.number - self._drifted_at > self._patience.blocks:
+            raise self._stranger(self._nonces.next)
+        return outcomes
+
+    async def finalise(self, number: int, is_canonical: IsCanonical) -> None:
+        """
+        Note what is in blocks up to *number*, which is final.
+        """
+        for entry in await self._included.final(number, is_canonical):
+            if entry.state is State.REVERTED:
+                self._note(entry, State.REVERTED, {**entry.detail, "final": True})
+            else:
+                self._note(entry, State.FINAL, entry.detail)
 
     def unwound(self, head: Block) -> list[Hash]:
         """
         Look again for what was in a block above *head*, and return the hashes of those transactions.
         """
-        gone = [entry_id for entry_id, (number, _, _) in self._included.items() if number > head.number]
-        return [self._look_again(entry_id) for entry_id in gone]
+        return [self._look_again(entry) for entry in self._included.above(head.number)]
 
     async def recheck(self, is_canonical: IsCanonical) -> list[Hash]:
         """
         Look again for what is in a block that is no longer part of the chain; return as ``unwound`` does.
         """
-        included = list(self._included.items())
-        gone = [entry_id for entry_id, (number, at, _) in included if not await is_canonical(at, number)]
-        return [self._look_again(entry_id) for entry_id in gone]
+        return [self._look_again(entry) for entry in await self._included.displaced(is_canonical)]
 
-    def _look_again(self, entry_id: int) -> Hash:
-        number, _, entry = self._included.pop(entry_id)
-        self._journal.step(entry_id, State.REORGED, block_number=number)
+    # ---------------------------------------------------------------- steps
+
+    def _step(self, entry: Entry, state: State, **detail: Any) -> Entry:
+        return self._note(entry, state, detail)
+
+    def _note(self, entry: Entry, state: State, detail: Mapping[str, Any]) -> Entry:
+        require(entry.state, state, entry.transaction.hash)
+        self._journal.step(entry.id, state, **detail)
+        entry = replace(entry, state=state, detail=detail)
+        if state in OPEN:
+            self._open[entry.id] = entry
+        else:
+            self._open.pop(entry.id, None)
+            self._offered.pop(entry.id, None)
+        return entry
+
+    def _look_again(self, entry: Entry) -> Hash:
+        self._step(entry, State.REORGED, block_number=entry.detail["block_number"])
         self._nonces.returned(entry.transaction.nonce)
-        self.in_flight.append(entry)
         return entry.transaction.hash
 
-    async def _submit(self, entry: Entry) -> Submission:
-        submission, words = await send(self._rpc, entry.transaction.raw)
-        match submission:
-            case Submission.ACCEPTED:
-                self._journal.step(entry.id, State.SENT)
-            case Submission.REFUSED:
-                self._journal.step(entry.id, State.DROPPED, reason=words)
-                self.in_flight.remove(entry)
-            case Submission.UNKNOWN:
-                self._journal.step(entry.id, State.SIGNED, reason=words)
-        return submission
+    async def _offer(self, entry: Entry, send: Callable[[SignedTransaction], Awaitable[Verdict]]) -> Verdict:
+        try:
+            return await send(entry.transaction)
+        except SubmissionError as error:
+            if entry.state is State.SIGNED:
+                self._step(entry, State.UNKNOWN, reason=str(error))
+            raise
 
-    async def _look(self, entry: Entry, head: Block, is_canonical: IsCanonical) -> list[Outcome]:
-        """What is known of the entry, and of siblings that turn out to have used its nonce; empty if nothing is yet."""
-        if (outcome := await self._settled(entry, is_canonical)) is not None:
-            return [outcome]
-        if head.number - entry.transaction.block_number < 2:
-            return []
-        if await self._nonce() > entry.transaction.nonce:
-            return await self._overtaken(entry, head, is_canonical)
-        return await self._unseen(entry, head)
-
-    async def _settled(self, entry: Entry, is_canonical: IsCanonical) -> Outcome | None:
-        receipt = await self._rpc("eth_getTransactionReceipt", entry.transaction.hash)
-        if receipt is None or not await is_canonical(Hash(receipt["blockHash"]), int(receipt["blockNumber"], 16)):
-            return None
-        return self._settle(entry, receipt)
-
-    async def _unseen(self, entry: Entry, head: Block) -> list[Outcome]:
-        """
-        In no block, its nonce unused: wait until it has expired.
-
-        It is not sent again: by now others have had the opportunity, and a late arrival pays for its failure.
-        """
-        known = await self._rpc("eth_getTransactionByHash", entry.transaction.hash) is not None
-        expired = head.timestamp > entry.transaction.deadline
-        if expired and (not known or head.number - entry.transaction.block_number > self._patience_blocks):
-            return [self._drop(entry, "expired in no block")]
-        return []
-
-    async def _overtaken(self, entry: Entry, head: Block, is_canonical: IsCanonical) -> list[Outcome]:
-        """Its nonce is used: by a sibling of ours, given up perhaps, or by somebody who must not have the key."""
-        transaction = entry.transaction
-        for sibling in self._journal.of_nonce(transaction.sender, transaction.nonce):
-            if sibling.state in (State.INCLUDED, State.REVERTED):
-                return [self._drop(entry, "a sibling was included")]
-            if sibling.id != entry.id and (outcome := await self._settled(sibling, is_canonical)) is not None:
-                return [outcome, self._drop(entry, "a sibling was included")]
-        if head.number - transaction.block_number <= self._patience_blocks:
-            return []  # its receipt may only be late
-        raise NonceError(
-            f"nonce {transaction.nonce} of operator {transaction.sender} was used by a transaction that is not in the"
-            " journal: the key leaked, or another process uses it"
-        )
+    async def _offer_again(self, entry: Entry, head: Block) -> None:
+        """The very same bytes, to everybody. Who refuses them now says nothing about who was offered them before."""
+        again = int(entry.detail.get("again", 0)) + 1
+        state = State.UNKNOWN if entry.state is State.REORGED else entry.state
+        entry = self._step(entry, state, again=again, block_number=head.number)
+        self._offered[entry.id] = head.number
+        verdict = await self._offer(entry, self._broadcast.send_again)
+        match entry.state, verdict.means:
+            case ((State.SIGNED | State.UNKNOWN), Submission.ACCEPTED):
+                self._step(entry, State.SENT, again=again)
+            case State.SIGNED, Submission.UNKNOWN:
+                self._step(entry, State.UNKNOWN, again=again, reason=verdict.words)
+            case State.SIGNED, Submission.REFUSED:
+                self._step(entry, State.DROPPED, reason=verdict.words)
 
     def _drop(self, entry: Entry, reason: str) -> Outcome:
-        self._journal.step(entry.id, State.DROPPED, reason=reason)
+        self._step(entry, State.DROPPED, reason=reason)
         return Outcome(entry.transaction, State.DROPPED)
 
-    def _settle(self, entry: Entry, receipt: Mapping[str, Any]) -> Outcome:
-        outcome = self._outcome(entry.transaction, receipt)
-        self._journal.step(
-            entry.id,
+    # ---------------------------------------------------------------- what the chain says
+
+    async def _look(self, entry: Entry, head: Block, is_canonical: IsCanonical, sending: bool) -> list[Outcome]:
+        """What is known of the entry, and of siblings that turn out to have used its nonce; empty if nothing is yet."""
+        receipt = await self._receipt(entry)
+        if receipt is not None:
+            if (outcome := await self._settled(entry, receipt, is_canonical)) is not None:
+                return [outcome]
+            self._sequenced(entry, receipt)
+            return []
+        waited = head.number - entry.transaction.block_number
+        if waited < _FIRST_LOOK_BLOCKS:
+            return []
+        if entry.state is State.SEQUENCED and waited >= self._patience.rebroadcast_blocks:
+            entry = self._step(entry, State.UNKNOWN, reason="its receipt is gone")
+        if await self._nonce() > entry.transaction.nonce:
+            return await self._overtaken(entry, head, is_canonical)
+        return await self._unseen(entry, head, sending)
+
+    async def _receipt(self, entry: Entry) -> Receipt | None:
+        early = self._broadcast.receipt(entry.transaction.hash)
+        receipt: Receipt | None = await self._rpc("eth_getTransactionReceipt", entry.transaction.hash)
+        return early if receipt is None else receipt
+
+    async def _settled(self, entry: Entry, receipt: Receipt, is_canonical: IsCanonical) -> Outcome | None:
+        """The outcome, if the receipt is of a block of the chain."""
+        block = block_of(receipt)
+        if block is None or not await is_canonical(*block):
+            return None
+        transaction = entry.transaction
+        recipient = parse(transaction.raw)[0].to
+        own = recipient == transaction.sender
+        treasury = transaction.sender if own else await self._payouts.treasury_of(recipient)
+        outcome = outcome_of(transaction, receipt, recipient, treasury)
+        entry = self._step(
+            entry,
             outcome.state,
             block_number=outcome.position[0],
-            block_hash=receipt["blockHash"],
+            block_hash=block[0],
             transaction_index=outcome.position[1],
             gas_used=int(receipt["gasUsed"], 16),
             gas_wei=outcome.gas_wei,
             gains={token: str(gain) for token, gain in outcome.gains},
         )
         self._nonces.used(entry.transaction.nonce)
-        self._included[entry.id] = (outcome.position[0], Hash(receipt["blockHash"]), entry)
-        if len(self._included) > _REMEMBERED:
-            del self._included[next(iter(self._included))]
+        self._included.add(entry)
         return outcome
 
-    def _outcome(self, transaction: SignedTransaction, receipt: Mapping[str, Any]) -> Outcome:
-        try:
-            return Outcome(
-                transaction,
-                State.INCLUDED if int(receipt["status"], 16) == 1 else State.REVERTED,
-                gains=tuple(
-                    (token, _received(receipt["logs"], token, self._executor, self._treasury))
-                    for token, _ in transaction.predicted
-                ),
-                gas_wei=int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16),
-                position=(int(receipt["blockNumber"], 16), int(receipt["transactionIndex"], 16)),
-            )
-        except (KeyError, TypeError, ValueError):
-            raise ChainError(f"the node's receipt of {transaction.hash} is malformed") from None
+    def _sequenced(self, entry: Entry, receipt: Receipt) -> None:
+        """Executed, in a block that is not one of ours yet."""
+        if entry.state is not State.SEQUENCED:
+            block = block_of(receipt)
+            self._step(entry, State.SEQUENCED, block_number=None if block is None else block[1])
+
+    async def _overtaken(self, entry: Entry, head: Block, is_canonical: IsCanonical) -> list[Outcome]:
+        """Its nonce is used: by a sibling of ours, given up perhaps, or by somebody who must not have the key."""
+        transaction = entry.transaction
+        for sibling in self.siblings(transaction.nonce):
+            if sibling.state in IN_BLOCK:
+                return [self._drop(entry, "a sibling was included")]
+            if sibling.id != entry.id and (outcome := await self._found(sibling, is_canonical)) is not None:
+                return [outcome, self._drop(entry, "a sibling was included")]
+        if head.number - transaction.block_number <= self._patience.blocks:
+            return []  # its receipt may only be late
+        raise self._stranger(transaction.nonce)
+
+    async def _found(self, entry: Entry, is_canonical: IsCanonical) -> Outcome | None:
+        receipt = await self._rpc("eth_getTransactionReceipt", entry.transaction.hash)
+        return None if receipt is None else await self._settled(entry, receipt, is_canonical)
+
+    async def _unseen(self, entry: Entry, head: Block, sending: bool) -> list[Outcome]:
+        """
+        In no block, its nonce unused: offered again until its deadline, then given up.
+
+        After that others have had the opportunity, and a late arrival would pay for its failure.
+        """
+        transaction = entry.transaction
+        known = await self._rpc("eth_getTransactionByHash", transaction.hash) is not None
+        late = head.timestamp - transaction.deadline
+        if late <= 0:
+            waited = head.number - self._offered.get(entry.id, transaction.block_number)
+            due = entry.state is State.SIGNED or (not known and waited >= self._patience.rebroadcast_blocks)
+            if due and sending:
+                await self._offer_again(entry, head)
+            return []
+        grace = self._patience.unknown_seconds if entry.state is State.UNKNOWN else 0
+        held = known and head.number - transaction.block_number <= self._patience.blocks
+        return [] if late <= grace or held else [self._drop(entry, "expired in no block")]
+
+    async def _settle_late(self, nonces: range, is_canonical: IsCanonical) -> list[Outcome]:
+        """Book what was given up and yet included while nobody looked: its nonce is used on chain."""
+        entries = [entry for nonce in nonces for entry in self.siblings(nonce) if entry.state is State.DROPPED]
+        found = [await self._found(entry, is_canonical) for entry in entries]
+        return [outcome for outcome in found if outcome is not None]
 
     async def _nonce(self) -> int:
         return int(await self._rpc("eth_getTransactionCount", self._nonces.sender, "latest"), 16)
 
-
-def _received(logs: list[Mapping[str, Any]], token: Address, sender: Address, receiver: Address) -> int:
-    """What *receiver* got of *token* from *sender* according to the transaction's logs, in smallest units."""
-    wanted = [_TRANSFER, _topic(sender), _topic(receiver)]
-    return sum(int(log["data"], 16) for log in logs if log["address"].lower() == token and log["topics"] == wanted)
-
-
-def _topic(address: Address) -> str:
-    return "0x" + address[2:].rjust(64, "0")
+    def _stranger(self, nonce: int) -> NonceError:
+        sender: Address = self._nonces.sender
+        return NonceError(
+            f"nonce {nonce} of operator {sender} was used by a transaction that is not in the journal: the key leaked,"
+            " or another process uses it"
+        )

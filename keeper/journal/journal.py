@@ -13,7 +13,7 @@ from keeper.errors import JournalError
 from keeper.journal.leader import Leadership
 from keeper.journal.migration import bring_up_to_date
 from keeper.journal.postgres import PostgresStore
-from keeper.journal.records import OPEN, Decision, Entry, SignedTransaction, State
+from keeper.journal.records import IN_BLOCK, OPEN, Decision, Entry, SignedTransaction, State
 from keeper.journal.rows import amounts_text, decision_columns, detail_text, to_entry, transaction_columns
 from keeper.journal.sqlite import SqliteStore
 from keeper.journal.store import Store
@@ -169,10 +169,11 @@ class Journal:
 
     # ---------------------------------------------------------------- what is read
 
-    def open_entries(self, sender: Address) -> list[Entry]:
-        """Every transaction of *sender* whose fate is not known, by nonce."""
+    def open_entries(self, sender: Address | None = None) -> list[Entry]:
+        """Every transaction whose fate is not known, by nonce; of *sender* only, if one is given."""
         states = ", ".join("?" * len(OPEN))
-        return self._entries(f"t.sender = ? AND s.state IN ({states}) ORDER BY t.nonce, t.id", (sender, *OPEN))
+        own, values = ("t.sender = ? AND ", (sender,)) if sender is not None else ("", ())
+        return self._entries(f"{own}s.state IN ({states}) ORDER BY t.nonce, t.id", (*values, *OPEN))
 
     def entries(self, run_id: int | None = None) -> list[Entry]:
         """Every transaction with its last step, of one run or of all, oldest first."""
@@ -186,8 +187,9 @@ class Journal:
 
     def next_nonce(self, sender: Address) -> int | None:
         """The nonce after the highest one that was used on chain according to the journal, or None if none was."""
+        states = ", ".join("?" * len(IN_BLOCK))
         used = self._entries(
-            "t.sender = ? AND s.state IN (?, ?) ORDER BY t.nonce DESC LIMIT 1", (sender, State.INCLUDED, State.REVERTED)
+            f"t.sender = ? AND s.state IN ({states}) ORDER BY t.nonce DESC LIMIT 1", (sender, *IN_BLOCK)
         )
         return used[0].transaction.nonce + 1 if used else None
 

@@ -12,19 +12,26 @@ from keeper.types import Address, Hash
 
 class State(StrEnum):
     """
-    Where a transaction is in its life.
+    Where a transaction is in its life; which may follow which is in ``execution/lifecycle.py``.
     """
 
-    SIGNED = "signed"  # written down; perhaps not a byte has left
+    PLANNED = "planned"  # decided on; there are no bytes yet, and nothing of it is in this table
+    SIGNED = "signed"  # written down; whoever wrote it knows that no node has taken it
     SENT = "sent"  # a node took it
-    INCLUDED = "included"  # in a block, succeeded
-    REVERTED = "reverted"  # in a block, failed: its gas is paid
+    UNKNOWN = "unknown"  # it may have been taken: only the chain can tell
+    SEQUENCED = "sequenced"  # there is a receipt of it, its block is not one of ours yet
+    SOFT = "soft"  # in a block of the chain as the node has it, succeeded
+    FINAL = "final"  # its block is as good as on Ethereum
+    REVERTED = "reverted"  # in a block, failed: its gas is paid; with ``final`` once that is final
     DROPPED = "dropped"  # can no longer be included: its nonce was used by another, or never will be
     REORGED = "reorged"  # its block left the chain: it is looked for again
 
 
-#: States that a transaction may still leave by itself.
-OPEN = (State.SIGNED, State.SENT, State.REORGED)
+#: States that a transaction may still leave for a block.
+OPEN = (State.SIGNED, State.SENT, State.UNKNOWN, State.SEQUENCED, State.REORGED)
+
+#: States of what is in a block of the chain, and has used its nonce.
+IN_BLOCK = (State.SOFT, State.FINAL, State.REVERTED)
 
 
 @dataclass(frozen=True, slots=True)

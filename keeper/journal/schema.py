@@ -8,7 +8,7 @@ old a journal is. Each step is a transaction: a database is of one version or of
 from collections.abc import Mapping
 from types import MappingProxyType
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 #: The oldest version that is brought up to date.
 OLDEST_VERSION = 2
@@ -60,8 +60,13 @@ CREATE INDEX decisions_by_time ON decisions (at);
 CREATE INDEX transactions_by_time ON transactions (at);
 """
 
+# What is in a block is soft until it is final.
+_VERSION_5 = """
+UPDATE steps SET state = 'soft' WHERE state = 'included';
+"""
+
 #: What makes a version of the one before it; the first of nothing.
-STEPS: Mapping[int, str] = MappingProxyType({2: _VERSION_2, 3: _VERSION_3, 4: _VERSION_4})
+STEPS: Mapping[int, str] = MappingProxyType({2: _VERSION_2, 3: _VERSION_3, 4: _VERSION_4, 5: _VERSION_5})
 
 
 def statements(version: int, words: Mapping[str, str]) -> list[str]:

@@ -12,7 +12,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from keeper.execution.transactions import Outcome
+from keeper.execution.receipts import Outcome
 from keeper.files import replace_file
 from keeper.gas import Outlay
 from keeper.journal import State
@@ -189,6 +189,10 @@ class Report:
 
     def _count(self, booking: Booking, times: int) -> None:
         outcome = booking.outcome
+        if outcome.filled_a_gap:
+            self.gas_wei += times * outcome.gas_wei
+            self.net_profit_wei -= times * outcome.gas_wei
+            return
         self.transactions[_COUNTED_AS[outcome.state]] += times
         if outcome.state is State.DROPPED:
             return
@@ -197,7 +201,7 @@ class Report:
         self.net_profit_wei += times * profit_wei
         self.transactions["lost_money"] += times * (profit_wei < 0)
         self.transactions["lost_untouched"] += times * (profit_wei < 0 and not booking.touched)
-        if outcome.state is State.INCLUDED:
+        if outcome.state is State.SOFT:
             self._count_gain(booking, times)
 
     def _count_gain(self, booking: Booking, times: int) -> None:
@@ -214,7 +218,7 @@ class Report:
 #: What a transaction should bring, what it should cost, and what should be left.
 _EXPECTED = ("worth_wei", "l2_wei", "l1_wei", "bid_wei", "profit_wei")
 
-_COUNTED_AS = {State.INCLUDED: "included", State.REVERTED: "reverted", State.DROPPED: "dropped"}
+_COUNTED_AS = {State.SOFT: "included", State.REVERTED: "reverted", State.DROPPED: "dropped"}
 
 
 def write_report(path: Path, report: Mapping[str, Any]) -> None:

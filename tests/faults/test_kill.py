@@ -9,7 +9,7 @@ from collections import defaultdict
 
 import pytest
 
-from keeper.journal import Journal, State
+from keeper.journal import IN_BLOCK, Journal, State
 from keeper.types import Address, Hash
 from tests.keeper_process import KeeperProcess
 
@@ -45,13 +45,13 @@ def test_keeper__killed_at_random_moments__sends_nothing_twice_and_loses_nothing
     used = int(keeper.net.rpc("eth_getTransactionCount", keeper.operator, "latest"), 16)
     assert sorted(by_nonce)[: used - nonce_before] == list(range(nonce_before, used))
     for nonce in range(nonce_before, used):
-        settled = [entry for entry in by_nonce[nonce] if entry.state in (State.INCLUDED, State.REVERTED)]
+        settled = [entry for entry in by_nonce[nonce] if entry.state in IN_BLOCK]
         assert len(settled) == 1, f"nonce {nonce} was used by none or two of the journal's transactions"
         assert all(entry.transaction.sibling_of is not None for entry in by_nonce[nonce][1:])
     for entry in entries:
         receipt = keeper.net.rpc("eth_getTransactionReceipt", entry.transaction.hash)
-        assert (receipt is not None) == (entry.state in (State.INCLUDED, State.REVERTED))
-    assert any(entry.state is State.INCLUDED for entry in entries)
+        assert (receipt is not None) == (entry.state in IN_BLOCK)
+    assert any(entry.state in (State.SOFT, State.FINAL) for entry in entries)
 
 
 def test_keeper__second_instance_on_one_journal__is_refused(keeper: KeeperProcess) -> None:

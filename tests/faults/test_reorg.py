@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import time
 
-from keeper.journal import Journal, State
+from keeper.journal import IN_BLOCK, Journal, State
 from keeper.types import Hash
 from tests.keeper_process import KeeperProcess
 
@@ -41,10 +41,10 @@ def test_keeper__blocks_are_taken_back_under_it__journal_equals_the_chain(keeper
         (reorged,) = database.execute("SELECT count(*) FROM steps WHERE state = 'reorged'").fetchone()
     database.close()
     assert reorged > 0, "no block that was taken back held a transaction of ours"
-    assert any(entry.state is State.INCLUDED for entry in entries)
+    assert any(entry.state in (State.SOFT, State.FINAL) for entry in entries)
     for entry in entries:
         receipt = keeper.net.rpc("eth_getTransactionReceipt", entry.transaction.hash)
-        assert (receipt is not None) == (entry.state in (State.INCLUDED, State.REVERTED))
+        assert (receipt is not None) == (entry.state in IN_BLOCK)
         if receipt is not None:
             assert entry.detail["block_hash"] == receipt["blockHash"]
 
@@ -65,7 +65,7 @@ def inclusions(keeper: KeeperProcess) -> int:
         return 0
     database = sqlite3.connect(path)
     try:
-        found = database.execute("SELECT count(*) FROM steps WHERE state = 'included'").fetchone()
+        found = database.execute("SELECT count(*) FROM steps WHERE state = 'soft'").fetchone()
     except sqlite3.OperationalError:
         return 0  # it is being made
     finally:

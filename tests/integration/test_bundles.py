@@ -15,10 +15,9 @@ from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
 from keeper.config import load_settings
 from keeper.errors import PoolError
-from keeper.execution.nonces import NonceManager
-from keeper.execution.signer import LocalSigner
+from keeper.execution.opening import open_broadcast, open_operators, open_signers
+from keeper.execution.payouts import Payouts
 from keeper.execution.trader import Trader
-from keeper.execution.transactions import Transactions
 from keeper.gas import GasPrices
 from keeper.journal import Journal
 from keeper.lenders import Lender, flash_pools, read_lender
@@ -159,11 +158,14 @@ async def _trade(world: World, folder: Path, on: Scene, bundler: Bundler, bundle
     journal = Journal.open(folder / "journal.sqlite", FACTS.chain_id, Hash("0x00"))
     journal.begin_run(operator, executor)
     settings = load_settings(rpc_url=world.net.url)
-    async with Rpc(world.net.url) as rpc:
-        nonces = NonceManager(operator, int(await rpc("eth_getTransactionCount", operator, "latest"), 16))
-        transactions = Transactions(rpc, journal, nonces, executor, Address(TREASURY.lower()), 10)
-        signer = LocalSigner(accounts.public(3), FACTS.chain_id, executor)
-        trader = Trader(rpc, settings, FACTS, executor, signer, nonces, transactions)
+    async with (
+        Rpc(world.net.url) as rpc,
+        open_signers(settings, FACTS.chain_id, executor, [accounts.public(3)]) as signers,
+        open_broadcast(settings, FACTS, rpc, []) as broadcast,
+    ):
+        payouts = Payouts(rpc, executor, Address(TREASURY.lower()))
+        operators = await open_operators(rpc, broadcast, journal, settings, FACTS.chain_id, payouts, signers)
+        trader = Trader(rpc, settings, FACTS, executor, operators)
         try:
             return await trader.trade(bundler.variants(bundle), on.market.head, PRICES, lambda _: nullcontext())
         finally:

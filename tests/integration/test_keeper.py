@@ -46,7 +46,7 @@ def booked(keeper: KeeperProcess) -> dict[str, int]:
     journal = Journal.open(keeper.state_dir / "journal.sqlite", 42161, Hash(keeper.net.genesis_hash))
     gains: dict[str, int] = {}
     for entry in journal.entries():
-        if entry.state is State.INCLUDED:
+        if entry.state in (State.SOFT, State.FINAL):
             for token, gain in entry.detail["gains"].items():
                 gains[token] = gains.get(token, 0) + int(gain)
     journal.close()

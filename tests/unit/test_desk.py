@@ -15,7 +15,7 @@ from rich.console import Console
 from keeper.bundling import Bundle
 from keeper.config import load_chain, load_settings
 from keeper.desk import Desk
-from keeper.execution.transactions import Outcome
+from keeper.execution.receipts import Outcome
 from keeper.journal import Journal, PlannedRoute, State
 from keeper.lenders import Lender
 from keeper.market import Market
@@ -181,6 +181,6 @@ def test_book__gain_unlike_the_prediction_untouched__blames_the_pools(desk: Desk
     transaction = SimpleNamespace(
         routes=(route,), predicted=((weth, 9),), pools=route.pools, block_number=100, hash=TRANSACTION.hash
     )
-    desk.book([Outcome(transaction, State.INCLUDED, ((weth, 8),), 1, (101, 0))])  # type: ignore[arg-type]
+    desk.book([Outcome(transaction, State.SOFT, ((weth, 8),), 1, (101, 0))])  # type: ignore[arg-type]
 
     assert upkeep.blamed == [route.pools]

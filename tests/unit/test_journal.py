@@ -52,11 +52,11 @@ def test_journal__signed__is_on_disk_before_it_returns(journal: Journal, path: P
 def test_journal__steps__last_one_is_the_state(journal: Journal) -> None:
     entry_id = journal.signed(TRANSACTION)
     journal.step(entry_id, State.SENT)
-    journal.step(entry_id, State.INCLUDED, block_number=101, gain=10**20)
+    journal.step(entry_id, State.SOFT, block_number=101, gain=10**20)
 
     assert journal.open_entries(OPERATOR) == []
     (entry,) = journal.entries()
-    assert entry.state is State.INCLUDED
+    assert entry.state is State.SOFT
     assert entry.detail == {"block_number": 101, "gain": str(10**20)}
     assert journal.next_nonce(OPERATOR) == 4
 
@@ -129,5 +129,5 @@ def test_journal__what_may_leave__is_synced_and_what_is_only_told_is_not(journal
     assert synced()
     journal.step(entry_id, State.SENT)
     assert not synced()
-    journal.step(entry_id, State.INCLUDED)
+    journal.step(entry_id, State.SOFT)
     assert synced()

@@ -2,7 +2,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from keeper.execution.transactions import Outcome
+from keeper.execution.receipts import Outcome
 from keeper.journal import State
 from keeper.market import CacheCounts
 from keeper.monitor.report import Report, write_report
@@ -17,7 +17,7 @@ def test_report__included_as_predicted__is_exact() -> None:
     report = Report()
 
     report.book(
-        Outcome(TRANSACTION, State.INCLUDED, gains=((TOKEN, GAIN),), gas_wei=30), SYMBOLS, worth_wei=100, touched=False
+        Outcome(TRANSACTION, State.SOFT, gains=((TOKEN, GAIN),), gas_wei=30), SYMBOLS, worth_wei=100, touched=False
     )
 
     assert report.transactions == {
@@ -34,7 +34,7 @@ def test_report__included_with_less__is_not_exact() -> None:
     report = Report()
 
     report.book(
-        Outcome(TRANSACTION, State.INCLUDED, gains=((TOKEN, GAIN - 1),), gas_wei=30),
+        Outcome(TRANSACTION, State.SOFT, gains=((TOKEN, GAIN - 1),), gas_wei=30),
         SYMBOLS,
         worth_wei=20,
         touched=False,
@@ -48,7 +48,7 @@ def test_report__touched__is_counted_apart() -> None:
     report = Report()
 
     report.book(
-        Outcome(TRANSACTION, State.INCLUDED, gains=((TOKEN, GAIN),), gas_wei=1), SYMBOLS, worth_wei=20, touched=True
+        Outcome(TRANSACTION, State.SOFT, gains=((TOKEN, GAIN),), gas_wei=1), SYMBOLS, worth_wei=20, touched=True
     )
 
     assert (report.transactions["touched"], report.transactions["untouched"]) == (1, 0)
@@ -77,7 +77,7 @@ def test_report__dropped__cost_nothing() -> None:
 def test_report__block_left_the_chain__is_taken_back() -> None:
     report = Report()
     report.book(
-        Outcome(TRANSACTION, State.INCLUDED, gains=((TOKEN, GAIN),), gas_wei=30), SYMBOLS, worth_wei=20, touched=False
+        Outcome(TRANSACTION, State.SOFT, gains=((TOKEN, GAIN),), gas_wei=30), SYMBOLS, worth_wei=20, touched=False
     )
 
     report.take_back(TRANSACTION.hash)
@@ -91,7 +91,7 @@ def test_report__as_json__adds_up(tmp_path: Path) -> None:
     report = Report(blocks=2)
     for _ in range(2):
         report.book(
-            Outcome(TRANSACTION, State.INCLUDED, gains=((TOKEN, GAIN),), gas_wei=1),
+            Outcome(TRANSACTION, State.SOFT, gains=((TOKEN, GAIN),), gas_wei=1),
             SYMBOLS,
             worth_wei=20,
             touched=False,
@@ -114,7 +114,7 @@ def test_report__as_json__adds_up(tmp_path: Path) -> None:
 
 def test_summary__tells_gain_as_people_read_it() -> None:
     report = Report(blocks=7)
-    outcome = Outcome(replace(TRANSACTION, predicted=((TOKEN, 1_500_000),)), State.INCLUDED, ((TOKEN, 1_500_000),), 1)
+    outcome = Outcome(replace(TRANSACTION, predicted=((TOKEN, 1_500_000),)), State.SOFT, ((TOKEN, 1_500_000),), 1)
     report.book(outcome, {TOKEN: "USDC"}, worth_wei=10**18, touched=False)
 
     text = summary(report, "as asked", {"USDC": 6})
@@ -127,3 +127,13 @@ def test_shown__whole_and_tiny_amounts__keep_every_digit() -> None:
     assert shown(1_000, 0) == "1000"
     assert shown(10**18, 18) == "1"
     assert shown(1, 18) == "0." + "0" * 17 + "1"
+
+
+def test_report__filled_a_gap__costs_gas_and_counts_as_no_trade() -> None:
+    report, filler = Report(), replace(TRANSACTION, routes=(), predicted=())
+
+    report.book(Outcome(filler, State.SOFT, gas_wei=30), SYMBOLS, worth_wei=0, touched=False)
+    assert (report.gas_wei, report.net_profit_wei, dict(report.transactions)) == (30, -30, {})
+    report.take_back(filler.hash)
+
+    assert (report.gas_wei, report.net_profit_wei) == (0, 0)

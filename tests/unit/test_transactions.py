@@ -1,59 +1,54 @@
+"""
+Sending a transaction and learning what became of it, on a node in memory.
+"""
+
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from keeper.errors import NonceError, RpcError
+from keeper.errors import ChainError, LifeCycleError, NonceError, RpcError, SubmissionError
+from keeper.execution.answers import Submission
+from keeper.execution.endpoints import SyncEndpoint
 from keeper.execution.nonces import NonceManager
-from keeper.execution.submission import Submission, classify
+from keeper.execution.submission import Broadcast
 from keeper.execution.transactions import Transactions
 from keeper.journal import Journal, State
-from keeper.types import Address, Block, Hash
+from keeper.types import Address
 from tests.fake_node import FakeNode
-from tests.unit.test_journal import EXECUTOR, GENESIS, OPERATOR, TOKEN, TRANSACTION
+from tests.operator_world import (
+    OPERATOR,
+    TRANSACTION,
+    canonical,
+    head,
+    journal_at,
+    node_at,
+    nowhere,
+    receipt,
+    receipts,
+    signed,
+    steps,
+    transactions_on,
+)
+from tests.unit.test_journal import EXECUTOR, TOKEN
 
-TREASURY = Address("0x" + "0c" * 20)
-TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
-
-
-def head(number: int, timestamp: int = 1_900) -> Block:
-    return Block(number, Hash(f"h{number}"), Hash(f"h{number - 1}"), timestamp, 20_000_000)
-
-
-def transfer(token: Address, sender: Address, receiver: Address, amount: int) -> dict[str, Any]:
-    topics = [TRANSFER, *("0x" + who[2:].rjust(64, "0") for who in (sender, receiver))]
-    return {"address": token, "topics": topics, "data": "0x" + f"{amount:064x}"}
-
-
-def receipt(status: int = 1, gain: int = 77, number: int = 101) -> dict[str, Any]:
-    return {
-        "blockHash": f"h{number}",
-        "blockNumber": hex(number),
-        "transactionIndex": "0x2",
-        "status": hex(status),
-        "gasUsed": hex(200_000),
-        "effectiveGasPrice": hex(20_000_000),
-        "logs": [
-            transfer(TOKEN, EXECUTOR, TREASURY, gain),
-            transfer(TOKEN, EXECUTOR, OPERATOR, 999),
-            transfer(Address("0x" + "02" * 20), EXECUTOR, TREASURY, 999),
-        ],
-    }
+SIBLING = signed(data=b"\x02", block_number=103)
+RAW = "0x" + TRANSACTION.raw.hex()
 
 
 @pytest.fixture
 def node() -> FakeNode:
-    node = FakeNode()
-    node.answers = {"eth_getTransactionCount": "0x3", "eth_sendRawTransaction": TRANSACTION.hash}
-    return node
+    return node_at(3)
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    journal = Journal.open(tmp_path / "journal.sqlite", 42161, GENESIS)
-    journal.begin_run(OPERATOR, EXECUTOR)
-    return journal
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.sqlite"
+
+
+@pytest.fixture
+def journal(path: Path) -> Journal:
+    return journal_at(path)
 
 
 @pytest.fixture
@@ -63,29 +58,25 @@ def nonces() -> NonceManager:
 
 @pytest.fixture
 def transactions(node: FakeNode, journal: Journal, nonces: NonceManager) -> Transactions:
-    return Transactions(node, journal, nonces, EXECUTOR, TREASURY, patience_blocks=10)
-
-
-async def canonical(block_hash: Hash, number: int) -> bool:
-    return True
-
-
-async def unknown(block_hash: Hash, number: int) -> bool:
-    return False
+    return transactions_on(node, journal, nonces)
 
 
 async def test_send__journal_has_it_before_the_node_does(
-    node: FakeNode, journal: Journal, nonces: NonceManager
+    node: FakeNode, transactions: Transactions, journal: Journal
 ) -> None:
     seen: list[State] = []
-    node.answers["eth_sendRawTransaction"] = lambda raw: seen.extend(
-        entry.state for entry in journal.open_entries(OPERATOR)
-    )
 
-    await Transactions(node, journal, nonces, EXECUTOR, TREASURY, 10).send(TRANSACTION)
+    def take(raw: str) -> str:
+        seen.extend(entry.state for entry in journal.open_entries(OPERATOR))
+        return TRANSACTION.hash
+
+    node.answers["eth_sendRawTransaction"] = take
+
+    assert await transactions.send(TRANSACTION) is Submission.ACCEPTED
 
     assert seen == [State.SIGNED]
     assert journal.entries()[0].state is State.SENT
+    assert transactions.is_certain
 
 
 async def test_send__node_refuses_for_good__nonce_is_free_again(
@@ -100,12 +91,41 @@ async def test_send__node_refuses_for_good__nonce_is_free_again(
     assert journal.entries()[0].state is State.DROPPED
 
 
-async def test_send__node_out_of_reach__stays_in_flight(node: FakeNode, transactions: Transactions) -> None:
+async def test_send__node_out_of_reach__is_unknown_and_nothing_is_signed_on_it(
+    node: FakeNode, transactions: Transactions
+) -> None:
     node.broken = {"eth_sendRawTransaction"}
 
     assert await transactions.send(TRANSACTION) is Submission.UNKNOWN
 
-    assert len(transactions.in_flight) == 1
+    assert [entry.state for entry in transactions.in_flight] == [State.UNKNOWN]
+    assert not transactions.is_certain
+
+
+async def test_send__node_wants_it_later__the_same_bytes_are_offered_again(
+    node: FakeNode, transactions: Transactions, path: Path
+) -> None:
+    node.answers["eth_sendRawTransaction"] = RpcError("sequencer temporarily not available", -32000)
+    assert await transactions.send(TRANSACTION) is Submission.RETRY
+    assert not transactions.is_certain
+
+    node.answers["eth_sendRawTransaction"] = TRANSACTION.hash
+    assert await transactions.follow(head(102), canonical) == []
+
+    assert node.sent == [RAW, RAW]
+    assert transactions.is_certain
+    assert [state for _, state in steps(path)] == ["signed", "signed", "signed", "sent"]
+
+
+async def test_send__node_answers_for_other_bytes__is_a_hard_stop_and_unknown(
+    node: FakeNode, transactions: Transactions, journal: Journal
+) -> None:
+    node.answers["eth_sendRawTransaction"] = "0x" + "99" * 32
+
+    with pytest.raises(SubmissionError, match="answered with the hash 0x99"):
+        await transactions.send(TRANSACTION)
+
+    assert journal.entries()[0].state is State.UNKNOWN
 
 
 async def test_follow__receipt__books_gain_gas_and_nonce(
@@ -116,7 +136,7 @@ async def test_follow__receipt__books_gain_gas_and_nonce(
 
     (outcome,) = await transactions.follow(head(101), canonical)
 
-    assert (outcome.state, outcome.gains, outcome.gas_wei) == (State.INCLUDED, ((TOKEN, 77),), 200_000 * 20_000_000)
+    assert (outcome.state, outcome.gains, outcome.gas_wei) == (State.SOFT, ((TOKEN, 77),), 200_000 * 20_000_000)
     assert outcome.position == (101, 2)
     assert nonces.next == 4
     assert journal.entries()[0].detail["gains"] == {TOKEN: "77"}
@@ -131,23 +151,101 @@ async def test_follow__receipt_of_failure__is_reverted(node: FakeNode, transacti
     assert (outcome.state, outcome.gains) == (State.REVERTED, ((TOKEN, 0),))
 
 
-async def test_follow__receipt_in_unknown_block__waits(node: FakeNode, transactions: Transactions) -> None:
+@pytest.mark.parametrize(
+    "lie",
+    [{"transactionHash": "0x" + "99" * 32}, {"from": EXECUTOR}, {"to": OPERATOR}, {"status": None}, {"gasUsed": "x"}],
+)
+async def test_follow__receipt_of_something_else__is_not_believed(
+    node: FakeNode, transactions: Transactions, journal: Journal, lie: dict[str, str]
+) -> None:
+    await transactions.send(TRANSACTION)
+    node.answers["eth_getTransactionReceipt"] = receipt() | lie
+
+    with pytest.raises(ChainError, match="receipt of"):
+        await transactions.follow(head(101), canonical)
+
+    assert journal.entries()[0].state is State.SENT
+
+
+@pytest.mark.parametrize("block", [{}, {"blockHash": "0x" + "00" * 32}, {"blockHash": None, "blockNumber": None}])
+async def test_follow__receipt_of_no_block_of_ours__is_sequenced_once_and_waits(
+    node: FakeNode, transactions: Transactions, path: Path, block: dict[str, str]
+) -> None:
+    await transactions.send(TRANSACTION)
+    node.answers["eth_getTransactionReceipt"] = receipt() | block
+
+    assert await transactions.follow(head(101), nowhere) == []
+    assert await transactions.follow(head(120), nowhere) == []
+    node.answers["eth_getTransactionReceipt"] = receipt(number=121)
+    (outcome,) = await transactions.follow(head(121), canonical)
+
+    assert outcome.state is State.SOFT
+    assert [state for _, state in steps(path)] == ["signed", "sent", "sequenced", "soft"]
+
+
+async def test_follow__receipt_came_with_the_acceptance__is_sequenced_before_the_node_knows(
+    node: FakeNode, journal: Journal, nonces: NonceManager, path: Path
+) -> None:
+    early = receipt() | {"blockHash": "0x" + "00" * 32}
+    node.answers["eth_sendRawTransactionSync"] = lambda raw, timeout: early
+    broadcast = Broadcast([SyncEndpoint("sync", node)])
+    transactions = transactions_on(node, journal, nonces, broadcast)
+    await transactions.send(TRANSACTION)
+
+    assert await transactions.follow(head(101), canonical) == []
+    node.answers["eth_getTransactionReceipt"] = receipt(number=102)
+    await transactions.follow(head(102), canonical)
+
+    assert [state for _, state in steps(path)] == ["signed", "sent", "sequenced", "soft"]
+
+
+async def test_follow__sequenced_and_then_gone__is_unknown(node: FakeNode, transactions: Transactions) -> None:
     await transactions.send(TRANSACTION)
     node.answers["eth_getTransactionReceipt"] = receipt()
+    await transactions.follow(head(101), nowhere)
+    node.answers["eth_getTransactionReceipt"] = None
 
-    assert await transactions.follow(head(101), unknown) == []
+    await transactions.follow(head(102), canonical)
+    assert transactions.is_certain  # one node may lag behind the other
+    await transactions.follow(head(104), canonical, sending=False)
+
+    assert [entry.state for entry in transactions.in_flight] == [State.UNKNOWN]
 
 
-async def test_follow__node_forgot_it__is_not_sent_late(node: FakeNode, transactions: Transactions) -> None:
+async def test_follow__node_forgot_it__the_same_bytes_are_sent_again_and_never_late(
+    node: FakeNode, transactions: Transactions, path: Path
+) -> None:
     await transactions.send(TRANSACTION)
 
-    assert await transactions.follow(head(102), canonical) == []
+    for number in (102, 103, 104, 105, 106, 107, 108):
+        assert await transactions.follow(head(number), canonical) == []
+    assert node.sent == [RAW] * 3  # again after four blocks, and again
+    await transactions.follow(head(109, timestamp=2_001), canonical)
 
-    assert node.sent == ["0x0201"]
-    assert len(transactions.in_flight) == 1
+    assert node.sent == [RAW] * 3
+    assert [state for _, state in steps(path)] == ["signed", "sent", "sent", "sent", "dropped"]
 
 
-async def test_follow__expired_and_unknown__is_dropped(
+async def test_follow__silent__sends_nothing_again(node: FakeNode, transactions: Transactions) -> None:
+    await transactions.send(TRANSACTION)
+
+    await transactions.follow(head(110), canonical, sending=False)
+
+    assert node.sent == [RAW]
+
+
+async def test_follow__sent_again_and_refused_now__is_still_followed(
+    node: FakeNode, transactions: Transactions
+) -> None:
+    await transactions.send(TRANSACTION)
+    node.answers["eth_sendRawTransaction"] = RpcError("max fee per gas less than block base fee", -32000)
+
+    await transactions.follow(head(104), canonical)
+
+    assert [entry.state for entry in transactions.in_flight] == [State.SENT]
+
+
+async def test_follow__expired_and_unknown_to_nodes__is_dropped(
     node: FakeNode, transactions: Transactions, nonces: NonceManager
 ) -> None:
     await transactions.send(TRANSACTION)
@@ -156,7 +254,7 @@ async def test_follow__expired_and_unknown__is_dropped(
 
     assert outcome.state is State.DROPPED
     assert nonces.next == 3
-    assert transactions.last_of_nonce(3) == 1
+    assert [entry.id for entry in transactions.siblings(3)] == [1]
 
 
 async def test_follow__expired_but_held_by_node__waits_for_patience(node: FakeNode, transactions: Transactions) -> None:
@@ -181,27 +279,26 @@ async def test_follow__nonce_used_by_stranger__is_a_hard_stop(node: FakeNode, tr
 async def test_follow__sibling_was_included__other_is_dropped(
     node: FakeNode, transactions: Transactions, journal: Journal
 ) -> None:
-    sibling = replace(TRANSACTION, hash=Hash("0x" + "22" * 32), raw=b"\x02\x02", sibling_of=1)
     await transactions.send(TRANSACTION)
-    await transactions.send(sibling)
+    await transactions.send(SIBLING)
     node.answers["eth_getTransactionCount"] = "0x4"
-    node.answers["eth_getTransactionReceipt"] = lambda which: receipt() if which == sibling.hash else None
+    node.answers["eth_getTransactionReceipt"] = receipts(receipt(SIBLING))
 
-    await transactions.follow(head(102), canonical)
-    await transactions.follow(head(103), canonical)
+    outcomes = await transactions.follow(head(102), canonical)
 
-    assert [entry.state for entry in journal.entries()] == [State.DROPPED, State.INCLUDED]
+    assert [outcome.transaction for outcome in outcomes] == [SIBLING, TRANSACTION]
+    assert [entry.state for entry in journal.entries()] == [State.DROPPED, State.SOFT]
+    assert not transactions.in_flight
 
 
 async def test_follow__sibling_that_was_given_up_was_included__is_booked_too(
     node: FakeNode, transactions: Transactions, journal: Journal, nonces: NonceManager
 ) -> None:
-    sibling = replace(TRANSACTION, hash=Hash("0x" + "22" * 32), raw=b"\x02\x02", block_number=103, sibling_of=1)
     await transactions.send(TRANSACTION)
     await transactions.follow(head(102, timestamp=2_001), canonical)
-    await transactions.send(sibling)
+    await transactions.send(SIBLING)
     node.answers["eth_getTransactionCount"] = "0x4"
-    node.answers["eth_getTransactionReceipt"] = lambda which: receipt(status=0) if which == TRANSACTION.hash else None
+    node.answers["eth_getTransactionReceipt"] = receipts(receipt(status=0))
 
     outcomes = await transactions.follow(head(105), canonical)
 
@@ -210,87 +307,28 @@ async def test_follow__sibling_that_was_given_up_was_included__is_booked_too(
     assert nonces.next == 4
 
 
-async def test_unwound__block_of_ours_left__is_looked_for_again(
-    node: FakeNode, transactions: Transactions, nonces: NonceManager, journal: Journal
+async def test_step__journal_says_it_is_final__nothing_else_can_become_of_it(
+    node: FakeNode, transactions: Transactions
 ) -> None:
     await transactions.send(TRANSACTION)
     node.answers["eth_getTransactionReceipt"] = receipt()
     await transactions.follow(head(101), canonical)
+    await transactions.finalise(101, canonical)
+    (entry,) = transactions.siblings(3)
 
-    transactions.unwound(head(100))
-
-    assert journal.entries()[0].state is State.REORGED
-    assert nonces.next == 3
-    (outcome,) = await transactions.follow(head(102), canonical)
-    assert outcome.state is State.INCLUDED
-    assert nonces.next == 4
+    with pytest.raises(LifeCycleError, match="is final: it cannot become reorged"):
+        transactions._look_again(entry)
 
 
-async def test_recheck__block_of_ours_left__is_looked_for_again(
-    node: FakeNode, transactions: Transactions, journal: Journal
+async def test_follow__transaction_to_a_former_executor__its_treasury_is_asked_for(
+    node: FakeNode, transactions: Transactions
 ) -> None:
-    await transactions.send(TRANSACTION)
-    node.answers["eth_getTransactionReceipt"] = receipt()
-    await transactions.follow(head(101), canonical)
+    former, treasury = Address("0x" + "0d" * 20), Address("0x" + "7e" * 20)
+    transaction = replace(signed(to=former), predicted=((TOKEN, 77),))
+    await transactions.send(transaction)
+    node.answers["eth_call"] = lambda request, block: "0x" + treasury[2:].rjust(64, "0")
+    node.answers["eth_getTransactionReceipt"] = receipt(transaction, to=former, treasury=treasury)
 
-    await transactions.recheck(canonical)
-    assert not transactions.in_flight
-    await transactions.recheck(unknown)
+    (outcome,) = await transactions.follow(head(101), canonical)
 
-    assert len(transactions.in_flight) == 1
-    assert journal.entries()[0].state is State.REORGED
-
-
-async def test_restart__open_entry__is_followed_not_sent_twice(
-    node: FakeNode, transactions: Transactions, journal: Journal
-) -> None:
-    await transactions.send(TRANSACTION)
-    node.answers["eth_getTransactionReceipt"] = receipt()
-
-    restarted = Transactions(node, journal, NonceManager(OPERATOR, 3), EXECUTOR, TREASURY, 10)
-    (outcome,) = await restarted.follow(head(101), canonical)
-
-    assert outcome.state is State.INCLUDED
-    assert len(node.sent) == 1
-
-
-@pytest.mark.parametrize(
-    ("words", "meaning"),
-    [
-        ("already known", Submission.ACCEPTED),
-        ("insufficient funds for gas * price + value", Submission.REFUSED),
-        ("intrinsic gas too low", Submission.REFUSED),
-        ("max fee per gas less than block base fee", Submission.REFUSED),
-        ("nonce too low", Submission.UNKNOWN),
-        ("context deadline exceeded", Submission.UNKNOWN),
-        ("sequencer temporarily not available", Submission.UNKNOWN),
-    ],
-)
-def test_classify__words_of_a_node__mean(words: str, meaning: Submission) -> None:
-    assert classify(f"eth_sendRawTransaction failed: {words}") is meaning
-
-
-def test_nonces__chain_moved_without_us__is_refused() -> None:
-    nonces = NonceManager(OPERATOR, on_chain=5)
-
-    nonces.compare(None)
-    nonces.compare(5)
-    with pytest.raises(NonceError, match="another process"):
-        nonces.compare(4)
-
-
-async def test_settle_late__given_up_and_yet_included__is_booked(
-    node: FakeNode, transactions: Transactions, journal: Journal
-) -> None:
-    earlier = replace(TRANSACTION, nonce=2, hash=Hash("0x" + "33" * 32), raw=b"\x02\x03")
-    journal.step(journal.signed(earlier), State.INCLUDED)
-    await transactions.send(TRANSACTION)
-    await transactions.follow(head(102, timestamp=2_001), canonical)
-    assert journal.entries()[1].state is State.DROPPED
-    node.answers["eth_getTransactionReceipt"] = lambda which: receipt() if which == TRANSACTION.hash else None
-    restarted = NonceManager(OPERATOR, on_chain=4)
-
-    await Transactions(node, journal, restarted, EXECUTOR, TREASURY, 10).settle_late(canonical)
-
-    assert journal.entries()[1].state is State.INCLUDED
-    restarted.compare(journal.next_nonce(OPERATOR))
+    assert outcome.as_predicted

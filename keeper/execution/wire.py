@@ -1,0 +1,117 @@
+"""
+The bytes of a transaction with a tip and a cap (type 2, EIP-1559), without value and without access list.
+
+They are eth-account's, without its checks of whatever else a transaction could be, which take longer.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import rlp
+from coincurve import PublicKey
+from eth_utils.crypto import keccak
+
+from keeper.errors import SignerError
+from keeper.types import Address, Hash
+
+#: What goes before the fields.
+_TYPE = b"\x02"
+
+#: The order of secp256k1's group. Of the two signatures that are valid, nodes take the one whose s is low (EIP-2).
+_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+HIGHEST_S = _ORDER // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """
+    A transaction of type 2 without value.
+    """
+
+    chain_id: int
+    nonce: int
+    to: Address
+    data: bytes
+    gas_limit: int
+    max_fee_wei: int
+    tip_wei: int
+
+    def fields(self) -> list[Any]:
+        """Return what is encoded of it."""
+        return [
+            self.chain_id,
+            self.nonce,
+            self.tip_wei,
+            self.max_fee_wei,
+            self.gas_limit,
+            bytes.fromhex(self.to[2:]),
+            0,  # value
+            self.data,
+            [],  # access list
+        ]
+
+
+def digest_of(fields: list[Any]) -> bytes:
+    """
+    Return what is signed of the fields.
+    """
+    return keccak(_TYPE + rlp.encode(fields))
+
+
+def assembled(fields: list[Any], signature: bytes) -> tuple[bytes, Hash]:
+    """
+    Return the bytes that are sent and their hash, of the fields and their signature: r, s and 0 or 1, in 65 bytes.
+    """
+    r, s, y_parity = int.from_bytes(signature[:32]), int.from_bytes(signature[32:64]), signature[64]
+    raw = _TYPE + rlp.encode([*fields, y_parity, r, s])
+    return raw, hash_of(raw)
+
+
+def hash_of(raw: bytes) -> Hash:
+    """
+    Return the hash of signed bytes.
+    """
+    return Hash("0x" + keccak(raw).hex())
+
+
+def recover(digest: bytes, signature: bytes) -> bytes:
+    """
+    Return the public key that a signature of 65 bytes is by, uncompressed.
+
+    Raises:
+        SignerError: Its s is high, or it is none of any key.
+    """
+    if int.from_bytes(signature[32:64]) > HIGHEST_S:
+        raise SignerError("signer: the signature's s is high: no node takes it")
+    try:
+        return PublicKey.from_signature_and_message(signature, digest, hasher=None).format(compressed=False)
+    except ValueError:
+        raise SignerError("signer: the signature is not one of any key") from None
+
+
+def address_of(public_key: bytes) -> Address:
+    """
+    Return the account of an uncompressed public key.
+    """
+    return Address("0x" + keccak(public_key[1:])[-20:].hex())
+
+
+def parse(raw: bytes) -> tuple[Unsigned, bytes]:
+    """
+    Return what signed bytes say, and the signature as r, s and 0 or 1.
+
+    Raises:
+        SignerError: They are not a transaction of type 2 without value and access list.
+    """
+    try:
+        if raw[:1] != _TYPE:
+            raise ValueError
+        *fields, y_parity, r, s = rlp.decode(raw[1:])
+        chain_id, nonce, tip, max_fee, gas_limit, to, value, data, access_list = fields
+        if value or access_list or len(to) != 20 or y_parity not in (b"", b"\x01") or max(len(r), len(s)) > 32:
+            raise ValueError
+    except (ValueError, TypeError, rlp.exceptions.RLPException):
+        raise SignerError("signer: the bytes are no transaction of type 2 without value and access list") from None
+    numbers = [int.from_bytes(field) for field in (gas_limit, max_fee, tip)]
+    unsigned = Unsigned(int.from_bytes(chain_id), int.from_bytes(nonce), Address("0x" + to.hex()), data, *numbers)
+    return unsigned, r.rjust(32, b"\0") + s.rjust(32, b"\0") + bytes([y_parity == b"\x01"])

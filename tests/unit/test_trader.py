@@ -1,0 +1,189 @@
+"""
+From planned routes to a transaction in flight, or the reason why not.
+"""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keeper.config import Settings, load_chain, load_settings
+from keeper.errors import RpcError, SignerError
+from keeper.execution.endpoints import RawEndpoint
+from keeper.execution.nonces import NonceManager
+from keeper.execution.operators import Caps, Operator, Operators
+from keeper.execution.submission import Broadcast
+from keeper.execution.trader import Trader
+from keeper.execution.wire import Unsigned, parse
+from keeper.gas import GasPrices, Outlay
+from keeper.journal import Journal, State
+from keeper.types import Address, Hash
+from tests.fake_node import FakeNode
+from tests.operator_world import CHAIN_ID, SIGNERS, TRANSACTION, head, journal_at, node_at, transactions_on
+from tests.unit.test_journal import EXECUTOR, TOKEN
+
+PRICES = GasPrices(base_fee_wei=20_000_000, tip_wei=0, l1_wei_per_unit=0, brotli_level=1)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What the trader looks at of one."""
+
+    calldata: bytes = b"\x01\x02"
+    pools: tuple[Address, ...] = (Address("0x" + "bb" * 20),)
+    profit_wei: int = 10**16
+    gas: int = 200_000
+    outlay: Outlay = field(default_factory=lambda: Outlay(0, 0, 0))
+    deadline: int = 1_903
+    gains: tuple[tuple[Address, int], ...] = ((TOKEN, 5),)
+    legs: tuple[Any, ...] = ()
+
+    def at(self, gas: int, _: GasPrices) -> "Bundle":
+        return replace(self, gas=gas)
+
+
+class Watched:
+    """Signs with the first key, and lets something happen before it has."""
+
+    address = SIGNERS[0].address
+
+    def __init__(self) -> None:
+        self.happens: Callable[[], None] = lambda: None
+
+    async def sign(self, transaction: Unsigned) -> tuple[bytes, Hash]:
+        self.happens()
+        return await SIGNERS[0].sign(transaction)
+
+
+@pytest.fixture
+def node() -> FakeNode:
+    node = node_at(3)
+    node.answers |= {"eth_call": "0x", "eth_estimateGas": hex(180_000)}
+    return node
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return journal_at(tmp_path / "journal.sqlite")
+
+
+@pytest.fixture
+def signer() -> Watched:
+    return Watched()
+
+
+@pytest.fixture
+def operators(node: FakeNode, journal: Journal, signer: Watched) -> Operators:
+    nonces = NonceManager(signer.address, on_chain=3)
+    operator = Operator(signer.address, signer, nonces, transactions_on(node, journal, nonces))
+    return Operators(node, Broadcast([RawEndpoint("node", node)]), [operator], Caps(CHAIN_ID, 10**10))  # type: ignore[arg-type]
+
+
+async def traded(node: FakeNode, operators: Operators, *bundles: Bundle, **changed: Any) -> str:
+    settings: Settings = load_settings(rpc_url="http://x", **changed)
+    trader = Trader(node, settings, load_chain("arbitrum"), EXECUTOR, operators)  # type: ignore[arg-type]
+    outcome, _ = await trader.trade(bundles, head(100), PRICES, lambda _: nullcontext())  # type: ignore[arg-type]
+    return outcome
+
+
+async def test_trade__simulation_bears_it_out__is_signed_and_sent(
+    node: FakeNode, operators: Operators, journal: Journal
+) -> None:
+    assert await traded(node, operators, Bundle()) == "sent"
+
+    (entry,) = journal.entries()
+    assert entry.state is State.SENT
+    says, _ = parse(entry.transaction.raw)
+    assert (says.to, says.data, says.nonce) == (EXECUTOR, b"\x01\x02", 3)
+    assert (says.gas_limit, says.max_fee_wei) == (225_000, 40_000_000)
+    assert (entry.transaction.deadline, entry.transaction.sibling_of) == (1_903, None)
+
+
+async def test_trade__nonce_had_one_that_was_refused__is_its_sibling_with_other_bytes(
+    node: FakeNode, operators: Operators, journal: Journal
+) -> None:
+    node.answers["eth_sendRawTransaction"] = RpcError("insufficient funds", -32000)
+    assert await traded(node, operators, Bundle()) == "refused by the node"
+    assert await traded(node, operators, Bundle()) == "refused by the node"
+
+    first, second = journal.entries()
+    assert (first.transaction.nonce, second.transaction.nonce) == (3, 3)
+    assert second.transaction.sibling_of == first.id
+    assert first.transaction.hash != second.transaction.hash
+
+
+async def test_trade__pools_of_another_key_in_flight__leaves_them_alone(node: FakeNode, operators: Operators) -> None:
+    await operators.first.transactions.send(TRANSACTION)
+    two = Operators(node, Broadcast([]), [operators.first], Caps(CHAIN_ID, 10**10, pipeline=2))  # type: ignore[arg-type]
+
+    assert await traded(node, two, Bundle(pools=TRANSACTION.pools)) == "its pools are under way"
+    assert await traded(node, two, Bundle()) == "sent"
+
+
+async def test_trade__fate_of_the_last_one_unknown__signs_nothing(node: FakeNode, operators: Operators) -> None:
+    node.broken = {"eth_sendRawTransaction"}
+    assert await traded(node, operators, Bundle()) == "sent"  # or not: the chain will tell
+
+    assert await traded(node, operators, Bundle()) == "no key is free"
+
+
+async def test_trade__dry_run__signs_nothing(node: FakeNode, operators: Operators, journal: Journal) -> None:
+    operators.silent = True
+
+    assert await traded(node, operators, Bundle(), dry_run=True) == "dry run"
+
+    assert journal.entries() == []
+
+
+async def test_trade__told_to_stop_while_it_signs__sends_nothing(
+    node: FakeNode, operators: Operators, signer: Watched, journal: Journal
+) -> None:
+    signer.happens = lambda: setattr(operators, "silent", True)
+
+    assert await traded(node, operators, Bundle()) == "told to stop"
+
+    assert node.sent == []
+    assert journal.entries() == []
+
+
+async def test_trade__signer_fails__says_so_and_is_counted(
+    node: FakeNode, operators: Operators, signer: Watched, journal: Journal
+) -> None:
+    def fail() -> None:
+        raise SignerError("the signer is out of reach")
+
+    signer.happens = fail
+
+    assert await traded(node, operators, Bundle()) == "not signed: the signer is out of reach"
+
+    assert operators.signer_failures == 1
+    assert journal.entries() == []
+
+
+async def test_trade__first_variant_fails__the_second_is_sent(node: FakeNode, operators: Operators) -> None:
+    def refuse(request: dict[str, str], _: str) -> str:
+        if request["data"] == "0x01":
+            raise RpcError("execution reverted", 3)
+        return "0x"
+
+    node.answers["eth_call"] = refuse
+
+    assert await traded(node, operators, Bundle(calldata=b"\x01"), Bundle()) == "sent"
+
+
+@pytest.mark.parametrize(
+    ("bundle", "changed", "outcome"),
+    [
+        (Bundle(), {"max_base_fee_wei": 19_999_999}, "base fee above cap"),
+        (Bundle(profit_wei=1), {}, "not worth its gas"),
+        (Bundle(profit_wei=0), {"min_profit_wei": 0}, "not worth its gas"),
+    ],
+)
+async def test_trade__not_to_be_sent__says_why(
+    node: FakeNode, operators: Operators, bundle: Bundle, changed: dict[str, int], outcome: str
+) -> None:
+    assert await traded(node, operators, bundle, **changed) == outcome
+    assert node.sent == []
