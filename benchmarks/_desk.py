@@ -119,7 +119,7 @@ class Bench:
         signer = LocalSigner(Account.from_key(b"\x11" * 32), facts.chain_id, _EXECUTOR)
         nonces = NonceManager(signer.address, 0)
         self.transactions = Transactions(self.node, self.journal, nonces, _EXECUTOR, _TREASURY, 40)  # type: ignore[arg-type]
-        self._trader = Trader(self.node, settings, facts, _EXECUTOR, signer, nonces, self.transactions)  # type: ignore[arg-type]
+        self._trader = Trader(self.node, settings, facts, _EXECUTOR, signer, nonces, self.transactions, lambda: True)  # type: ignore[arg-type]
         self.journal.begin_run(signer.address, _EXECUTOR)
         self._rng = random.Random(seed)
         self._began = self._ended = (0.0, 0.0, 0)

@@ -21,14 +21,17 @@ from keeper import __version__
 from keeper.chain.heads import Heads, PolledHeads, SubscribedHeads
 from keeper.chain.rpc import Rpc
 from keeper.config import PASSPHRASE_VARIABLE, ChainFacts, Settings, load_chain, load_settings
-from keeper.errors import ConfigError, KeeperError
+from keeper.errors import ConfigError, Halted, KeeperError
+from keeper.execution.operation import OperatingState, Operation
 from keeper.execution.signer import LocalSigner, open_keystore
 from keeper.gas import GasPrices
 from keeper.journal import Journal
 from keeper.loop import Keeper
 from keeper.monitor.alerts import Severity, alert
 from keeper.monitor.logs import configure_logs
+from keeper.monitor.metrics import Metrics
 from keeper.monitor.report import write_report
+from keeper.monitor.reporting import reporting
 from keeper.monitor.table import Screen, summary
 from keeper.opportunity import Terms
 from keeper.preflight import Deployment, check_executor, check_facts, check_operator, check_profit_tokens, read_genesis
@@ -75,16 +78,15 @@ async def _run(settings: Settings, account: LocalAccount, report: Path | None) -
             settings.market_file or settings.state_dir / "market.jsonl",
             {"chain_id": facts.chain_id, "genesis_hash": genesis_hash, "executor": deployment.executor},
         )
-        keeper = Keeper(rpc, heads, settings, facts, deployment, signer, journal, screen, file)
+        operation, metrics = Operation(settings.state_dir, settings.dry_run), Metrics()
+        metrics.describe(__version__, deployment.executor, deployment.code_hash)
+        keeper = Keeper(rpc, heads, settings, facts, deployment, signer, journal, screen, file, operation, metrics)
         check_profit_tokens(deployment, facts, keeper.profit_tokens)
+        _halt_on_signal(operation)
         screen.start()
         try:
-            await keeper.run(stop)
-        except ConfigError:
-            raise  # whoever starts it is there to read it
-        except KeeperError as error:
-            alert(Severity.PAGE, "stopped", str(error))
-            raise
+            async with reporting(settings, metrics, screen.title, lambda: keeper.watch.ticked_at):
+                await _keep(keeper, stop)
         finally:
             screen.stop()
             journal.close()
@@ -92,6 +94,19 @@ async def _run(settings: Settings, account: LocalAccount, report: Path | None) -
         click.echo(summary(keeper.report, "when told to" if stop.is_set() else "as asked", decimals))
         if report is not None:
             write_report(report, keeper.report.as_json(rpc.calls, keeper.cache))
+        if operation.state is OperatingState.HALTED:
+            reasons = "; ".join(operation.reasons.values())
+            raise Halted(f"halted, nothing is sent until it is armed again (keeper rearm): {reasons}")
+
+
+async def _keep(keeper: Keeper, stop: asyncio.Event) -> None:
+    try:
+        await keeper.run(stop)
+    except ConfigError:
+        raise  # whoever starts it is there to read it
+    except KeeperError as error:
+        alert(Severity.PAGE, "stopped", str(error))
+        raise
 
 
 def _stop_on_signals() -> asyncio.Event:
@@ -100,6 +115,11 @@ def _stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
+
+
+def _halt_on_signal(operation: Operation) -> None:
+    """SIGUSR1 is a kill switch: no file, no token, no node is needed for it."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, operation.halt, "SIGUSR1 was received")
 
 
 @asynccontextmanager
@@ -155,6 +175,32 @@ def run(
     except KeeperError as error:
         raise click.ClickException(redact(str(error))) from None
     sys.exit(run_keeper(settings, account, report))
+
+
+@cli.command()
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    envvar="KEEPER_STATE_DIR",
+    default=Settings.model_fields["state_dir"].default,
+    show_default=True,
+    help="Of the keeper that is halted.",
+)
+def rearm(state_dir: Path) -> None:
+    """Let a halted keeper send again, from its next start on; it must not be running."""
+    configure_logs("warning")
+    try:
+        with _lock(state_dir):
+            operation = Operation(state_dir)
+            if operation.state is not OperatingState.HALTED:
+                click.echo("the keeper is not halted")
+                return
+            reasons = dict(operation.reasons)
+            operation.rearm()
+    except KeeperError as error:
+        raise click.ClickException(redact(str(error))) from None
+    for name, reason in reasons.items():
+        click.echo(f"forgotten: {name}: {reason}")
 
 
 @cli.command()

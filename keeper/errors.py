@@ -13,7 +13,8 @@ Everything the keeper expects to go wrong.
     |   `-- MalformedLog        a log is not what its topic promises
     |-- PlanError               a plan cannot be encoded or decoded
     |-- JournalError            the journal cannot be trusted or written
-    `-- NonceError              an account's nonce is not where the journal says
+    |-- NonceError              an account's nonce is not where the journal says
+    `-- Halted                  the keeper sends nothing until a person arms it again
 """
 
 
@@ -94,3 +95,7 @@ class JournalError(KeeperError):
 
 class NonceError(KeeperError):
     """An account's nonce is not where the journal says."""
+
+
+class Halted(KeeperError):  # noqa: N818 - the state that it is in
+    """The keeper sends nothing until a person arms it again."""

@@ -8,7 +8,7 @@ step of its life is a row of its own. What a transaction is now is its last step
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -167,6 +167,8 @@ class Journal:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
         self._run_id = 0
+        #: Is told how long each writing took, in seconds.
+        self.listener: Callable[[float], None] | None = None
 
     @classmethod
     def open(cls, path: Path, chain_id: int, genesis_hash: Hash) -> Self:
@@ -264,6 +266,14 @@ class Journal:
         )
         return used[0].transaction.nonce + 1 if used else None
 
+    def halt_flag(self) -> str | None:
+        """Why somebody wants the keeper halted: the value of the row ``halt`` of ``meta``, or None without one."""
+        try:
+            row = self._db.execute("SELECT value FROM meta WHERE key = 'halt'").fetchone()
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal cannot be read: {error}") from None
+        return str(row["value"]) if row is not None else None
+
     def _entries(self, condition: str, values: tuple[object, ...]) -> list[Entry]:
         rows = self._db.execute(_SELECT_ENTRIES + condition, values)
         return [_to_entry(row) for row in rows]
@@ -306,11 +316,14 @@ class Journal:
         A transaction of the database. Killing the process loses nothing of it; where it need not be *synced*, a loss of
         power does, until the next one that is.
         """
+        began = time.perf_counter()
         try:
             self._db.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
             self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.execute("COMMIT")
+            if self.listener is not None:
+                self.listener(time.perf_counter() - began)
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")

@@ -18,17 +18,19 @@ from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
 from keeper.config import ChainFacts, Settings
 from keeper.desk import Desk, profit_tokens
-from keeper.errors import ChainError, MalformedLog, ReorgError
+from keeper.errors import ChainError, JournalError, KeeperError, MalformedLog, NonceError, ReorgError
 from keeper.events import TOPICS, Log, decode_each, speakers
 from keeper.execution.nonces import NonceManager
+from keeper.execution.operation import Operation
 from keeper.execution.signer import Signer
 from keeper.execution.trader import Trader
 from keeper.execution.transactions import Transactions
 from keeper.gas import GasPrices
-from keeper.journal import Journal
+from keeper.journal import Entry, Journal
 from keeper.lenders import TOPICS as LENDERS_TOPICS
 from keeper.market import CacheCounts, Market
-from keeper.monitor.alerts import Severity, alert
+from keeper.monitor.figures import Figures, Sources
+from keeper.monitor.metrics import Metrics
 from keeper.monitor.report import Report
 from keeper.monitor.table import Screen
 from keeper.preflight import Deployment
@@ -38,6 +40,7 @@ from keeper.routes.warm import warm
 from keeper.snapshot import SnapshotFile
 from keeper.types import Address, Block, Hash
 from keeper.upkeep import Upkeep
+from keeper.watch import Subject, Watch
 
 _log = structlog.get_logger("keeper")
 
@@ -57,6 +60,9 @@ class Keeper:
 
     Attributes:
         report: The numbers of this run so far.
+        operation: Whether it may send, and why not.
+        metrics: What it tells Prometheus.
+        watch: What it sees of itself.
     """
 
     def __init__(
@@ -70,6 +76,8 @@ class Keeper:
         journal: Journal,
         screen: Screen,
         file: SnapshotFile,
+        operation: Operation | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._rpc = rpc
         self._settings = settings
@@ -90,6 +98,33 @@ class Keeper:
         self._treasury_before: dict[Address, int] = {}
         self.report = Report()
         self._desk = Desk(settings, facts, deployment, self._upkeep, journal, self.report, screen)
+        #: Cleared when the journal or a nonce cannot be trusted any more: then nothing is looked up or written down.
+        self._accountable = True
+        self._begun = False
+        self.operation = operation or Operation(settings.state_dir, settings.dry_run)
+        self.metrics = metrics or Metrics()
+        self.watch = self._watched()
+
+    def _watched(self) -> Watch:
+        subject = Subject(
+            self._deployment,
+            (self._signer.address,),
+            self._desk.symbols,
+            self._facts.chain_id,
+            Address(self._facts.multicall3),
+        )
+        watch = Watch(self._rpc, self._settings, subject, self._journal, self.operation, self.metrics, self.report)
+        sources = Sources(
+            self.operation,
+            watch.breakers,
+            self.report,
+            market=lambda: self.market,
+            quarantined=lambda: len(self._upkeep.quarantine.pools),
+            lenders=lambda: len(self._desk.lenders.current(time.monotonic())),
+            in_flight=lambda: {self._signer.address: len(self._in_flight)},
+        )
+        Figures(self.metrics, sources)
+        return watch
 
     async def run(self, stop: asyncio.Event) -> None:
         """
@@ -119,6 +154,10 @@ class Keeper:
         return self.market.counts
 
     @property
+    def _in_flight(self) -> list[Entry]:
+        return self._transactions.in_flight if self._begun else []
+
+    @property
     def _finished(self) -> bool:
         return 0 < self._settings.blocks <= self.report.blocks
 
@@ -145,9 +184,13 @@ class Keeper:
             self._deployment.treasury,
             self._settings.patience_blocks,
         )
-        await self._transactions.settle_late(self._follower.is_canonical)
-        if not self._transactions.in_flight:
-            nonces.compare(self._journal.next_nonce(operator))
+        self._begun = True
+        try:
+            await self._transactions.settle_late(self._follower.is_canonical)
+            if not self._transactions.in_flight:
+                nonces.compare(self._journal.next_nonce(operator))
+        except (NonceError, JournalError) as error:
+            self._give_up(error)
         self._trader = Trader(
             self._rpc,
             self._settings,
@@ -156,9 +199,11 @@ class Keeper:
             self._signer,
             nonces,
             self._transactions,
+            self.watch.may_send,
         )
         await self._look_at_slow_things()
         self._treasury_before = await self._treasury()
+        self.operation.begin()
         _log.info("keeper_started", pools=len(self.market), block=block.number, operator=operator)
 
     async def _warm(self) -> None:
@@ -184,7 +229,7 @@ class Keeper:
         await self._feed.stop()
         block = await self._follower.start_settled()
         await self._start_market(block)
-        self._desk.take_back(await self._transactions.recheck(self._is_canonical))
+        self.watch.taken_back(self._desk.take_back(await self._transactions.recheck(self._is_canonical)))
         await self._feed.restart()
         self._lost = False
 
@@ -199,9 +244,9 @@ class Keeper:
 
     async def _drain(self) -> None:
         deadline = time.monotonic() + _DRAIN_SECONDS
-        while self._transactions.in_flight and time.monotonic() < deadline:
+        while self._in_flight and self._accountable and time.monotonic() < deadline:
             await self._step(trading=False)
-        for entry in self._transactions.in_flight:
+        for entry in self._in_flight:
             _log.warning("transaction_left_open", hash=entry.transaction.hash, nonce=entry.transaction.nonce)
 
     async def _note_treasury(self) -> None:
@@ -215,6 +260,7 @@ class Keeper:
         """
         Take in the next thing that the chain did. A node's failure costs time, never state.
         """
+        self.watch.tick()
         try:
             if self._lost:
                 await self._resync()
@@ -226,8 +272,12 @@ class Keeper:
             await self._rpc.check()
         except ReorgError as error:
             self._lost = True
-            alert(Severity.TICKET, "resync", f"the whole market is read anew, nothing is traded meanwhile: {error}")
+            self.watch.lost(error)
+            self.watch.resynced(error)
+        except (NonceError, JournalError) as error:
+            self._give_up(error)
         except ChainError as error:
+            self.watch.lost(error)
             self.report.refused["chain_error"] += 1
             _log.warning("node_failed", reason=str(error))
             await asyncio.sleep(_BACK_OFF_SECONDS)
@@ -238,20 +288,30 @@ class Keeper:
             return
         began = time.perf_counter()
         self._advance(news)
+        self.watch.advanced(news.block)
         await self._upkeep.notice(news.block, news.logs)
         if self._upkeep.wants_reads():
             with self.report.latency.stage("refresh"):
                 await self._refresh()
-        self._desk.book(await self._transactions.follow(news.block, self._is_canonical))
+        if self._accountable:
+            outcomes = await self._transactions.follow(news.block, self._is_canonical)
+            self.watch.booked(self._desk.book(outcomes))
         if news.block.number % _SLOW_BLOCKS == 0:
             await self._look_at_slow_things()
             self._desk.mended(await self._upkeep.look_around())
             self._resumption.save_if_due()
         if self._feed.waiting:
             self.report.refused["behind"] += trading
-        elif trading and not self._transactions.in_flight:
+        elif trading and not self.operation.decides:
+            self.report.refused["not live"] += 1
+        elif trading and not self._in_flight:
             await self._trade(news.block, began)
-        self._screen.draw(self.market, self.report, len(self._transactions.in_flight))
+        self._screen.draw(self.market, self.report, len(self._in_flight))
+
+    def _give_up(self, error: KeeperError) -> None:
+        """Nothing can be accounted for any more: the keeper is halted, and goes on to look."""
+        self._accountable = False
+        self.watch.fatal(error)
 
     def _advance(self, new: NewBlock) -> None:
         with self.report.latency.stage("decode"):
@@ -263,10 +323,11 @@ class Keeper:
         self.report.events += len(events)
 
     def _unwind(self, head: Block) -> None:
+        depth = self.market.head.number - head.number
         changed = self.market.unwind(head.hash)
         self._desk.changed(changed)
         self._desk.lenders.invalidate()
-        self._desk.take_back(self._transactions.unwound(head))
+        self.watch.unwound(head, depth, self._desk.take_back(self._transactions.unwound(head)))
         self.report.reorgs += 1
         _log.warning("chain_reorganised", head=head.number, pools=len(changed))
 
@@ -285,6 +346,7 @@ class Keeper:
         await self._read_lenders()
         if await self._desk.trade(block, self._prices(block), time.monotonic(), self._trader):
             self.report.latency.add("block_to_sent", time.perf_counter() - began)
+            self.watch.sent(entry.transaction for entry in self._in_flight)
 
     # ---------------------------------------------------------------- what is asked of the chain
 
@@ -299,6 +361,7 @@ class Keeper:
         )
         self._desk.rank_flash_pools()
         self._desk.lenders.invalidate()
+        await self.watch.look(self.market.head, self._arbos, quiet=not self._in_flight)
 
     async def _read_lenders(self) -> None:
         """What they take and have, where that may have changed."""

@@ -70,6 +70,7 @@ BREAKERS: Mapping[str, Breaker] = {
         Breaker("ordering_changed", Action.COOL),
         Breaker("disk", Action.HALT, page=True),
         Breaker("journal", Action.HALT, page=True),
+        Breaker("books", Action.HALT, page=True),
     )
 }
 
@@ -211,15 +212,13 @@ class Breakers:
                 f" {DIVERGENCE_WINDOW} successes",
             )
 
-    def signed(self) -> None:
-        """The signer did what it was asked for."""
-        self._signer_failures = 0
-
-    def signer_failed(self, reason: str) -> None:
-        """The signer did not."""
-        self._signer_failures += 1
-        if self._signer_failures >= self._settings.max_signer_failures:
-            self.trip("signer", f"the signer failed {self._signer_failures} times in a row: {reason}")
+    def signer_failures(self, in_a_row: int) -> None:
+        """
+        How often the signer has failed since it signed last.
+        """
+        if in_a_row >= self._settings.max_signer_failures > self._signer_failures:
+            self.trip("signer", f"the signer failed {in_a_row} times in a row")
+        self._signer_failures = in_a_row
 
     # ---------------------------------------------------------------- the chain
 
@@ -351,7 +350,7 @@ class Breakers:
             case "divergence":
                 self._missed.clear()
             case "signer":
-                self._signer_failures = 0
+                self._signer_failures = 0  # still failing, it trips again
 
     def _pause_seconds(self, name: str) -> float:
         if name == "ordering_changed":

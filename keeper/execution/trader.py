@@ -38,7 +38,12 @@ class Trader:
         signer: Signer,
         nonces: NonceManager,
         transactions: Transactions,
+        may_send: Callable[[], bool],
     ) -> None:
+        """
+        Args:
+            may_send: Whether anything may be signed and sent now.
+        """
         self._rpc = rpc
         self._settings = settings
         self._chain_id = facts.chain_id
@@ -46,6 +51,7 @@ class Trader:
         self._signer = signer
         self._nonces = nonces
         self._transactions = transactions
+        self._may_send = may_send
 
     async def trade(
         self, variants: Iterable[Bundle], block: Block, prices: GasPrices, stage: Stage
@@ -70,6 +76,9 @@ class Trader:
                 continue
             if self._settings.dry_run:
                 return "dry run", bundle
+            # Nothing is awaited between here and the bytes' leaving.
+            if not self._may_send():
+                return "not live", bundle
             with stage("sign"):
                 signed = self._sign(bundle, block, prices)
             with stage("send"):

@@ -33,6 +33,9 @@ _BACK_OFF_SECONDS, _LONGEST_SECONDS = 1.0, 300.0
 #: What is still on its way when the keeper ends may take so long.
 _DRAIN_SECONDS = 5.0
 
+#: How long the receiver of a sign of life may take.
+_HEARTBEAT_SECONDS = 10.0
+
 #: How long after the last tick of the loop the keeper still counts as alive.
 ALIVE_SECONDS = 5.0
 
@@ -228,7 +231,7 @@ class Heartbeat:
             return
         outcome = "failed"
         try:
-            timeout = aiohttp.ClientTimeout(total=min(self._seconds, 10.0))
+            timeout = aiohttp.ClientTimeout(total=_HEARTBEAT_SECONDS)
             async with self._session.get(self._url, timeout=timeout) as answer:
                 outcome = "sent" if answer.status < 400 else "failed"
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError):

@@ -18,7 +18,6 @@ PREFIX = "arb"
 _WITHIN_A_BLOCK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
 _OVER_BLOCKS = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 60.0)
 _DEPTHS = (1, 2, 3, 5, 8, 13, 21, 64, 256)
-_WEI = tuple(10.0**exponent for exponent in range(6, 19))
 
 
 class Metrics:
@@ -59,14 +58,12 @@ class Metrics:
         self.transactions = self._counter("tx", "Transactions that ended, by how.", "status")
         self.confirmation = self._histogram("tx_confirm_seconds", "From leaving to a known fate.", _OVER_BLOCKS)
         self.in_flight = self._gauge("tx_inflight", "Transactions whose fate is not known.", "key")
-        self.nonce = self._gauge("nonce", "Nonces: the next one, and the chain's.", "key", "kind")
-        self.gas_used = self._counter("gas_used", "Gas of transactions that ended.")
+        self.nonce = self._gauge("nonce", "Nonces, by key.", "key", "kind")
         self.gas_spent = self._counter("gas_spent_wei", "What was paid for gas, by outcome.", "outcome")
         self.profit = self._counter("profit_wei", "What the treasury received, in the token's smallest unit.", "token")
         self.realised = self._gauge("realised_profit_wei", "Net profit of this run, in ETH.")
         self.expected = self._gauge("expected_profit_wei", "What all that was sent should have brought, net, in ETH.")
         self.divergence = self._gauge("profit_divergence", "Median share of the simulated profit that was missed.")
-        self.tip = self._histogram("tip_wei", "Priority fee per gas of what was sent.", _WEI)
 
         self.base_fee = self._gauge("base_fee_wei", "Of the head block, per gas.")
         self.l1_price = self._gauge("l1_price_per_unit_wei", "Of a unit of L1 data.")
@@ -92,7 +89,7 @@ class Metrics:
         self.memory = self._gauge("resident_memory_bytes", "Memory of the process.")
         self.descriptors = self._gauge("open_fds", "File descriptors of the process.")
         self.disk_free = self._gauge("disk_free_bytes", "Room for the journal.")
-        self.journal_seconds = self._histogram("journal_commit_seconds", "Signing down a step.", _WITHIN_A_BLOCK)
+        self.journal_seconds = self._histogram("journal_commit_seconds", "Writing something down.", _WITHIN_A_BLOCK)
         self.journal_errors = self._counter("journal_errors", "Steps that could not be written.")
 
     def describe(self, version: str, executor: str, code_hash: str) -> None:

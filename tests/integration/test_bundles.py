@@ -162,7 +162,7 @@ async def _trade(world: World, folder: Path, on: Scene, bundler: Bundler, bundle
         nonces = NonceManager(operator, int(await rpc("eth_getTransactionCount", operator, "latest"), 16))
         transactions = Transactions(rpc, journal, nonces, executor, Address(TREASURY.lower()), 10)
         signer = LocalSigner(accounts.public(3), FACTS.chain_id, executor)
-        trader = Trader(rpc, settings, FACTS, executor, signer, nonces, transactions)
+        trader = Trader(rpc, settings, FACTS, executor, signer, nonces, transactions, lambda: True)
         try:
             return await trader.trade(bundler.variants(bundle), on.market.head, PRICES, lambda _: nullcontext())
         finally:

@@ -95,8 +95,8 @@ def gap(bench: Bench) -> None:
 
 
 def signer(bench: Bench) -> None:
-    for _ in range(3):
-        bench.breakers.signer_failed("it timed out")
+    for failures in (1, 2, 3):
+        bench.breakers.signer_failures(failures)
 
 
 def ordering(bench: Bench) -> None:
@@ -175,7 +175,7 @@ def test_breaker__resumed_by_hand__begins_anew(bench: Bench, name: str) -> None:
 
     assert bench.state is OperatingState.LIVE
     bench.breakers.settled(FAILED)
-    bench.breakers.signer_failed("again")
+    bench.breakers.signer_failures(1)
     assert bench.state is OperatingState.LIVE
     assert bench.breakers.tripped == {}
 
@@ -302,12 +302,19 @@ def test_reverts__a_success_between__are_not_in_a_row(bench: Bench) -> None:
 
 
 def test_signer__succeeds_between__is_well(bench: Bench) -> None:
-    for _ in range(2):
-        bench.breakers.signer_failed("slow")
-    bench.breakers.signed()
-    bench.breakers.signer_failed("slow")
+    for failures in (1, 2, 0, 1, 2):
+        bench.breakers.signer_failures(failures)
 
     assert bench.told == []
+
+
+def test_signer__still_fails_after_its_pause__trips_again(bench: Bench) -> None:
+    signer(bench)
+    bench.wait(300)
+    bench.breakers.signer_failures(3)
+    bench.breakers.signer_failures(4)
+
+    assert bench.breakers.trips["signer"] == 2
 
 
 def test_thresholds__are_settings(tmp_path: Path) -> None:
