@@ -8,8 +8,19 @@ or an event, is told at once.
 import sys
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.registry import Collector
+
+# When a counter began is of no use to anyone here, and is a third of the text.
+disable_created_metrics()
 
 #: Names of all metrics begin with it.
 PREFIX = "arb"
