@@ -20,7 +20,14 @@ from rich.console import Console
 from keeper import __version__
 from keeper.chain.heads import Heads, PolledHeads, SubscribedHeads
 from keeper.chain.rpc import Rpc
-from keeper.config import PASSPHRASE_VARIABLE, ChainFacts, Settings, load_chain, load_settings
+from keeper.config import (
+    FUNDER_PASSPHRASE_VARIABLE,
+    PASSPHRASE_VARIABLE,
+    ChainFacts,
+    Settings,
+    load_chain,
+    load_settings,
+)
 from keeper.errors import ConfigError, Halted, KeeperError
 from keeper.execution.operation import OperatingState, Operation
 from keeper.execution.signer import LocalSigner, open_keystore
@@ -80,7 +87,20 @@ async def _run(settings: Settings, account: LocalAccount, report: Path | None) -
         )
         operation, metrics = Operation(settings.state_dir, settings.dry_run), Metrics()
         metrics.describe(__version__, deployment.executor, deployment.code_hash)
-        keeper = Keeper(rpc, heads, settings, facts, deployment, signer, journal, screen, file, operation, metrics)
+        keeper = Keeper(
+            rpc,
+            heads,
+            settings,
+            facts,
+            deployment,
+            signer,
+            journal,
+            screen,
+            file,
+            operation,
+            metrics,
+            _funder(settings),
+        )
         check_profit_tokens(deployment, facts, keeper.profit_tokens)
         _halt_on_signal(operation)
         screen.start()
@@ -115,6 +135,16 @@ def _stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
+
+
+def _funder(settings: Settings) -> LocalAccount | None:
+    """Who pays for gas, if anybody does; the passphrase leaves the environment at once."""
+    passphrase = os.environ.pop(FUNDER_PASSPHRASE_VARIABLE, None)
+    if settings.funder_keystore is None:
+        return None
+    if passphrase is None:
+        raise ConfigError(f"no passphrase for {settings.funder_keystore.name}: set {FUNDER_PASSPHRASE_VARIABLE}")
+    return open_keystore(settings.funder_keystore, passphrase)
 
 
 def _halt_on_signal(operation: Operation) -> None:

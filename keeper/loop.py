@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Iterable
 
 import structlog
+from eth_account.signers.local import LocalAccount
 
 from keeper.abi import answer, call
 from keeper.chain.arbitrum import ArbosParameters, read_arbos
@@ -20,6 +21,7 @@ from keeper.config import ChainFacts, Settings
 from keeper.desk import Desk, profit_tokens
 from keeper.errors import ChainError, JournalError, KeeperError, MalformedLog, NonceError, ReorgError
 from keeper.events import TOPICS, Log, decode_each, speakers
+from keeper.execution.funder import Funder
 from keeper.execution.nonces import NonceManager
 from keeper.execution.operation import Operation
 from keeper.execution.signer import Signer
@@ -78,7 +80,15 @@ class Keeper:
         file: SnapshotFile,
         operation: Operation | None = None,
         metrics: Metrics | None = None,
+        funder: LocalAccount | None = None,
     ) -> None:
+        """
+        Args:
+            funder: Who pays for the operator's gas, if anybody does.
+
+        Raises:
+            ConfigError: The funder is the operator, or a setting names what does not exist.
+        """
         self._rpc = rpc
         self._settings = settings
         self._facts = facts
@@ -103,9 +113,9 @@ class Keeper:
         self._begun = False
         self.operation = operation or Operation(settings.state_dir, settings.dry_run)
         self.metrics = metrics or Metrics()
-        self.watch = self._watched()
+        self.watch = self._watched(funder)
 
-    def _watched(self) -> Watch:
+    def _watched(self, payer: LocalAccount | None) -> Watch:
         subject = Subject(
             self._deployment,
             (self._signer.address,),
@@ -113,7 +123,13 @@ class Keeper:
             self._facts.chain_id,
             Address(self._facts.multicall3),
         )
-        watch = Watch(self._rpc, self._settings, subject, self._journal, self.operation, self.metrics, self.report)
+        funder = None
+        if payer is not None:
+            operators = frozenset(subject.operators)
+            funder = Funder(self._rpc, payer, self._facts.chain_id, operators, self._settings)
+        watch = Watch(
+            self._rpc, self._settings, subject, self._journal, self.operation, self.metrics, self.report, funder
+        )
         sources = Sources(
             self.operation,
             watch.breakers,

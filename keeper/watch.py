@@ -19,6 +19,7 @@ from keeper.config import Settings
 from keeper.errors import JournalError, KeeperError, NonceError
 from keeper.execution.balances import ETHER, Account, Balances, Movement
 from keeper.execution.breakers import Action, Breaker, Breakers, Settled
+from keeper.execution.funder import Funder, TopUp
 from keeper.execution.operation import OperatingState, Operation
 from keeper.journal import Journal, SignedTransaction, State
 from keeper.monitor.alerts import Severity, alert
@@ -34,6 +35,9 @@ _DAY = 86_400.0
 
 #: What a transaction takes at worst, before any was signed.
 _WORST_GAS = 3_000_000
+
+#: Operators with less than so many times what a transaction takes at worst are sent gas.
+_TOPPED_UP_BELOW = 4
 
 #: How many times the base fee a transaction is ready to pay.
 _BASE_FEE_ROOM = 2
@@ -73,7 +77,13 @@ class Watch:
         operation: Operation,
         metrics: Metrics,
         report: Report,
+        funder: Funder | None = None,
     ) -> None:
+        """
+        Args:
+            funder: Who pays for the operators' gas, if anybody does.
+        """
+        self._funder = funder
         self._rpc, self._settings, self._subject, self._journal = rpc, settings, subject, journal
         self._metrics, self._report = metrics, report
         self._reader = Reader(rpc, subject.multicall3)
@@ -295,7 +305,7 @@ class Watch:
             account: int(answer("uint256", balance, f"balance of {account.owner}"))
             for account, balance in zip(held, balances, strict=True)
         }
-        self._look_at_operators(found)
+        await self._look_at_operators(found, listed)
         for account, balance in found.items():
             if account.whose == "treasury":
                 self._metrics.treasury_balance.labels(subject.tokens[account.token]).set(balance)
@@ -322,12 +332,31 @@ class Watch:
         fee = min(_BASE_FEE_ROOM * self._prices[0] + self._settings.tip_wei, self._settings.max_base_fee_wei)
         return self._worst_gas * fee
 
-    def _look_at_operators(self, found: dict[Account, int]) -> None:
+    async def _look_at_operators(self, found: dict[Account, int], listed: Sequence[Address]) -> None:
         for account, balance in found.items():
             if account.whose == "operator":
                 self.balances_wei[account.owner] = balance
                 self._metrics.operator_balance.labels(account.owner).set(balance)
         self.breakers.operator_balance(min(self.balances_wei.values()), self.worst_wei)
+        for operator, balance in self.balances_wei.items():
+            if balance < _TOPPED_UP_BELOW * self.worst_wei and operator in listed:
+                await self._top_up(operator)
+
+    async def _top_up(self, operator: Address) -> None:
+        """
+        Have the funder send gas. It is no trade: a keeper that is paused for nothing but the want of it may do that.
+        """
+        state, pauses = self.operation.state, self.operation.pauses.keys()
+        paused_for_gas = state is OperatingState.DEGRADED and pauses == {"operator_balance"}
+        if self._funder is None or not (state is OperatingState.LIVE or paused_for_gas):
+            return
+        result = await self._funder.top_up(operator, self._prices[0])
+        match result:
+            case TopUp.SENT:
+                self._metrics.topups.inc(self._settings.topup_wei)
+                alert(Severity.TICKET, "topped_up", f"{operator} was sent {self._settings.topup_wei} wei for gas")
+            case TopUp.CAPPED | TopUp.EMPTY | TopUp.DEAR:
+                alert(Severity.TICKET, "not_topped_up", f"{operator} needs gas, and the funder is {result}")
 
     def _unexplained(self, account: Account, amount: int) -> None:
         way = "in" if amount > 0 else "out"

@@ -20,7 +20,7 @@ from prometheus_client import (
 from prometheus_client.registry import Collector
 
 # When a counter began is of no use to anyone here, and is a third of the text.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 #: Names of all metrics begin with it.
 PREFIX = "arb"

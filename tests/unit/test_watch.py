@@ -15,6 +15,7 @@ from eth_utils.crypto import keccak
 from keeper.chain.arbitrum import ArbosParameters
 from keeper.config import load_settings
 from keeper.errors import JournalError, KeeperError, NonceError
+from keeper.execution.funder import TopUp
 from keeper.execution.operation import OperatingState, Operation
 from keeper.execution.transactions import Outcome
 from keeper.journal import Journal, State
@@ -271,6 +272,48 @@ async def test_look__operator_runs_dry__pauses_until_it_is_funded(bench: Bench, 
     await bench.look()
 
     assert bench.operation.state is OperatingState.LIVE
+
+
+class Payer:
+    """A funder that says what it is told to say."""
+
+    def __init__(self, result: TopUp) -> None:
+        self.result, self.asked = result, 0
+
+    async def top_up(self, operator: Address, base_fee_wei: int) -> TopUp:
+        assert (operator, base_fee_wei) == (OPERATOR, 10**7)
+        self.asked += 1
+        return self.result
+
+
+@pytest.mark.parametrize(
+    ("result", "name"), [(TopUp.SENT, "topped_up"), (TopUp.CAPPED, "not_topped_up"), (TopUp.EMPTY, "not_topped_up")]
+)
+async def test_look__operator_needs_gas__funder_is_asked_and_it_is_told(
+    bench: Bench, heard: list[Alert], result: TopUp, name: str
+) -> None:
+    bench.watch._funder = payer = Payer(result)  # type: ignore[assignment]
+    bench.node.holds[OPERATOR, ""] = 0  # paused for want of gas, and nothing else
+    await bench.look()
+
+    assert payer.asked == 1
+    assert name in [alert.name for alert in heard]
+
+
+@pytest.mark.parametrize("stop", ["halt", "pause", "not listed", "enough"])
+async def test_look__anything_else_is_amiss__nobody_pays_for_gas(bench: Bench, stop: str) -> None:
+    bench.watch._funder = payer = Payer(TopUp.SENT)  # type: ignore[assignment]
+    bench.node.holds[OPERATOR, ""] = ETH if stop == "enough" else 0
+    match stop:
+        case "halt":
+            bench.operation.halt("told to")
+        case "pause":
+            bench.operation.pause("by_hand", "told to")
+        case "not listed":
+            bench.node.operators = []
+    await bench.look()
+
+    assert payer.asked == 0
 
 
 async def test_look__chain_collects_tips_now__pauses(bench: Bench) -> None:
