@@ -135,7 +135,7 @@ class Keeper:
             watch.breakers,
             self.report,
             market=lambda: self.market,
-            quarantined=lambda: len(self._upkeep.quarantine.pools),
+            pools=self._upkeep.report,
             lenders=lambda: len(self._desk.lenders.current(time.monotonic())),
             in_flight=lambda: {self._signer.address: len(self._in_flight)},
         )

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily
@@ -27,7 +28,7 @@ class Sources:
     Where figures are kept.
 
     Attributes:
-        quarantined: How many pools are put out of the market.
+        pools: What became of all pools, as in the report of a run.
         lenders: How many flash lenders there are whose terms are known.
         in_flight: How many transactions of each key are in no block yet.
     """
@@ -36,7 +37,7 @@ class Sources:
     breakers: Breakers
     report: Report
     market: Callable[[], Market]
-    quarantined: Callable[[], int]
+    pools: Callable[[], Mapping[str, Any]]
     lenders: Callable[[], int]
     in_flight: Callable[[], Mapping[str, int]]
 
@@ -59,6 +60,7 @@ class Figures(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from _cache(self._sources.market().counts)
         yield from _decisions(self._sources.report)
+        yield from _upkeep(self._sources.pools())
 
     def refresh(self) -> None:
         """
@@ -91,7 +93,7 @@ class Figures(Collector):
         pools.clear()
         for (dex, status), count in found.items():
             pools.labels(dex, status).set(count)
-        pools.labels("any", "quarantined").set(self._sources.quarantined())
+        pools.labels("any", "quarantined").set(self._sources.pools()["quarantined"])
 
     def _set_process(self) -> None:
         try:
@@ -127,6 +129,15 @@ def _cache(counts: CacheCounts) -> Iterator[Metric]:
     }
     for name, (text, value) in told.items():
         yield CounterMetricFamily(f"{PREFIX}_{name}", text, value)
+
+
+def _upkeep(pools: Mapping[str, Any]) -> Iterator[Metric]:
+    yield CounterMetricFamily(f"{PREFIX}_state_audits", "Pools that were compared with the chain.", pools["audited"])
+    yield CounterMetricFamily(f"{PREFIX}_state_audit_mismatch", "Those that were not as on chain.", pools["mismatched"])
+    put_out = CounterMetricFamily(f"{PREFIX}_quarantines", "Pools and tokens put out, by reason.", labels=("reason",))
+    for reason, times in pools["quarantined_for"].items():
+        put_out.add_metric((reason,), times)
+    yield put_out
 
 
 def _decisions(report: Report) -> Iterator[Metric]:
