@@ -263,7 +263,7 @@ async def test_look__after_a_reorganisation__accounts_begin_anew(bench: Bench, h
 
 
 async def test_look__operator_runs_dry__pauses_until_it_is_funded(bench: Bench, heard: list[Alert]) -> None:
-    bench.node.holds[OPERATOR, ""] = 2 * bench.watch._worst_gas * 2 * 10**7 - 1
+    bench.node.holds[OPERATOR, ""] = 2 * bench.watch.accounts.worst_gas * 2 * 10**7 - 1
     await bench.look()
     assert bench.operation.state is OperatingState.DEGRADED
     assert [alert.name for alert in heard] == ["operator_balance"]
@@ -292,7 +292,7 @@ class Payer:
 async def test_look__operator_needs_gas__funder_is_asked_and_it_is_told(
     bench: Bench, heard: list[Alert], result: TopUp, name: str
 ) -> None:
-    bench.watch._funder = payer = Payer(result)  # type: ignore[assignment]
+    bench.watch.accounts._funder = payer = Payer(result)  # type: ignore[assignment]
     bench.node.holds[OPERATOR, ""] = 0  # paused for want of gas, and nothing else
     await bench.look()
 
@@ -302,7 +302,7 @@ async def test_look__operator_needs_gas__funder_is_asked_and_it_is_told(
 
 @pytest.mark.parametrize("stop", ["halt", "pause", "not listed", "enough"])
 async def test_look__anything_else_is_amiss__nobody_pays_for_gas(bench: Bench, stop: str) -> None:
-    bench.watch._funder = payer = Payer(TopUp.SENT)  # type: ignore[assignment]
+    bench.watch.accounts._funder = payer = Payer(TopUp.SENT)  # type: ignore[assignment]
     bench.node.holds[OPERATOR, ""] = ETH if stop == "enough" else 0
     match stop:
         case "halt":
@@ -324,7 +324,7 @@ async def test_look__chain_collects_tips_now__pauses(bench: Bench) -> None:
 
 
 async def test_look__disk_is_gone__halts(bench: Bench) -> None:
-    bench.watch._settings = bench.settings.model_copy(update={"state_dir": Path("/nowhere")})
+    bench.watch._surroundings._settings = bench.settings.model_copy(update={"state_dir": Path("/nowhere")})
 
     await bench.look()
 
