@@ -138,6 +138,7 @@ class Keeper:
             pools=self._upkeep.report,
             lenders=lambda: len(self._desk.lenders.current(time.monotonic())),
             in_flight=lambda: {self._signer.address: len(self._in_flight)},
+            nonces=lambda: {self._signer.address: self._nonces.next} if self._begun else {},
         )
         Figures(self.metrics, sources)
         return watch
@@ -191,7 +192,7 @@ class Keeper:
         operator = self._signer.address
         on_chain = int(await self._rpc("eth_getTransactionCount", operator, "latest"), 16)
         self._journal.begin_run(operator, self._deployment.executor)
-        nonces = NonceManager(operator, on_chain)
+        self._nonces = nonces = NonceManager(operator, on_chain)
         self._transactions = Transactions(
             self._rpc,
             self._journal,

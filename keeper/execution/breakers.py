@@ -1,10 +1,12 @@
 """
 What stops the keeper before it loses money: limits on what it sees of itself, of the chain and of its machine.
 
-No clock, no node: whoever runs the keeper says what he sees and when. A breaker that trips halts the keeper, or pauses
-it: for as long as the cause lasts, for a while that doubles from one trip to the next, or until a person resumes it.
+Pure but for the clocks that are given: whoever runs the keeper says what he sees. A breaker that trips halts the keeper,
+or pauses it: for as long as the cause lasts, for a while that doubles from one trip to the next, or until a person
+resumes it.
 """
 
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -115,6 +117,9 @@ class _Window:
         self._minutes.clear()
         self.total = 0
 
+    def by_minute(self) -> dict[int, int]:
+        return {int(minute): int(amount) for minute, amount in self._minutes}
+
 
 class Breakers:
     """
@@ -131,13 +136,16 @@ class Breakers:
         operation: Operation,
         clock: Callable[[], float],
         tell: Callable[[Breaker, str], None],
+        wall: Callable[[], float] = time.time,
     ) -> None:
         """
         Args:
             clock: Seconds of a steady clock.
             tell: Is told of each trip.
+            wall: Unix seconds, by which results are summed up: they outlive the process.
         """
         self._settings, self._operation, self._clock, self._tell = settings, operation, clock, tell
+        self._wall = wall
         self.tripped: dict[str, str] = {
             name: sentence for name, sentence in operation.reasons.items() if name in BREAKERS
         }
@@ -164,7 +172,7 @@ class Breakers:
         """
         A transaction of ours is in a block.
         """
-        now = self._clock()
+        now = self._wall()
         self._hour.add(result.profit_wei, now)
         self._day.add(result.profit_wei, now)
         self._ended.append(result.succeeded)
@@ -182,7 +190,7 @@ class Breakers:
         """
         Its block left the chain: what it brought and cost is undone.
         """
-        now = self._clock()
+        now = self._wall()
         self._hour.add(-result.profit_wei, now)
         self._day.add(-result.profit_wei, now)
         if not result.succeeded:
@@ -211,6 +219,22 @@ class Breakers:
                 f"at the median {self.divergence:.0%} of the simulated profit is missing in the last"
                 f" {DIVERGENCE_WINDOW} successes",
             )
+
+    @property
+    def results(self) -> Mapping[int, int]:
+        """What each minute of the last day brought, net, in wei; by the minute since 1970."""
+        self._day.trim(self._wall())
+        return self._day.by_minute()
+
+    def resume(self, results: Mapping[int, int]) -> None:
+        """
+        Take up what an earlier life brought.
+        """
+        for minute, wei in sorted(results.items()):
+            for window in (self._hour, self._day):
+                window.add(wei, minute * _MINUTE)
+        for window in (self._hour, self._day):
+            window.trim(self._wall())
 
     def signer_failures(self, in_a_row: int) -> None:
         """

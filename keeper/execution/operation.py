@@ -24,6 +24,9 @@ _log = structlog.get_logger("operation")
 HALTED_FILE = "HALTED"
 KILL_FILE = "KILL"
 
+#: What the last day brought, for the next life; whoever arms the keeper again begins anew.
+RESULTS_FILE = "results.json"
+
 #: Halts that a person asked for, whatever the way.
 BY_HAND = "by_hand"
 
@@ -142,7 +145,8 @@ class Operation:
         if (self._directory / KILL_FILE).exists():
             raise ConfigError(f"{self._directory / KILL_FILE} is still there: remove it first")
         try:
-            (self._directory / HALTED_FILE).unlink(missing_ok=True)
+            for name in (HALTED_FILE, RESULTS_FILE):
+                (self._directory / name).unlink(missing_ok=True)
             _sync(self._directory)
         except OSError as error:
             raise ConfigError(f"{self._directory / HALTED_FILE} cannot be removed: {error.strerror}") from None
@@ -164,7 +168,7 @@ class Operation:
         if not self._halts or self._on_disk:
             return
         try:
-            _write(self._directory / HALTED_FILE, {"at": self._clock(), "reasons": self._halts})
+            write_synced(self._directory / HALTED_FILE, {"at": self._clock(), "reasons": self._halts})
             self._on_disk = True
         except OSError as error:
             _log.error("halt_not_written", reason=error.strerror)
@@ -185,8 +189,13 @@ def _read(path: Path) -> dict[str, str]:
         return {BY_HAND: f"{path} is there, and cannot be read"}
 
 
-def _write(path: Path, record: Mapping[str, object]) -> None:
-    """Whole or not at all, and there after a loss of power."""
+def write_synced(path: Path, record: Mapping[str, object]) -> None:
+    """
+    Write JSON, whole or not at all; it is there after a loss of power.
+
+    Raises:
+        OSError: The disk does not take it.
+    """
     partial = path.with_name(path.name + ".partial")
     with partial.open("w") as file:
         json.dump(record, file, indent=2)

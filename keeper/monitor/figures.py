@@ -31,6 +31,7 @@ class Sources:
         pools: What became of all pools, as in the report of a run.
         lenders: How many flash lenders there are whose terms are known.
         in_flight: How many transactions of each key are in no block yet.
+        nonces: Each key's next one.
     """
 
     operation: Operation
@@ -40,6 +41,7 @@ class Sources:
     pools: Callable[[], Mapping[str, Any]]
     lenders: Callable[[], int]
     in_flight: Callable[[], Mapping[str, int]]
+    nonces: Callable[[], Mapping[str, int]]
 
 
 class Figures(Collector):
@@ -80,6 +82,8 @@ class Figures(Collector):
         metrics.lenders.set(sources.lenders())
         for key, count in sources.in_flight().items():
             metrics.in_flight.labels(key).set(count)
+        for key, nonce in sources.nonces().items():
+            metrics.nonce.labels(key, "next").set(nonce)
         self._set_pools(sources.market())
         self._set_process()
 

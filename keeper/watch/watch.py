@@ -15,13 +15,14 @@ from keeper.config import Settings
 from keeper.errors import JournalError, KeeperError, NonceError
 from keeper.execution.breakers import Action, Breaker, Breakers, Settled
 from keeper.execution.funder import Funder
-from keeper.execution.operation import OperatingState, Operation
+from keeper.execution.operation import RESULTS_FILE, OperatingState, Operation
 from keeper.journal import Journal, SignedTransaction, State
 from keeper.monitor.alerts import Severity, alert
 from keeper.monitor.metrics import Metrics
 from keeper.monitor.report import Booking, Report
 from keeper.types import Block
 from keeper.watch.accounts import Accounts
+from keeper.watch.results import Results
 from keeper.watch.subject import Subject
 from keeper.watch.surroundings import Surroundings
 
@@ -61,6 +62,8 @@ class Watch:
         self.accounts = Accounts(reader, settings, subject, operation, self.breakers, metrics, funder)
         self._surroundings = Surroundings(rpc, settings, subject, journal, operation, self.breakers, metrics)
         self._prices = (0, 0)
+        self._results = Results(settings.state_dir / RESULTS_FILE)
+        self.breakers.resume(self._results.load())
         self._sent_at: dict[str, float] = {}
         rpc.listener, journal.listener = self._asked, metrics.journal_seconds.observe
         self._succeeded_at = time.monotonic()
@@ -158,7 +161,9 @@ class Watch:
         The fate of these is known.
         """
         now, metrics = time.monotonic(), self._metrics
+        lost = False
         for booking in bookings:
+            lost |= booking.worth_wei < booking.outcome.gas_wei
             outcome = booking.outcome
             metrics.transactions.labels(str(outcome.state)).inc()
             if (sent_at := self._sent_at.pop(outcome.transaction.hash, None)) is not None:
@@ -173,6 +178,8 @@ class Watch:
             self.breakers.settled(result)
             if result.succeeded:
                 self._succeeded_at, self._found_by_then = now, self._report.opportunities
+        if lost:
+            self._results.save(self.breakers.results)
 
     def taken_back(self, bookings: Iterable[Booking]) -> None:
         """
@@ -199,6 +206,7 @@ class Watch:
         self._prices = (head.base_fee_wei, arbos.l1_wei_per_unit)
         self._metrics.l1_price.set(arbos.l1_wei_per_unit)
         self._look_at_successes()
+        self._results.save(self.breakers.results)
         await asyncio.gather(self._surroundings.look(arbos), self.accounts.look(head, quiet))
 
     def _look_at_successes(self) -> None:

@@ -170,74 +170,59 @@ def drained(keeper: KeeperProcess) -> None:
     keeper.net.rpc("anvil_setBalance", keeper.operator, hex(balance - 10**18))
 
 
-def halted_by(
-    keeper: KeeperProcess, name: str, cause: Callable[["subprocess.Popen[str]"], None], **environment: str
-) -> str:
-    """Start a keeper, do what must halt it for a reason of this name, and return what it said in the end."""
+def test_signal__halts_and_pages(keeper: KeeperProcess, posted: tuple[str, list[dict[str, Any]]]) -> None:
+    url, taken = posted
     began = nonce(keeper)
-    process = keeper.start(**environment)
+    process = keeper.start(KEEPER_WEBHOOK_URLS=json.dumps([url]))
     try:
         wait_for(lambda: nonce(keeper) > began, process)
-        cause(process)
-        wait_for(lambda: name in halts(keeper), process)
+        process.send_signal(signal.SIGUSR1)
+        wait_for(lambda: "by_hand" in halts(keeper), process)
         told_at = head(keeper)
         wait_for(lambda: head(keeper) >= told_at + 8, process)
         assert nonce(keeper) == nonce(keeper, hex(told_at + 2))
     finally:
         code, errors = stopped(process)
+
     assert code == 1
-    assert halts(keeper)[name] in errors
-    return errors
-
-
-def test_signal__halts_and_pages(keeper: KeeperProcess, posted: tuple[str, list[dict[str, Any]]]) -> None:
-    url, taken = posted
-
-    errors = halted_by(
-        keeper,
-        "by_hand",
-        lambda process: process.send_signal(signal.SIGUSR1),
-        KEEPER_WEBHOOK_URLS=json.dumps([url]),
-        KEEPER_ALERT_PAUSE_SECONDS="1",
-    )
-
+    assert "SIGUSR1 was received" in errors
+    assert "SECRET" not in errors
     pages = [alert for alert in taken if alert["severity"] == "page"]
     assert [(page["name"], page["text"]) for page in pages] == [
         ("halted", "the keeper is halted (by_hand): SIGUSR1 was received")
     ]
-    assert "SECRET" not in errors
     assert "forgotten: by_hand: SIGUSR1 was received" in rearm(keeper).stdout
 
 
-def test_flag_in_the_journal__halts(keeper: KeeperProcess) -> None:
-    halted_by(keeper, "journal_flag", lambda _: flagged(keeper, "the treasury moves house"))
-
-    assert "the treasury moves house" in halts(keeper)["journal_flag"]
-    flagged(keeper, None)
-    assert rearm(keeper).returncode == 0
-
-
-def test_executor_paused_on_chain__halts(keeper: KeeperProcess) -> None:
+def test_chain_key_and_journal__each_is_seen_and_named(keeper: KeeperProcess) -> None:
+    began = nonce(keeper)
+    code_before: list[str] = []
+    causes: dict[str, Callable[[], None]] = {
+        "balance_unexplained": lambda: drained(keeper),
+        "journal_flag": lambda: flagged(keeper, "the treasury moves house"),
+        "executor_paused": lambda: paused(keeper, True),
+        # The last one, for this code answers zero to every question.
+        "code_changed": lambda: code_before.append(coded(keeper, "0x5f5f5f5260205ff3")),
+    }
+    process = keeper.start()
     try:
-        halted_by(keeper, "executor_paused", lambda _: paused(keeper, True))
+        wait_for(lambda: nonce(keeper) > began, process)
+        for name, cause in causes.items():
+            cause()
+            wait_for(lambda name=name: name in halts(keeper), process)  # type: ignore[misc]
+        told_at = head(keeper)
+        wait_for(lambda: head(keeper) >= told_at + 8, process)
+        assert nonce(keeper) == nonce(keeper, hex(told_at + 2))
     finally:
+        code, errors = stopped(process)
+        flagged(keeper, None)
+        if code_before:
+            coded(keeper, code_before[0])
         paused(keeper, False)
-    assert rearm(keeper).returncode == 0
 
-
-def test_executor_has_other_code__halts(keeper: KeeperProcess) -> None:
-    before: list[str] = []
-    code = "0x" + "5f" * 3 + "52" + "60205ff3"  # answers zero to everything
-
-    try:
-        halted_by(keeper, "code_changed", lambda _: before.append(coded(keeper, code)))
-    finally:
-        coded(keeper, before[0])
-    assert rearm(keeper).returncode == 0
-
-
-def test_operator_loses_what_no_transaction_explains__halts(keeper: KeeperProcess) -> None:
-    halted_by(keeper, "balance_unexplained", lambda _: drained(keeper))
-
-    assert f"{10**18} wei went out of the operator" in halts(keeper)["balance_unexplained"]
+    assert code == 1
+    reasons = halts(keeper)
+    assert all(reason in errors for reason in reasons.values())
+    assert f"{10**18} wei went out of the operator" in reasons["balance_unexplained"]
+    assert "the treasury moves house" in reasons["journal_flag"]
     assert rearm(keeper).returncode == 0

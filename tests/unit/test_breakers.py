@@ -25,7 +25,7 @@ class Bench:
         self.settings: Settings = load_settings(rpc_url="http://fake", **given)
         self.operation = Operation(state_dir)
         self.operation.begin()
-        self.breakers = Breakers(self.settings, self.operation, lambda: self.now, self._tell)
+        self.breakers = Breakers(self.settings, self.operation, lambda: self.now, self._tell, lambda: self.now)
 
     def _tell(self, breaker: Breaker, sentence: str) -> None:
         self.told.append((breaker.name, sentence))
@@ -246,7 +246,7 @@ def test_head__made_long_ago__is_stale_though_it_moves(bench: Bench) -> None:
 def test_head__while_starting__is_not_stale(tmp_path: Path) -> None:
     now = [0.0]
     operation = Operation(tmp_path)
-    breakers = Breakers(load_settings(rpc_url="http://fake"), operation, lambda: now[0])
+    breakers = Breakers(load_settings(rpc_url="http://fake"), operation, lambda: now[0], lambda *_: None)
     now[0] = 60.0
     breakers.look()
     operation.begin()
@@ -289,6 +289,27 @@ def test_loss__its_block_left_the_chain__is_taken_back(bench: Bench) -> None:
     bench.breakers.settled(loss)
 
     assert bench.state is OperatingState.LIVE
+
+
+def test_losses__of_an_earlier_life__count(bench: Bench, tmp_path: Path) -> None:
+    bench.breakers.settled(Settled(True, -15 * 10**15, 1, 0))
+    later = Bench(tmp_path)
+    later.now = bench.now + 1_800
+    later.breakers.resume(bench.breakers.results)
+    later.breakers.settled(Settled(True, -6 * 10**15, 1, 0))
+
+    assert "loss_hour" in later.breakers.tripped
+
+
+def test_losses__of_an_earlier_life__grow_old(bench: Bench, tmp_path: Path) -> None:
+    bench.breakers.settled(Settled(True, -15 * 10**15, 1, 0))
+    later = Bench(tmp_path)
+    later.now = bench.now + 86_500
+    later.breakers.resume(bench.breakers.results)
+    later.breakers.settled(Settled(True, -15 * 10**15, 1, 0))
+
+    assert later.told == []
+    assert len(later.breakers.results) == 1
 
 
 def test_reverts__a_success_between__are_not_in_a_row(bench: Bench) -> None:

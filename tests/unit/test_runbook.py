@@ -79,7 +79,7 @@ def metrics(tmp_path: Path) -> Metrics:
     breakers = Breakers(load_settings(rpc_url="http://x"), operation, lambda: 0.0, lambda *_: None)
     market = Market(())
     pools = {"quarantined": 0, "quarantined_for": {}, "audited": 0, "mismatched": 0}
-    Figures(metrics, Sources(operation, breakers, Report(), lambda: market, lambda: pools, lambda: 0, dict))
+    Figures(metrics, Sources(operation, breakers, Report(), lambda: market, lambda: pools, lambda: 0, dict, dict))
     return metrics
 
 

@@ -381,6 +381,27 @@ def test_booked__losses__trip(bench: Bench) -> None:
     assert spent == 3 * 10**16
 
 
+def test_booked__losses__are_known_to_the_next_life_until_it_is_armed_again(bench: Bench) -> None:
+    loss = Outcome(TRANSACTION, State.REVERTED, gas_wei=15 * 10**15, position=(101, 0))
+    bench.book(loss, worth_wei=0)
+    bench.operation.resume("failed_gas")
+
+    bench.watch = bench.another()
+    bench.book(loss, worth_wei=0)
+
+    assert "loss_hour" in bench.tripped
+    bench.operation.rearm()
+    bench.watch = bench.another()
+    bench.book(loss, worth_wei=0)
+    assert "loss_hour" not in bench.tripped
+
+
+def test_results__cannot_be_understood__are_none(bench: Bench) -> None:
+    (bench.settings.state_dir / "results.json").write_text('{"wei_by_minute": [3]}')
+
+    assert bench.another().breakers.results == {}
+
+
 def test_booked__dropped__is_no_result(bench: Bench) -> None:
     for _ in range(9):
         bench.book(Outcome(TRANSACTION, State.DROPPED), worth_wei=0)
