@@ -1,9 +1,9 @@
 """
 What stops the keeper before it loses money: limits on what it sees of itself, of the chain and of its machine.
 
-Pure but for the clocks that are given: whoever runs the keeper says what he sees. A breaker that trips halts the keeper,
-or pauses it: for as long as the cause lasts, for a while that doubles from one trip to the next, or until a person
-resumes it.
+Pure but for the clocks that are given: whoever runs the keeper says what he sees. A breaker that trips halts the
+keeper, or pauses it: for as long as the cause lasts, for a while that doubles from one trip to the next, or until a
+person resumes it.
 """
 
 import time
