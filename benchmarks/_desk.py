@@ -128,7 +128,7 @@ class Bench:
         operator = Operator(signer.address, signer, nonces, self.transactions)
         caps = Caps(facts.chain_id, settings.max_base_fee_wei)
         operators = Operators(self.node, broadcast, [operator], caps)  # type: ignore[arg-type]
-        self._trader = Trader(self.node, settings, facts, _EXECUTOR, operators)  # type: ignore[arg-type]
+        self._trader = Trader(self.node, settings, facts, _EXECUTOR, operators, lambda: True)  # type: ignore[arg-type]
         self.journal.begin_run(signer.address, _EXECUTOR)
         self._rng = random.Random(seed)
         self._began = self._ended = (0.0, 0.0, 0)

@@ -21,16 +21,26 @@ from keeper import __version__
 from keeper.backtest.command import backtest
 from keeper.chain.heads import Heads, PolledHeads, SubscribedHeads
 from keeper.chain.rpc import Rpc
-from keeper.config import PASSPHRASE_VARIABLE, ChainFacts, Settings, load_chain, load_settings
-from keeper.errors import ConfigError, KeeperError
+from keeper.config import (
+    FUNDER_PASSPHRASE_VARIABLE,
+    PASSPHRASE_VARIABLE,
+    ChainFacts,
+    Settings,
+    load_chain,
+    load_settings,
+)
+from keeper.errors import ConfigError, Halted, KeeperError
 from keeper.execution.keystore import open_keystore
 from keeper.execution.opening import open_broadcast, open_signers
+from keeper.execution.operation import OperatingState, Operation
 from keeper.gas import GasPrices
 from keeper.journal import open_journal
 from keeper.loop import Keeper
 from keeper.monitor.alerts import Severity, alert
 from keeper.monitor.logs import configure_logs
+from keeper.monitor.metrics import Metrics
 from keeper.monitor.report import write_report
+from keeper.monitor.reporting import reporting
 from keeper.monitor.table import Screen, summary
 from keeper.opportunity import Terms
 from keeper.preflight import Deployment, check_executor, check_facts, check_operator, check_profit_tokens, read_genesis
@@ -83,16 +93,29 @@ async def _run(settings: Settings, accounts: Sequence[LocalAccount], report: Pat
             settings.market_file or settings.state_dir / "market.jsonl",
             {"chain_id": facts.chain_id, "genesis_hash": genesis_hash, "executor": deployment.executor},
         )
-        keeper = Keeper(rpc, heads, settings, facts, deployment, signers, broadcast, journal, screen, file)
+        operation, metrics = Operation(settings.state_dir, settings.dry_run), Metrics()
+        metrics.describe(__version__, deployment.executor, deployment.code_hash)
+        keeper = Keeper(
+            rpc,
+            heads,
+            settings,
+            facts,
+            deployment,
+            signers,
+            broadcast,
+            journal,
+            screen,
+            file,
+            operation,
+            metrics,
+            _funder(settings),
+        )
         check_profit_tokens(deployment, facts, keeper.profit_tokens)
+        _halt_on_signal(operation)
         screen.start()
         try:
-            await keeper.run(stop)
-        except ConfigError:
-            raise  # whoever starts it is there to read it
-        except KeeperError as error:
-            alert(Severity.PAGE, "stopped", str(error))
-            raise
+            async with reporting(settings, metrics, screen.title, lambda: keeper.watch.ticked_at):
+                await _keep(keeper, stop)
         finally:
             screen.stop()
             journal.close()
@@ -100,6 +123,19 @@ async def _run(settings: Settings, accounts: Sequence[LocalAccount], report: Pat
         click.echo(summary(keeper.report, "when told to" if stop.is_set() else "as asked", decimals))
         if report is not None:
             write_report(report, keeper.report.as_json(rpc.calls, keeper.cache))
+        if operation.state is OperatingState.HALTED:
+            reasons = "; ".join(operation.reasons.values())
+            raise Halted(f"halted, nothing is sent until it is armed again (keeper rearm): {reasons}")
+
+
+async def _keep(keeper: Keeper, stop: asyncio.Event) -> None:
+    try:
+        await keeper.run(stop)
+    except ConfigError:
+        raise  # whoever starts it is there to read it
+    except KeeperError as error:
+        alert(Severity.PAGE, "stopped", str(error))
+        raise
 
 
 def _stop_on_signals() -> asyncio.Event:
@@ -108,6 +144,21 @@ def _stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
+
+
+def _funder(settings: Settings) -> LocalAccount | None:
+    """Who pays for gas, if anybody does; the passphrase leaves the environment at once."""
+    passphrase = os.environ.pop(FUNDER_PASSPHRASE_VARIABLE, None)
+    if settings.funder_keystore is None:
+        return None
+    if passphrase is None:
+        raise ConfigError(f"no passphrase for {settings.funder_keystore.name}: set {FUNDER_PASSPHRASE_VARIABLE}")
+    return open_keystore(settings.funder_keystore, passphrase)
+
+
+def _halt_on_signal(operation: Operation) -> None:
+    """SIGUSR1 is a kill switch: no file, no token, no node is needed for it."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, operation.halt, "SIGUSR1 was received")
 
 
 @asynccontextmanager
@@ -167,6 +218,32 @@ def run(
     except KeeperError as error:
         raise click.ClickException(redact(str(error))) from None
     sys.exit(run_keeper(settings, accounts, report))
+
+
+@cli.command()
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    envvar="KEEPER_STATE_DIR",
+    default=Settings.model_fields["state_dir"].default,
+    show_default=True,
+    help="Of the keeper that is halted.",
+)
+def rearm(state_dir: Path) -> None:
+    """Let a halted keeper send again, from its next start on; it must not be running."""
+    configure_logs("warning")
+    try:
+        with _lock(state_dir):
+            operation = Operation(state_dir)
+            if operation.state is not OperatingState.HALTED:
+                click.echo("the keeper is not halted")
+                return
+            reasons = dict(operation.reasons)
+            operation.rearm()
+    except KeeperError as error:
+        raise click.ClickException(redact(str(error))) from None
+    for name, reason in reasons.items():
+        click.echo(f"forgotten: {name}: {reason}")
 
 
 @cli.command()

@@ -21,8 +21,10 @@ from keeper.types import ZERO_ADDRESS, Address, Token
 
 DEPLOYMENTS = Path(__file__).parent / "deployments"
 
-#: The one variable that is not a setting: it is read once, by whoever opens the key file.
+#: Not a setting: it is read once, by whoever opens the key file.
 PASSPHRASE_VARIABLE = "KEEPER_PASSPHRASE"  # noqa: S105 - the name of the variable
+#: The same for the account that pays for gas.
+FUNDER_PASSPHRASE_VARIABLE = "KEEPER_FUNDER_PASSPHRASE"  # noqa: S105 - the same
 
 
 def to_address(text: str) -> Address:
@@ -231,6 +233,30 @@ class Settings(BaseSettings):
         pipeline: How many transactions of one key may be in flight.
         signer_url: A JSON-RPC endpoint that signs (``eth_signTransaction``) for the keys in signer_addresses.
         signer_addresses: Operators whose keys the remote signer holds.
+        max_loss_hour_wei: Net losses beyond it within an hour halt the keeper.
+        max_loss_day_wei: The same within a day.
+        max_failed_gas_wei: Gas that was spent within an hour since the last success, beyond which the keeper pauses.
+        max_reverts_in_a_row: So many pause the keeper.
+        max_revert_share: Of the last 50 transactions.
+        max_divergence: How much of the simulated profit may be missing at the median of the last 20 successes.
+        cool_seconds: The first pause after failures; each one within a day is twice as long as the one before.
+        stale_head_seconds: Nothing is sent where the head is older.
+        hard_stale_head_seconds: The same, and a louder alert.
+        gap_seconds: Nothing is sent where blocks could not be had for so long.
+        max_l1_wei_per_unit: Nothing is sent where a unit of L1 data costs more.
+        max_clock_skew_seconds: Nothing is sent while the wall clock is wrong by more.
+        ordering_pause_seconds: The pause after a change of how the chain orders transactions.
+        max_signer_failures: So many in a row pause the keeper.
+        min_disk_bytes: Less room for the journal halts the keeper.
+        watch_treasury: Whether a fall of the treasury's balance that nothing explains pauses the keeper.
+        slack_url: Slack's incoming webhook for alerts.
+        webhook_urls: Where alerts are posted as JSON.
+        alert_pause_seconds: Of alerts of one name, what comes within so long of the last one is summed up.
+        heartbeat_url: Is asked for every few seconds while the keeper is alive; its silence is the alarm.
+        heartbeat_seconds: Between two such requests.
+        funder_keystore: Key file of an account that pays for the operator's gas; without one nobody does.
+        topup_wei: How much it sends at a time.
+        topup_daily_wei: How much it sends within a day at most.
     """
 
     model_config = SettingsConfigDict(env_prefix="KEEPER_", extra="forbid", frozen=True)
@@ -286,6 +312,30 @@ class Settings(BaseSettings):
     pipeline: int = Field(default=1, ge=1, le=8)
     signer_url: SecretStr | None = None
     signer_addresses: tuple[AddressText, ...] = ()
+    max_loss_hour_wei: int = Field(default=2 * 10**16, gt=0)
+    max_loss_day_wei: int = Field(default=5 * 10**16, gt=0)
+    max_failed_gas_wei: int = Field(default=5 * 10**15, gt=0)
+    max_reverts_in_a_row: int = Field(default=5, ge=1)
+    max_revert_share: float = Field(default=0.6, gt=0, le=1)
+    max_divergence: float = Field(default=0.2, gt=0)
+    cool_seconds: float = Field(default=300.0, gt=0)
+    stale_head_seconds: float = Field(default=5.0, gt=0)
+    hard_stale_head_seconds: float = Field(default=15.0, gt=0)
+    gap_seconds: float = Field(default=10.0, gt=0)
+    max_l1_wei_per_unit: int = Field(default=500 * 10**9, gt=0)
+    max_clock_skew_seconds: float = Field(default=0.5, gt=0)
+    ordering_pause_seconds: float = Field(default=60.0, gt=0)
+    max_signer_failures: int = Field(default=3, ge=1)
+    min_disk_bytes: int = Field(default=10**9, ge=0)
+    watch_treasury: bool = True
+    slack_url: SecretStr | None = None
+    webhook_urls: tuple[SecretStr, ...] = ()
+    alert_pause_seconds: float = Field(default=300.0, gt=0)
+    heartbeat_url: SecretStr | None = None
+    heartbeat_seconds: float = Field(default=30.0, gt=0)
+    funder_keystore: Path | None = None
+    topup_wei: int = Field(default=5 * 10**15, gt=0)
+    topup_daily_wei: int = Field(default=2 * 10**16, gt=0)
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -341,7 +391,8 @@ def load_settings(path: Path | None = None, **given: Any) -> Settings:
 
 
 def _refuse_unknown_environment() -> None:
-    known = {f"KEEPER_{name}".upper() for name in Settings.model_fields} | {PASSPHRASE_VARIABLE}
+    known = {f"KEEPER_{name}".upper() for name in Settings.model_fields}
+    known |= {PASSPHRASE_VARIABLE, FUNDER_PASSPHRASE_VARIABLE}
     for name in os.environ:
         if name.startswith("KEEPER_") and name not in known:
             raise ConfigError(f"environment variable {name} is not a setting")

@@ -17,7 +17,7 @@ from keeper.gas import GasPrices
 from keeper.journal import Decision, Journal, State
 from keeper.lenders import FLASH_POOL, LenderBook, flash_pools
 from keeper.market import Market
-from keeper.monitor.report import Report
+from keeper.monitor.report import Booking, Report
 from keeper.monitor.table import Screen, shown
 from keeper.opportunity import Opportunity, Scan, Scene, Terms, look
 from keeper.preflight import Deployment
@@ -36,6 +36,7 @@ _SIMULATED = {
     "simulation failed": False,
     "not worth its gas": True,
     "dry run": True,
+    "not live": True,
     "sent": True,
     "refused by the node": True,
 }
@@ -234,14 +235,15 @@ class Desk:
 
     # ---------------------------------------------------------------- the books
 
-    def book(self, outcomes: Iterable[Outcome]) -> None:
+    def book(self, outcomes: Iterable[Outcome]) -> list[Booking]:
         """
-        Book transactions whose fate is known.
+        Book transactions whose fate is known, and return them as they were booked.
         """
+        booked = []
         for outcome in outcomes:
             worth_wei = self._worth_wei(outcome)
             touched = self._touched(outcome)
-            self._report.book(outcome, self.symbols, worth_wei, touched)
+            booked.append(self._report.book(outcome, self.symbols, worth_wei, touched))
             if outcome.state is State.SOFT and not touched and not outcome.as_predicted:
                 self._upkeep.misled(outcome.transaction.pools)
             self._screen.tell(self._news_of(outcome, worth_wei))
@@ -256,14 +258,18 @@ class Desk:
                 profit_wei=worth_wei - outcome.gas_wei,
                 touched=touched,
             )
+        return booked
 
-    def take_back(self, hashes: Iterable[Hash]) -> None:
+    def take_back(self, hashes: Iterable[Hash]) -> list[Booking]:
         """
-        Take transactions out of the books whose block left the chain.
+        Take transactions out of the books whose block left the chain, and return what had been booked.
         """
+        taken = []
         for transaction_hash in hashes:
-            self._report.take_back(transaction_hash)
+            if (booking := self._report.take_back(transaction_hash)) is not None:
+                taken.append(booking)
             _log.warning("transaction_reorged", hash=transaction_hash)
+        return taken
 
     def _worth_wei(self, outcome: Outcome) -> int:
         valuation = Valuation(self._market, self.terms.weth)

@@ -18,7 +18,8 @@ Everything the keeper expects to go wrong.
     |-- LifeCycleError          a transaction cannot go from one state to the other
     |-- SubmissionError         a node answers for other bytes than those that were sent
     |-- PolicyError             a transaction is not one that a keeper has reason to sign
-    `-- SignerError             whoever holds a key does not sign, or not what was asked
+    |-- SignerError             whoever holds a key does not sign, or not what was asked
+    `-- Halted                  the keeper sends nothing until a person arms it again
 """
 
 
@@ -119,3 +120,7 @@ class PolicyError(KeeperError):
 
 class SignerError(KeeperError):
     """Whoever holds a key does not sign, or signs something else than was asked."""
+
+
+class Halted(KeeperError):  # noqa: N818 - the state that it is in
+    """The keeper sends nothing until a person arms it again."""

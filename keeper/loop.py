@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Iterable, Sequence
 
 import structlog
+from eth_account.signers.local import LocalAccount
 
 from keeper.abi import answer, call
 from keeper.chain.arbitrum import ArbosParameters, read_arbos
@@ -18,19 +19,22 @@ from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
 from keeper.config import ChainFacts, Settings
 from keeper.desk import Desk, profit_tokens
-from keeper.errors import ChainError, MalformedLog, ReorgError
+from keeper.errors import ChainError, JournalError, KeeperError, MalformedLog, NonceError, ReorgError
 from keeper.events import TOPICS, Log, decode_each, speakers
+from keeper.execution.funder import Funder
 from keeper.execution.opening import open_operators
+from keeper.execution.operation import Operation
 from keeper.execution.operators import Operators
 from keeper.execution.payouts import Payouts
 from keeper.execution.signer import Signer
 from keeper.execution.submission import Broadcast
 from keeper.execution.trader import Trader
 from keeper.gas import GasPrices
-from keeper.journal import Journal
+from keeper.journal import Entry, Journal
 from keeper.lenders import TOPICS as LENDERS_TOPICS
 from keeper.market import CacheCounts, Market
-from keeper.monitor.alerts import Severity, alert
+from keeper.monitor.figures import Figures, Sources
+from keeper.monitor.metrics import Metrics
 from keeper.monitor.report import Report
 from keeper.monitor.table import Screen
 from keeper.preflight import Deployment
@@ -41,6 +45,7 @@ from keeper.snapshot import SnapshotFile
 from keeper.standby import Onlooker
 from keeper.types import Address, Block, Hash
 from keeper.upkeep import Upkeep
+from keeper.watch import Subject, Watch
 
 _log = structlog.get_logger("keeper")
 
@@ -60,6 +65,9 @@ class Keeper:
 
     Attributes:
         report: The numbers of this run so far.
+        operation: Whether it may send, and why not.
+        metrics: What it tells Prometheus.
+        watch: What it sees of itself.
     """
 
     def __init__(
@@ -74,7 +82,17 @@ class Keeper:
         journal: Journal,
         screen: Screen,
         file: SnapshotFile,
+        operation: Operation | None = None,
+        metrics: Metrics | None = None,
+        funder: LocalAccount | None = None,
     ) -> None:
+        """
+        Args:
+            funder: Who pays for the operator's gas, if anybody does.
+
+        Raises:
+            ConfigError: The funder is the operator, or a setting names what does not exist.
+        """
         self._rpc = rpc
         self._settings = settings
         self._facts = facts
@@ -96,6 +114,39 @@ class Keeper:
         self._treasury_before: dict[Address, int] = {}
         self.report = Report()
         self._desk = Desk(settings, facts, deployment, self._upkeep, journal, self.report, screen)
+        #: Cleared when the journal or a nonce cannot be trusted any more: then nothing is looked up or written down.
+        self._accountable = True
+        self.operation = operation or Operation(settings.state_dir, settings.dry_run)
+        self.metrics = metrics or Metrics()
+        self.watch = self._watched(funder)
+
+    def _watched(self, payer: LocalAccount | None) -> Watch:
+        subject = Subject(
+            self._deployment,
+            tuple(signer.address for signer in self._signers),
+            self._desk.symbols,
+            self._facts.chain_id,
+            Address(self._facts.multicall3),
+        )
+        funder = None
+        if payer is not None:
+            operators = frozenset(subject.operators)
+            funder = Funder(self._rpc, payer, self._facts.chain_id, operators, self._settings)
+        watch = Watch(
+            self._rpc, self._settings, subject, self._journal, self.operation, self.metrics, self.report, funder
+        )
+        sources = Sources(
+            self.operation,
+            watch.breakers,
+            self.report,
+            market=lambda: self.market,
+            pools=self._upkeep.report,
+            lenders=lambda: len(self._desk.lenders.current(time.monotonic())),
+            in_flight=lambda: {one.address: len(one.transactions.in_flight) for one in self._operators},
+            nonces=lambda: {one.address: one.nonces.next for one in self._operators},
+        )
+        Figures(self.metrics, sources)
+        return watch
 
     async def run(self, stop: asyncio.Event) -> None:
         """
@@ -127,6 +178,10 @@ class Keeper:
     @property
     def cache(self) -> CacheCounts:
         return self.market.counts
+
+    @property
+    def _in_flight(self) -> Sequence[Entry]:
+        return self._operators.in_flight
 
     @property
     def _finished(self) -> bool:
@@ -166,10 +221,14 @@ class Keeper:
             Payouts(self._rpc, executor, self._deployment.treasury),
             self._signers,
         )
-        await operators.begin(self._follower.is_canonical)
-        self._trader = Trader(self._rpc, self._settings, self._facts, executor, operators)
+        self._trader = Trader(self._rpc, self._settings, self._facts, executor, operators, self.watch.may_send)
         self._operators = operators
+        try:
+            await operators.begin(self._follower.is_canonical)
+        except (NonceError, JournalError) as error:
+            self._give_up(error)
         self._treasury_before = await self._treasury()
+        self.operation.begin()
         _log.info("keeper_started", pools=len(self.market), block=self.market.head.number, operators=names)
 
     async def _warm(self) -> None:
@@ -195,7 +254,7 @@ class Keeper:
         await self._feed.stop()
         block = await self._follower.start_settled()
         await self._start_market(block)
-        self._desk.take_back(await self._operators.recheck(self._is_canonical))
+        self.watch.taken_back(self._desk.take_back(await self._operators.recheck(self._is_canonical)))
         await self._feed.restart()
         self._lost = False
 
@@ -214,7 +273,7 @@ class Keeper:
             await self._step(trading=True)
         self._operators.silent = True
         deadline = time.monotonic() + _SETTLE_SECONDS
-        while self._operators.in_flight and not stop.is_set() and time.monotonic() < deadline:
+        while self._in_flight and self._accountable and not stop.is_set() and time.monotonic() < deadline:
             await self._step(trading=False)
 
     async def _drain(self, trading: "asyncio.Task[None]") -> None:
@@ -223,11 +282,11 @@ class Keeper:
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):
                 await trading
-                while self._operators.in_flight:
+                while self._in_flight and self._accountable:
                     await self._step(trading=False)
         except TimeoutError:
             _log.warning("drain_timed_out", seconds=_DRAIN_SECONDS)
-        for entry in self._operators.in_flight:
+        for entry in self._in_flight:
             _log.warning("transaction_left_open", hash=entry.transaction.hash, nonce=entry.transaction.nonce)
 
     async def _note_treasury(self) -> None:
@@ -241,6 +300,7 @@ class Keeper:
         """
         Take in the next thing that the chain did. A node's failure costs time, never state.
         """
+        self.watch.tick()
         try:
             if self._lost:
                 await self._resync()
@@ -252,8 +312,12 @@ class Keeper:
             await self._rpc.check()
         except ReorgError as error:
             self._lost = True
-            alert(Severity.TICKET, "resync", f"the whole market is read anew, nothing is traded meanwhile: {error}")
+            self.watch.lost(error)
+            self.watch.resynced(error)
+        except (NonceError, JournalError) as error:
+            self._give_up(error)
         except ChainError as error:
+            self.watch.lost(error)
             self.report.refused["chain_error"] += 1
             _log.warning("node_failed", reason=str(error))
             await asyncio.sleep(_BACK_OFF_SECONDS)
@@ -264,22 +328,32 @@ class Keeper:
             return
         began = time.perf_counter()
         self._advance(news)
+        self.watch.advanced(news.block)
         await self._upkeep.notice(news.block, news.logs)
         if self._upkeep.wants_reads():
             with self.report.latency.stage("refresh"):
                 await self._refresh()
-        self._desk.book(await self._operators.follow(news.block, self._is_canonical))
+        if self._accountable:
+            outcomes = await self._operators.follow(news.block, self._is_canonical)
+            self.watch.booked(self._desk.book(outcomes))
         if news.block.number % _SLOW_BLOCKS == 0:
             await self._look_at_slow_things()
             self._desk.mended(await self._upkeep.look_around())
             self._resumption.save_if_due()
         if self._feed.waiting:
             self.report.refused["behind"] += trading
+        elif trading and not self.operation.decides:
+            self.report.refused["not live"] += 1
         elif trading and (self._settings.dry_run or self._operators.ready(news.block)):
             await self._trade(news.block, began)
-        if trading:
+        if trading and self.watch.may_send():
             await self._operators.fill_gaps(news.block, self._prices(news.block))
-        self._screen.draw(self.market, self.report, len(self._operators.in_flight))
+        self._screen.draw(self.market, self.report, len(self._in_flight))
+
+    def _give_up(self, error: KeeperError) -> None:
+        """Nothing can be accounted for any more: the keeper is halted, and goes on to look."""
+        self._accountable = False
+        self.watch.fatal(error)
 
     def _advance(self, new: NewBlock) -> None:
         with self.report.latency.stage("decode"):
@@ -291,10 +365,11 @@ class Keeper:
         self.report.events += len(events)
 
     def _unwind(self, head: Block) -> None:
+        depth = self.market.head.number - head.number
         changed = self.market.unwind(head.hash)
         self._desk.changed(changed)
         self._desk.lenders.invalidate()
-        self._desk.take_back(self._operators.unwound(head))
+        self.watch.unwound(head, depth, self._desk.take_back(self._operators.unwound(head)))
         self.report.reorgs += 1
         _log.warning("chain_reorganised", head=head.number, pools=len(changed))
 
@@ -313,6 +388,7 @@ class Keeper:
         await self._read_lenders()
         if await self._desk.trade(block, self._prices(block), time.monotonic(), self._trader):
             self.report.latency.add("block_to_sent", time.perf_counter() - began)
+            self.watch.sent(entry.transaction for entry in self._in_flight)
 
     # ---------------------------------------------------------------- what is asked of the chain
 
@@ -327,6 +403,7 @@ class Keeper:
         )
         self._desk.rank_flash_pools()
         self._desk.lenders.invalidate()
+        await self.watch.look(self.market.head, self._arbos, quiet=not self._in_flight)
 
     async def _read_lenders(self) -> None:
         """What they take and have, where that may have changed."""

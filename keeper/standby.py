@@ -2,9 +2,10 @@
 A keeper that stands by: it follows the market like its leader, and has no transactions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from keeper.execution.included import IsCanonical
+from keeper.execution.operators import Operator
 from keeper.execution.receipts import Outcome
 from keeper.gas import GasPrices
 from keeper.journal import Entry
@@ -18,6 +19,9 @@ class Onlooker:
 
     in_flight: Sequence[Entry] = ()
     silent = True
+
+    def __iter__(self) -> Iterator[Operator]:
+        return iter(())
 
     def ready(self, _block: Block) -> None:
         return None

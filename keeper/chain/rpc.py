@@ -8,7 +8,7 @@ long as it says. What a node answers, errors included, is an answer: only where 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -76,6 +76,7 @@ class Rpc:
 
     Attributes:
         calls: How often each method was asked, of all nodes together.
+        listener: Is told of each request: node, method, ``answer``, ``error``, ``limited`` or ``failure``, and seconds.
     """
 
     def __init__(self, *urls: str, chain_id: int | None = None) -> None:
@@ -84,6 +85,7 @@ class Rpc:
             chain_id: What every one of several nodes must be of; of a node of another chain nothing is believed.
         """
         self.calls: Counter[str] = Counter()
+        self.listener: Callable[[str, str, str, float], None] | None = None
         self._chain_id = chain_id
         self._nodes = [_Node(Endpoint(url)) for url in urls]
         self._open = AsyncExitStack()
@@ -170,11 +172,14 @@ class Rpc:
         self.calls[method] += 1
         node.requests += 1
         alone = len(self._nodes) == 1 or method == _SENDS
+        began, outcome = time.monotonic(), "failure"
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS + 1 if alone else _READ_SECONDS):
                 if not node.checked:
                     await self._require_chain(node)
-                return await node.ask(method, *params)
+                result = await node.ask(method, *params)
+                outcome = "answer"
+                return result
         except TimeoutError:
             error = RpcError(f"node {node.ask.url} is out of reach for {method}: timed out")
             self._pause(node, error)
@@ -182,7 +187,13 @@ class Rpc:
         except RpcError as error:
             if _is_no_answer(error):
                 self._pause(node, error)
+                outcome = "limited" if isinstance(error, RateLimited) else "failure"
+            else:
+                outcome = "error"
             raise
+        finally:
+            if self.listener is not None:
+                self.listener(node.ask.url, method, outcome, time.monotonic() - began)
 
     async def _require_chain(self, node: _Node) -> None:
         """One node alone is checked by whoever starts the keeper."""

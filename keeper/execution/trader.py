@@ -35,12 +35,18 @@ class Trader:
         facts: ChainFacts,
         executor: Address,
         operators: Operators,
+        may_send: Callable[[], bool],
     ) -> None:
+        """
+        Args:
+            may_send: Whether anything may be signed and sent now.
+        """
         self._rpc = rpc
         self._settings = settings
         self._chain_id = facts.chain_id
         self._executor = executor
         self._operators = operators
+        self._may_send = may_send
 
     async def trade(
         self, variants: Iterable[Bundle], block: Block, prices: GasPrices, stage: Stage
@@ -78,8 +84,11 @@ class Trader:
                 signed = await self._sign(operator, bundle, block, prices)
             except SignerError as error:
                 return f"not signed: {error}"
+        # Nothing is awaited between here and the bytes' leaving.
         if self._operators.silent:
             return "told to stop"
+        if not self._may_send():
+            return "not live"
         with stage("send"):
             submission = await operator.transactions.send(signed)
         match submission:

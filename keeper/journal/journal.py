@@ -3,7 +3,7 @@ The journal itself, whichever database holds it.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -48,6 +48,8 @@ class Journal:
         self._store = store
         self._leadership = leadership
         self._run_id = 0
+        #: Is told how long each writing took, in seconds.
+        self.listener: Callable[[float], None] | None = None
         self._pools: set[Address] = set()
 
     @classmethod
@@ -181,6 +183,11 @@ class Journal:
             return self._entries("true ORDER BY t.id", ())
         return self._entries("t.run_id = ? ORDER BY t.id", (run_id,))
 
+    def halt_flag(self) -> str | None:
+        """Why somebody wants the keeper halted: the value of the row ``halt`` of ``meta``, or None without one."""
+        rows = self._store.query("SELECT value FROM meta WHERE key = 'halt'")
+        return str(rows[0]["value"]) if rows else None
+
     def of_nonce(self, sender: Address, nonce: int) -> list[Entry]:
         """Every transaction that was signed for a nonce, oldest first."""
         return self._entries("t.sender = ? AND t.nonce = ? ORDER BY t.id", (sender, nonce))
@@ -207,10 +214,13 @@ class Journal:
 
     @contextmanager
     def _writing(self, synced: bool = True) -> Iterator[None]:
+        began = time.perf_counter()
         with self._store.writing(synced):
             if self._leadership is not None:
                 self._leadership.fence(self._store)
             yield
+        if self.listener is not None:
+            self.listener(time.perf_counter() - began)
 
     def _step(self, entry_id: int, state: State, detail: Mapping[str, Any]) -> None:
         columns = {"transaction_id": entry_id, "at": time.time(), "state": state, "detail": detail_text(detail)}

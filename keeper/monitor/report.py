@@ -4,8 +4,8 @@ What a run came to: the numbers of the summary and of the report file.
 
 import json
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import ceil
@@ -22,17 +22,30 @@ from keeper.types import Address, Hash
 #: How many of the last transactions can be taken back.
 _REMEMBERED = 256
 
+#: How many durations of a stage are kept.
+_MEASURED = 10_000
+
 
 class Latency:
     """
-    How long the stages took.
+    How long the stages took, of the last ten thousand times each.
+
+    Attributes:
+        listener: Is told of each.
     """
 
     def __init__(self) -> None:
-        self._seconds: dict[str, list[float]] = {}
+        self._seconds: dict[str, deque[float]] = {}
+        self._counts: Counter[str] = Counter()
+        self.listener: Callable[[str, float], None] | None = None
 
     def add(self, stage: str, seconds: float) -> None:
-        self._seconds.setdefault(stage, []).append(seconds)
+        if stage not in self._seconds:
+            self._seconds[stage] = deque(maxlen=_MEASURED)
+        self._seconds[stage].append(seconds)
+        self._counts[stage] += 1
+        if self.listener is not None:
+            self.listener(stage, seconds)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -46,12 +59,12 @@ class Latency:
     def summary(self) -> dict[str, dict[str, float]]:
         """Return p50 and p99 of each stage, in milliseconds."""
         return {
-            stage: {"p50": _percentile(values, 0.5), "p99": _percentile(values, 0.99), "count": len(values)}
+            stage: {"p50": _percentile(values, 0.5), "p99": _percentile(values, 0.99), "count": self._counts[stage]}
             for stage, values in self._seconds.items()
         }
 
 
-def _percentile(seconds: list[float], share: float) -> float:
+def _percentile(seconds: Iterable[float], share: float) -> float:
     ordered = sorted(seconds)
     return round(1_000 * ordered[max(ceil(share * len(ordered)) - 1, 0)], 3)
 
@@ -129,22 +142,25 @@ class Report:
             profit_wei=worth_wei - outlay.total_wei,
         )
 
-    def book(self, outcome: Outcome, symbols: Mapping[Address, str], worth_wei: int, touched: bool) -> None:
+    def book(self, outcome: Outcome, symbols: Mapping[Address, str], worth_wei: int, touched: bool) -> Booking:
         """
-        Count a transaction whose fate is known; *worth_wei* is what its gains were worth.
+        Count a transaction whose fate is known, and return it as it was counted; *worth_wei* is what its gains were
+        worth.
         """
         booking = Booking(outcome, symbols, worth_wei, touched)
         self._count(booking, 1)
         self._bookings[outcome.transaction.hash] = booking
         if len(self._bookings) > _REMEMBERED:
             del self._bookings[next(iter(self._bookings))]
+        return booking
 
-    def take_back(self, transaction_hash: Hash) -> None:
+    def take_back(self, transaction_hash: Hash) -> Booking | None:
         """
-        Undo what was booked of a transaction whose block left the chain.
+        Undo what was booked of a transaction whose block left the chain, and return it.
         """
         if (booking := self._bookings.pop(transaction_hash, None)) is not None:
             self._count(booking, -1)
+        return booking
 
     def note_treasury(self, symbol: str, delta: int) -> None:
         """

@@ -165,7 +165,7 @@ async def _trade(world: World, folder: Path, on: Scene, bundler: Bundler, bundle
     ):
         payouts = Payouts(rpc, executor, Address(TREASURY.lower()))
         operators = await open_operators(rpc, broadcast, journal, settings, FACTS.chain_id, payouts, signers)
-        trader = Trader(rpc, settings, FACTS, executor, operators)
+        trader = Trader(rpc, settings, FACTS, executor, operators, lambda: True)
         try:
             return await trader.trade(bundler.variants(bundle), on.market.head, PRICES, lambda _: nullcontext())
         finally:

@@ -1,0 +1,213 @@
+"""
+Whether the keeper may send: one state, with every reason for it.
+
+    STARTING -> LIVE (or DRY_RUN) <-> DEGRADED      what pauses it has a name, and goes by that name again
+                    any of them    -> HALTED        on disk, until a person arms the keeper again
+
+DEGRADED and HALTED keepers follow the chain and their own transactions; they send nothing.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+
+import structlog
+
+from keeper.errors import ConfigError
+
+_log = structlog.get_logger("operation")
+
+#: Files of the state directory: why the keeper is halted, and by which anybody who can write there halts it.
+HALTED_FILE = "HALTED"
+KILL_FILE = "KILL"
+
+#: What the last day brought, for the next life; whoever arms the keeper again begins anew.
+RESULTS_FILE = "results.json"
+
+#: Halts that a person asked for, whatever the way.
+BY_HAND = "by_hand"
+
+
+class OperatingState(StrEnum):
+    """What the keeper is about."""
+
+    STARTING = "starting"  # it does not know the chain yet
+    DRY_RUN = "dry_run"  # it does everything but send, because it was told so
+    LIVE = "live"  # the only state in which anything is sent
+    DEGRADED = "degraded"  # something pauses it
+    HALTED = "halted"  # something stopped it, for good
+
+
+class Operation:
+    """
+    The state machine.
+
+    Attributes:
+        changes: How often the state has changed, for whoever waits for news of it.
+    """
+
+    def __init__(self, state_dir: Path, dry_run: bool = False, clock: Callable[[], float] = time.time) -> None:
+        """
+        Take up the state that an earlier life left.
+
+        Args:
+            clock: Unix seconds; what a person reads in the file.
+        """
+        self._directory = state_dir
+        self._dry_run = dry_run
+        self._clock = clock
+        self._started = False
+        self._pauses: dict[str, str] = {}
+        self._halts: dict[str, str] = _read(state_dir / HALTED_FILE)
+        self._on_disk = bool(self._halts)
+        self.changes = 0
+
+    # ---------------------------------------------------------------- what it is
+
+    @property
+    def state(self) -> OperatingState:
+        """Now."""
+        if self._halts:
+            return OperatingState.HALTED
+        if not self._started:
+            return OperatingState.STARTING
+        if self._pauses:
+            return OperatingState.DEGRADED
+        return OperatingState.DRY_RUN if self._dry_run else OperatingState.LIVE
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """Why it is HALTED or DEGRADED: a sentence by name, the halts first; empty if it is neither."""
+        return {**self._halts, **self._pauses}
+
+    @property
+    def pauses(self) -> Mapping[str, str]:
+        """What would keep a keeper that is not halted from sending."""
+        return dict(self._pauses)
+
+    @property
+    def may_send(self) -> bool:
+        """Whether a transaction may be signed and sent at this very moment; it looks for the kill file."""
+        self.look()
+        return self.state is OperatingState.LIVE
+
+    @property
+    def decides(self) -> bool:
+        """Whether it is worth to look for something to send."""
+        return self.state in (OperatingState.LIVE, OperatingState.DRY_RUN)
+
+    # ---------------------------------------------------------------- what changes it
+
+    def begin(self) -> None:
+        """
+        The chain is known: nothing but what pauses or halts it keeps the keeper from sending.
+        """
+        self._started = True
+        self._changed()
+
+    def pause(self, name: str, reason: str) -> None:
+        """
+        Send nothing until this name is resumed.
+        """
+        if self._pauses.get(name) != reason:
+            self._pauses[name] = reason
+            self._changed()
+
+    def resume(self, name: str) -> bool:
+        """
+        Take back what was paused by this name, and return whether something was; a halt is not resumed.
+        """
+        if self._pauses.pop(name, None) is None:
+            return False
+        self._changed()
+        return True
+
+    def halt(self, reason: str, name: str = BY_HAND) -> None:
+        """
+        Send nothing until a person arms the keeper again, in this life or a later one.
+        """
+        if name not in self._halts:
+            self._halts[name] = reason
+            self._on_disk = False
+            self._changed()
+        self.persist()
+
+    def rearm(self) -> None:
+        """
+        Forget what halted the keeper. For a person who has read why.
+
+        Raises:
+            ConfigError: The kill file is still there, or the record of the halt cannot be removed.
+        """
+        if (self._directory / KILL_FILE).exists():
+            raise ConfigError(f"{self._directory / KILL_FILE} is still there: remove it first")
+        try:
+            for name in (HALTED_FILE, RESULTS_FILE):
+                (self._directory / name).unlink(missing_ok=True)
+            _sync(self._directory)
+        except OSError as error:
+            raise ConfigError(f"{self._directory / HALTED_FILE} cannot be removed: {error.strerror}") from None
+        self._halts.clear()
+        self._changed()
+
+    def look(self) -> None:
+        """
+        Halt if the kill file is there, and write down a halt that could not be written so far.
+        """
+        if BY_HAND not in self._halts and (self._directory / KILL_FILE).exists():
+            self.halt(f"the file {KILL_FILE} was put into the state directory")
+        self.persist()
+
+    def persist(self) -> None:
+        """
+        Have a halt on disk. A disk that cannot take it does not undo it: the next look tries again.
+        """
+        if not self._halts or self._on_disk:
+            return
+        try:
+            write_synced(self._directory / HALTED_FILE, {"at": self._clock(), "reasons": self._halts})
+            self._on_disk = True
+        except OSError as error:
+            _log.error("halt_not_written", reason=error.strerror)
+
+    def _changed(self) -> None:
+        self.changes += 1
+        _log.info("state_changed", state=str(self.state), reasons=dict(self.reasons))
+
+
+def _read(path: Path) -> dict[str, str]:
+    """The reasons of an earlier life. A record that cannot be understood halts all the same."""
+    try:
+        reasons = json.loads(path.read_text())["reasons"]
+        return {str(name): str(reason) for name, reason in reasons.items()} or {BY_HAND: "no reason is recorded"}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {BY_HAND: f"{path} is there, and cannot be read"}
+
+
+def write_synced(path: Path, record: Mapping[str, object]) -> None:
+    """
+    Write JSON, whole or not at all; it is there after a loss of power.
+
+    Raises:
+        OSError: The disk does not take it.
+    """
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w") as file:
+        json.dump(record, file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    _sync(path.parent)
+
+
+def _sync(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

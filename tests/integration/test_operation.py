@@ -1,0 +1,228 @@
+"""
+What stops a running keeper: nothing is sent from then on, in this life and in the next, until it is armed again.
+"""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import localnet
+from keeper.execution.operation import HALTED_FILE, KILL_FILE
+from localnet import Localnet, TraderSettings
+from tests.keeper_process import ROOT, KeeperProcess, prepared
+
+#: On a busy machine, everything takes its time.
+PATIENCE_SECONDS = 90
+
+
+@pytest.fixture(scope="module")
+def net() -> Iterator[Localnet]:
+    with localnet.start(traders=TraderSettings(seed=5)) as net:
+        yield net
+
+
+@pytest.fixture(scope="module")
+def keeper(net: Localnet, tmp_path_factory: pytest.TempPathFactory) -> KeeperProcess:
+    return prepared(net, tmp_path_factory.mktemp("keeper"))
+
+
+@pytest.fixture
+def posted() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A receiver of alerts: its URL, and what it got."""
+    taken: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            taken.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/SECRET", taken
+    server.shutdown()
+    server.server_close()
+
+
+def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
+    """Wait for what happens in another process."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def nonce(keeper: KeeperProcess, block: str = "latest") -> int:
+    return int(keeper.net.rpc("eth_getTransactionCount", keeper.operator, block), 16)
+
+
+def head(keeper: KeeperProcess) -> int:
+    return int(keeper.net.rpc("eth_blockNumber"), 16)
+
+
+def halts(keeper: KeeperProcess) -> dict[str, str]:
+    try:
+        reasons: dict[str, str] = json.loads((keeper.state_dir / HALTED_FILE).read_text())["reasons"]
+    except FileNotFoundError:
+        return {}
+    return reasons
+
+
+def stopped(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    """Tell the keeper to stop; return its exit code and what it said on standard error."""
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+    return process.returncode, errors
+
+
+def rearm(keeper: KeeperProcess) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "keeper", "rearm", "--state-dir", str(keeper.state_dir)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+
+
+def test_kill_file__nothing_is_sent_from_the_next_block_on__until_it_is_armed_again(
+    keeper: KeeperProcess, tmp_path: Path
+) -> None:
+    began = nonce(keeper)
+    process = keeper.start()
+    try:
+        wait_for(lambda: nonce(keeper) > began, process)
+        (keeper.state_dir / KILL_FILE).touch()
+        told_at = head(keeper)
+        wait_for(lambda: head(keeper) >= told_at + 20, process)
+        # What had left by then may come into the block that was being made, and into no later one.
+        assert nonce(keeper) == nonce(keeper, hex(told_at + 2))
+        refused = rearm(keeper)
+        assert refused.returncode != 0
+        assert "another keeper is running" in refused.stderr
+    finally:
+        code, errors = stopped(process)
+    assert code == 1
+    assert "halted, nothing is sent until it is armed again" in errors
+    sent = nonce(keeper)
+
+    code, _, errors = keeper.run("--blocks", "12")
+
+    assert code == 1
+    assert "the file KILL" in errors
+    assert nonce(keeper) == sent
+    refused = rearm(keeper)
+    assert refused.returncode != 0
+    assert "KILL is still there: remove it first" in refused.stderr
+    (keeper.state_dir / KILL_FILE).unlink()
+    code, _, errors = keeper.run("--blocks", "12")
+    assert code == 1, "without the file it is halted all the same"
+    assert nonce(keeper) == sent
+
+    assert rearm(keeper).returncode == 0
+    path = tmp_path / "report.json"
+    code, _, errors = keeper.run("--blocks", "40", "--report", str(path))
+
+    assert code == 0, errors
+    assert json.loads(path.read_text())["transactions"]["included"] > 0
+    assert nonce(keeper) > sent
+
+
+def flagged(keeper: KeeperProcess, reason: str | None) -> None:
+    """Put the halt flag into the journal, or take it out."""
+    database = sqlite3.connect(keeper.state_dir / "journal.sqlite", timeout=10)
+    with database:
+        database.execute("DELETE FROM meta WHERE key = 'halt'")
+        if reason is not None:
+            database.execute("INSERT INTO meta VALUES ('halt', ?)", (reason,))
+    database.close()
+
+
+def paused(keeper: KeeperProcess, yes: bool) -> None:
+    """
+    Have `paused` of the executor say so. Here the owner's key is the operator's, too: a real call would use its nonce.
+    """
+    executor = json.loads((keeper.state_dir / "deployment.json").read_text())["executor"]
+    layout = json.loads((ROOT / "scripts" / "executor_build.json").read_text())["storage"]
+    slot = int(layout["roles.paused"].split(",")[0].removeprefix("slot "))
+    keeper.net.rpc("anvil_setStorageAt", executor, hex(slot), f"0x{int(yes):064x}")
+
+
+def coded(keeper: KeeperProcess, code: str) -> str:
+    """Give the executor other code, and return what it had."""
+    executor = json.loads((keeper.state_dir / "deployment.json").read_text())["executor"]
+    before: str = keeper.net.rpc("eth_getCode", executor, "latest")
+    keeper.net.rpc("anvil_setCode", executor, code)
+    return before
+
+
+def drained(keeper: KeeperProcess) -> None:
+    balance = int(keeper.net.rpc("eth_getBalance", keeper.operator, "latest"), 16)
+    keeper.net.rpc("anvil_setBalance", keeper.operator, hex(balance - 10**18))
+
+
+def test_signal__halts_and_pages(keeper: KeeperProcess, posted: tuple[str, list[dict[str, Any]]]) -> None:
+    url, taken = posted
+    began = nonce(keeper)
+    process = keeper.start(KEEPER_WEBHOOK_URLS=json.dumps([url]))
+    try:
+        wait_for(lambda: nonce(keeper) > began, process)
+        process.send_signal(signal.SIGUSR1)
+        wait_for(lambda: "by_hand" in halts(keeper), process)
+        told_at = head(keeper)
+        wait_for(lambda: head(keeper) >= told_at + 8, process)
+        assert nonce(keeper) == nonce(keeper, hex(told_at + 2))
+    finally:
+        code, errors = stopped(process)
+
+    assert code == 1
+    assert "SIGUSR1 was received" in errors
+    assert "SECRET" not in errors
+    pages = [alert for alert in taken if alert["severity"] == "page"]
+    assert [(page["name"], page["text"]) for page in pages] == [
+        ("halted", "the keeper is halted (by_hand): SIGUSR1 was received")
+    ]
+    assert "forgotten: by_hand: SIGUSR1 was received" in rearm(keeper).stdout
+
+
+def test_chain_key_and_journal__each_is_seen_and_named(keeper: KeeperProcess) -> None:
+    began = nonce(keeper)
+    code_before: list[str] = []
+    causes: dict[str, Callable[[], None]] = {
+        "balance_unexplained": lambda: drained(keeper),
+        "journal_flag": lambda: flagged(keeper, "the treasury moves house"),
+        "executor_paused": lambda: paused(keeper, True),
+        # The last one, for this code answers zero to every question.
+        "code_changed": lambda: code_before.append(coded(keeper, "0x5f5f5f5260205ff3")),
+    }
+    process = keeper.start()
+    try:
+        wait_for(lambda: nonce(keeper) > began, process)
+        for name, cause in causes.items():
+            cause()
+            wait_for(lambda name=name: name in halts(keeper), process)  # type: ignore[misc]
+        told_at = head(keeper)
+        wait_for(lambda: head(keeper) >= told_at + 8, process)
+        assert nonce(keeper) == nonce(keeper, hex(told_at + 2))
+    finally:
+        code, errors = stopped(process)
+        flagged(keeper, None)
+        if code_before:
+            coded(keeper, code_before[0])
+        paused(keeper, False)
+
+    assert code == 1
+    reasons = halts(keeper)
+    assert all(reason in errors for reason in reasons.values())
+    assert f"{10**18} wei went out of the operator" in reasons["balance_unexplained"]
+    assert "the treasury moves house" in reasons["journal_flag"]
+    assert rearm(keeper).returncode == 0
