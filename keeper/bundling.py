@@ -38,7 +38,7 @@ class Bundle:
         loan_fees: What lenders take of each token.
         worth_wei: What the gains are worth in ETH, by the market's own prices.
         gas: L2 gas, estimated.
-        outlay: What that costs, with the L1 data fee of these very bytes once there are any.
+        outlay: What that costs, with the L1 data fee of these very bytes once there are any, and with the bid.
         deadline: Unix second after which the executor refuses it.
         calldata: Empty while it is only considered.
     """
@@ -58,6 +58,11 @@ class Bundle:
         return self.worth_wei - self.outlay.total_wei
 
     @property
+    def tip_wei(self) -> int:
+        """What it bids for a unit of gas."""
+        return self.outlay.bid_wei // self.gas
+
+    @property
     def pools(self) -> tuple[Address, ...]:
         """Each pool once, in the order in which they are met."""
         return tuple(dict.fromkeys(edge.pool for leg in self.legs for edge in leg.route.edges))
@@ -71,9 +76,9 @@ class Bundle:
 
     def at(self, gas: int, prices: GasPrices) -> "Bundle":
         """
-        Return it with the gas that it really takes.
+        Return it with the gas that it really takes, at the tip that it bids.
         """
-        return replace(self, gas=gas, outlay=Outlay.of(gas, self.outlay.l1_wei, prices))
+        return replace(self, gas=gas, outlay=Outlay.of(gas, self.outlay.l1_wei, prices, self.tip_wei))
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,13 +273,14 @@ class Bundler:
         gains = Counter({token: -fee for token, fee in fees.items()})
         for leg in legs:
             gains[leg.token] += leg.route.gain
+        worth_wei = sum(self._worth(token, gain) for token, gain in gains.items())
         return Bundle(
             tuple(legs),
             tuple(sorted(gains.items())),
             tuple(sorted(fees.items())),
-            sum(self._worth(token, gain) for token, gain in gains.items()),
+            worth_wei,
             gas,
-            Outlay.of(gas, l1_units(shapes) * scene.prices.l1_wei_per_unit, scene.prices),
+            scene.outlay(worth_wei, gas, l1_units(shapes) * scene.prices.l1_wei_per_unit),
             self._conditions.deadline,
         )
 
@@ -290,7 +296,7 @@ class Bundler:
         legs = tuple(replace(leg, min_gain=least) for leg, least in zip(bundle.legs, minima, strict=True))
         plan = plan_legs(legs, scene.market.pool, scene.market.infos, conditions.deadline, conditions.profit_tokens)
         calldata = encode(plan)
-        outlay = replace(bundle.outlay, l1_wei=l1_fee_wei(calldata + _ENVELOPE, scene.prices))
+        outlay = scene.outlay(bundle.worth_wei, bundle.gas, l1_fee_wei(calldata + _ENVELOPE, scene.prices))
         return replace(bundle, legs=legs, outlay=outlay, calldata=calldata)
 
     def _minima(self, legs: Sequence[Leg], outlay: Outlay) -> list[int]:

@@ -21,6 +21,7 @@ from keeper.monitor.report import Report
 from keeper.monitor.table import Screen, shown
 from keeper.opportunity import Opportunity, Scene, Terms, look
 from keeper.preflight import Deployment
+from keeper.races import REMEMBERED, Races, bidder_of
 from keeper.routes.graph import Edge, Graph
 from keeper.types import Address, Block, Hash
 from keeper.upkeep import Upkeep
@@ -48,6 +49,7 @@ class Desk:
     Attributes:
         terms: What a route must satisfy.
         lenders: As of the head.
+        races: What was bid, what came of it, and who bids next.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Desk:
         self.lenders = LenderBook(facts.lenders, self.terms.profit_tokens, settings.ttl_seconds)
         self._settings, self._facts, self._deployment = settings, facts, deployment
         self._upkeep, self._journal, self._report, self._screen = upkeep, journal, report, screen
+        self.races = Races(bidder_of(settings), journal.settled(REMEMBERED))
         self._graph = Graph()
         self._hot: set[Address] = set()
         self._flash: Mapping[Address, tuple[Address, ...]] = {}
@@ -127,7 +130,8 @@ class Desk:
         stage = self._report.latency.stage
         with stage("search"):
             self.mended(())
-            scene = Scene(self._market, self._graph, self.terms, self.lenders.current(now), prices, self._flash)
+            lenders, bidder = self.lenders.current(now), self.races.bidder
+            scene = Scene(self._market, self._graph, self.terms, lenders, prices, self._flash, bidder)
             bundler = Bundler(scene, self._conditions(block))
         with closing(self._attempts(scene, bundler, block)) as attempts:
             return await self._try(attempts, bundler, block, prices, trader)
@@ -231,6 +235,7 @@ class Desk:
         Book transactions whose fate is known.
         """
         for outcome in outcomes:
+            self.races.note(outcome.transaction, outcome.state)
             worth_wei = self._worth_wei(outcome)
             touched = self._touched(outcome)
             self._report.book(outcome, self.symbols, worth_wei, touched)
@@ -255,6 +260,7 @@ class Desk:
         """
         for transaction_hash in hashes:
             self._report.take_back(transaction_hash)
+            self.races.forget(transaction_hash)
             _log.warning("transaction_reorged", hash=transaction_hash)
 
     def _worth_wei(self, outcome: Outcome) -> int:

@@ -45,7 +45,9 @@ CREATE INDEX transactions_by_nonce ON transactions (sender, nonce);
 """
 
 _SELECT_ENTRIES = """
-SELECT t.*, s.state, s.detail FROM transactions t
+SELECT t.*, s.state, s.detail,
+    (SELECT detail FROM steps WHERE transaction_id = t.id ORDER BY id LIMIT 1) AS signing
+FROM transactions t
 JOIN steps s ON s.id = (SELECT max(id) FROM steps WHERE transaction_id = t.id) WHERE """
 
 
@@ -127,6 +129,7 @@ class SignedTransaction:
         deadline: Unix second after which the executor refuses it.
         predicted: What the treasury is to receive.
         sibling_of: The journal id of another transaction with the same nonce, of which at most one can be included.
+        bid_wei: What its gas was to pay beyond the base fee.
     """
 
     sender: Address
@@ -141,6 +144,7 @@ class SignedTransaction:
     gas_limit: int
     max_fee_wei: int
     sibling_of: int | None = None
+    bid_wei: int = 0
 
     @property
     def pools(self) -> tuple[Address, ...]:
@@ -232,7 +236,7 @@ class Journal:
         }
         with self._writing():
             entry_id = self._insert("transactions", columns)
-            self._step(entry_id, State.SIGNED, {})
+            self._step(entry_id, State.SIGNED, {"bid_wei": str(transaction.bid_wei)})
         return entry_id
 
     def step(self, entry_id: int, state: State, **detail: Any) -> None:
@@ -252,6 +256,11 @@ class Journal:
     def entries(self, run_id: int | None = None) -> list[Entry]:
         """Every transaction with its last step, of one run or of all, oldest first."""
         return self._entries("? IS NULL OR t.run_id = ? ORDER BY t.id", (run_id, run_id))
+
+    def settled(self, count: int) -> list[Entry]:
+        """So many of the last transactions that are in a block, oldest first."""
+        in_a_block = (State.INCLUDED, State.REVERTED)
+        return self._entries("s.state IN (?, ?) ORDER BY t.id DESC LIMIT ?", (*in_a_block, count))[::-1]
 
     def of_nonce(self, sender: Address, nonce: int) -> list[Entry]:
         """Every transaction that was signed for a nonce, oldest first."""
@@ -350,5 +359,6 @@ def _to_entry(row: sqlite3.Row) -> Entry:
         sibling_of=row["sibling_of"],
         predicted_profit_wei=int(row["predicted_profit_wei"]),
         max_fee_wei=int(row["max_fee_wei"]),
+        bid_wei=int(json.loads(row["signing"]).get("bid_wei", 0)),
     )
     return Entry(row["id"], row["run_id"], transaction, State(row["state"]), json.loads(row["detail"]))

@@ -11,6 +11,7 @@ import structlog
 
 from keeper.abi import answer, call
 from keeper.chain.arbitrum import ArbosParameters, read_arbos
+from keeper.chain.changes import Change, Changes
 from keeper.chain.feed import Feed
 from keeper.chain.follower import Follower, NewBlock, Unwound
 from keeper.chain.heads import Heads
@@ -57,6 +58,7 @@ class Keeper:
 
     Attributes:
         report: The numbers of this run so far.
+        changes: Tells whoever listens of what the chain charges and orders by.
     """
 
     def __init__(
@@ -89,6 +91,8 @@ class Keeper:
         self._lost = False
         self._treasury_before: dict[Address, int] = {}
         self.report = Report()
+        self.changes = Changes()
+        self.changes.listeners.append(_announce)
         self._desk = Desk(settings, facts, deployment, self._upkeep, journal, self.report, screen)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -254,6 +258,7 @@ class Keeper:
         self._screen.draw(self.market, self.report, len(self._transactions.in_flight))
 
     def _advance(self, new: NewBlock) -> None:
+        self.changes.advance(new.block)
         with self.report.latency.stage("decode"):
             events = decode_each(new.logs, self._refuse)
         with self.report.latency.stage("apply"):
@@ -289,14 +294,14 @@ class Keeper:
     # ---------------------------------------------------------------- what is asked of the chain
 
     def _prices(self, block: Block) -> GasPrices:
-        tip = self._settings.tip_wei if self._arbos.collects_tips else 0
-        return GasPrices(block.base_fee_wei, tip, self._arbos.l1_wei_per_unit, self._arbos.brotli_level)
+        tip_wei = self._desk.races.bidder.least_tip_wei
+        return GasPrices(block.base_fee_wei, tip_wei, self._arbos.l1_wei_per_unit, self._arbos.brotli_level)
 
     async def _look_at_slow_things(self) -> None:
-        facts = self._facts
-        self._arbos: ArbosParameters = await read_arbos(
-            self._rpc, Address(facts.arb_gas_info), Address(facts.arb_owner_public)
-        )
+        self._arbos: ArbosParameters = await read_arbos(self._rpc, self._facts)
+        self._desk.races.tips_count = self._arbos.collects_tips
+        self._trader.simulator.estimates_l1 = self._arbos.estimates_l1
+        self.changes.look(self._arbos)
         self._desk.rank_flash_pools()
         self._desk.lenders.invalidate()
 
@@ -315,3 +320,7 @@ class Keeper:
             token: answer("uint256", balance, f"balance of {token}")
             for token, balance in zip(tokens, answers, strict=True)
         }
+
+
+def _announce(change: Change) -> None:
+    alert(Severity.TICKET, "chain_parameters", str(change))
