@@ -280,9 +280,23 @@ class Bundler:
             tuple(sorted(fees.items())),
             worth_wei,
             gas,
-            scene.outlay(worth_wei, gas, l1_units(shapes) * scene.prices.l1_wei_per_unit),
+            self._outlay(legs, worth_wei, gas, l1_units(shapes) * scene.prices.l1_wei_per_unit),
             self._conditions.deadline,
         )
+
+    def _outlay(self, legs: Sequence[Leg], worth_wei: int, gas: int, l1_wei: int) -> Outlay:
+        """
+        What a transaction of these routes costs. Its tip is what the first and best of them bids alone: that is the one
+        whose race it is, others would only thin its bid. They go along if they pay for their own gas at that tip.
+        """
+        scene = self._scene
+        if len(legs) == 1:
+            return scene.outlay(worth_wei, gas, l1_wei)
+        best = legs[0]
+        shape = shape_of(scene, best.route, best.offer)
+        alone, l1_alone_wei = program_gas([shape]), l1_units([shape]) * scene.prices.l1_wei_per_unit
+        bid_wei = scene.outlay(self._worth(best.token, best.gain), alone, l1_alone_wei).bid_wei
+        return Outlay.of(gas, l1_wei, scene.prices, bid_wei // alone)
 
     def _written(self, bundle: Bundle) -> Bundle:
         """
@@ -294,9 +308,11 @@ class Bundler:
         scene, conditions = self._scene, self._conditions
         minima = self._minima(bundle.legs, bundle.outlay)
         legs = tuple(replace(leg, min_gain=least) for leg, least in zip(bundle.legs, minima, strict=True))
-        plan = plan_legs(legs, scene.market.pool, scene.market.infos, conditions.deadline, conditions.profit_tokens)
+        pool_of, infos, tokens = scene.market.pool, scene.market.infos, conditions.profit_tokens
+        # Without the route that a bid is made for, the others would only pay the bid.
+        plan = plan_legs(legs, pool_of, infos, conditions.deadline, tokens, insist=bundle.outlay.bid_wei > 0)
         calldata = encode(plan)
-        outlay = scene.outlay(bundle.worth_wei, bundle.gas, l1_fee_wei(calldata + _ENVELOPE, scene.prices))
+        outlay = self._outlay(legs, bundle.worth_wei, bundle.gas, l1_fee_wei(calldata + _ENVELOPE, scene.prices))
         return replace(bundle, legs=legs, outlay=outlay, calldata=calldata)
 
     def _minima(self, legs: Sequence[Leg], outlay: Outlay) -> list[int]:

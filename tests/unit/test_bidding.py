@@ -11,12 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keeper.bidding import MILLION, NO_BID, Bidder, Caps, FixedTip, Learned, Race, ShareOfProfit, Stake
+from keeper.bundling import Bundle
 from keeper.config import load_settings
 from keeper.gas import GasPrices
 from keeper.journal import Journal, State
 from keeper.opportunity import Scene, look
+from keeper.plan import decode
+from keeper.plan.bundle import Program
 from keeper.races import REMEMBERED, Races, bidder_of, race_of
-from tests.unit.test_bundling import PRICES, apart, joined, scene
+from tests.unit.test_bundling import PRICES, USDC, WETH, apart, joined, parallel, scene
 from tests.unit.test_journal import EXECUTOR, GENESIS, OPERATOR, TRANSACTION
 
 CAPS = Caps(900_000, 10**18)
@@ -159,16 +162,40 @@ def test_look__bid_leaves_too_little__is_no_opportunity() -> None:
     assert not list(look(bidding(on, ShareOfProfit(500_000, CAPS)), pools))
 
 
-def test_join__with_a_bid__bundle_bids_of_all_that_it_earns() -> None:
-    bidder = ShareOfProfit(400_000, CAPS)
+def alone(on: Scene) -> Bundle:
+    best, _, bundler = joined(on)
+    return bundler.alone(best)
 
-    _, free, _ = joined(scene(apart()))
-    _, bundle, _ = joined(bidding(scene(apart()), bidder))
 
-    assert len(bundle.legs) == len(free.legs) > 1
-    assert bundle.tip_wei == bidder.tip_wei(Stake(bundle.profit_wei + bundle.outlay.bid_wei, bundle.gas))
+def test_join__with_a_bid__tip_is_what_the_best_route_bids_alone() -> None:
+    bidder = ShareOfProfit(100_000, CAPS)
+
+    single = alone(bidding(scene(parallel()), bidder))
+    _, bundle, _ = joined(bidding(scene(parallel()), bidder))
+
+    assert len(bundle.legs) > 1
+    assert single.tip_wei == bidder.tip_wei(Stake(single.profit_wei + single.outlay.bid_wei, single.gas))
+    assert bundle.tip_wei == pytest.approx(single.tip_wei, rel=0.05)  # sized beside the others it gains less
+    assert bundle.profit_wei > single.profit_wei
     assert bundle.at(2 * bundle.gas, PRICES).tip_wei == bundle.tip_wei
-    assert all(leg.min_gain >= 0.39 * leg.gain for leg in bundle.legs)  # what is bid is insisted on, too
+    assert all(leg.min_gain >= 0.1 * leg.gain for leg in bundle.legs)  # what is bid is insisted on, too
+
+
+def test_join__tip_that_others_cannot_pay__leaves_them_out() -> None:
+    best, bundle, _ = joined(bidding(scene(apart()), ShareOfProfit(500_000, CAPS)))
+
+    assert len(joined(scene(apart()))[1].legs) == 2
+    assert bundle.pools == best.pools
+
+
+def test_join__with_a_bid__nothing_goes_on_without_the_route_that_bids() -> None:
+    for bidder, tolerant in ((NO_BID, [True, True]), (ShareOfProfit(100_000, CAPS), [False, True])):
+        _, bundle, _ = joined(bidding(scene(parallel()), bidder))
+
+        read = decode(bundle.calldata, (WETH, USDC))
+
+        assert isinstance(read, Program)
+        assert [route.tolerant for group in read.groups for route in group.routes] == tolerant
 
 
 # ---------------------------------------------------------------- settings and journal
