@@ -66,6 +66,21 @@ class RivalSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Chance:
+    """
+    What he could do now.
+
+    Attributes:
+        calldata: For his contract.
+        gain_wei: What it gains, in ETH at the first prices.
+    """
+
+    calldata: bytes
+    pools: tuple[str, str]
+    gain_wei: int
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """
     A transaction of his.
@@ -158,22 +173,26 @@ class Rival:
         # Drawn for every block alike, whether or not there is something to bid for.
         draw = random.Random(f"{self._settings.seed} {int(block['number'], 16)}").random()
         share = self._settings.least_share + draw * (self._settings.most_share - self._settings.least_share)
+        if (chance := self.look()) is None:
+            return None
+        tip_wei = int(chance.gain_wei * share) // _GAS if self._bids else 0
+        sent = self._send(chance.calldata, tip_wei, int(block["baseFeePerGas"], 16))
+        self.attempts.append(Attempt(sent, chance.pools, chance.gain_wei, tip_wei))
+        return self.attempts[-1]
+
+    def look(self) -> Chance | None:
+        """
+        Return the best that he sees in the latest state, if it is worth moving for.
+        """
+        least_usd = self._settings.least_gain_usd
         gap = max(self._gaps(), key=lambda gap: gap.gain_usd, default=None)
-        if gap is None or gap.gain_usd < self._settings.least_gain_usd:
+        if gap is None or gap.gain_usd < least_usd:
             return None
         amount, gain = max((self._simulated(gap, size) for size in _SIZES), key=lambda sized: sized[1])
-        gain_wei = self._in_eth(gap.token, gain)
-        if self._usd(gap.token, gain) < self._settings.least_gain_usd:
+        if self._usd(gap.token, gain) < least_usd:
             return None
-        tip_wei = int(gain_wei * share) // _GAS if self._bids else 0
-        attempt = Attempt(
-            self._send(self._call(gap, amount, gain * 9 // 10), tip_wei, int(block["baseFeePerGas"], 16)),
-            (gap.first.pool.address.lower(), gap.second.pool.address.lower()),
-            gain_wei,
-            tip_wei,
-        )
-        self.attempts.append(attempt)
-        return attempt
+        pools = gap.first.pool.address.lower(), gap.second.pool.address.lower()
+        return Chance(self._call(gap, amount, gain * 9 // 10), pools, self._in_eth(gap.token, gain))
 
     # ---------------------------------------------------------------- what he sees
 
