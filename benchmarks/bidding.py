@@ -7,6 +7,7 @@ depths and the rival are invented: the figures compare bidders with each other, 
 """
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """
     parser.add_argument("--blocks", type=int, default=300, help="of each duel (default: %(default)s)")
     parser.add_argument("--seeds", type=int, default=2, help="how many markets (default: %(default)s)")
+    parser.add_argument("--bidders", nargs="+", choices=_BIDDERS, default=list(_BIDDERS), help="which (default: all)")
     parser.add_argument("--tip-wei", type=int, default=10**9, help="of the fixed tip (default: %(default)s)")
     parser.add_argument("--least-share", type=float, default=0.1, help="that the rival bids (default: %(default)s)")
     parser.add_argument("--most-share", type=float, default=0.5, help="that the rival bids (default: %(default)s)")
@@ -49,14 +51,15 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     artifact = compile_executor()
     state = Path(__file__).parents[1] / "var"
     state.mkdir(exist_ok=True)
-    duels: dict[str, list[dict[str, float]]] = {name: [] for name in _BIDDERS}
+    duels: dict[str, list[dict[str, float]]] = {name: [] for name in options.bidders}
     for seed in range(1, options.seeds + 1):
         rival = RivalSettings(seed, options.least_share, options.most_share)
-        for name, settings in _BIDDERS.items():
-            tips = {"tip_wei": options.tip_wei} if name == "fixed tip" else {}
+        for name in options.bidders:
+            settings = _BIDDERS[name] | ({"tip_wei": options.tip_wei} if name == "fixed tip" else {})
             with tempfile.TemporaryDirectory(prefix="bidding-", dir=state) as folder:
-                figures = timed(Path(folder), options.blocks, seed, rival, artifact=artifact, **settings, **tips)
+                figures = timed(Path(folder), options.blocks, seed, rival, artifact=artifact, **settings)
             duels[name].append({"seed": seed, **figures})
+            print(f"{name}, market {seed}: {figures}", file=sys.stderr, flush=True)
     return {
         "machine": machine(),
         "rival": {"least_share": options.least_share, "most_share": options.most_share},
