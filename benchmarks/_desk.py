@@ -29,6 +29,7 @@ from keeper.execution.nonces import NonceManager
 from keeper.execution.operators import Caps, Operator, Operators
 from keeper.execution.payouts import Payouts
 from keeper.execution.signer import LocalSigner, Policy
+from keeper.execution.simulation import Simulator
 from keeper.execution.submission import Broadcast
 from keeper.execution.trader import Trader
 from keeper.execution.transactions import Patience, Transactions
@@ -128,7 +129,8 @@ class Bench:
         operator = Operator(signer.address, signer, nonces, self.transactions)
         caps = Caps(facts.chain_id, settings.max_base_fee_wei)
         operators = Operators(self.node, broadcast, [operator], caps)  # type: ignore[arg-type]
-        self._trader = Trader(self.node, settings, facts, _EXECUTOR, operators, lambda: True)  # type: ignore[arg-type]
+        simulator = Simulator(self.node, _EXECUTOR, Address(facts.node_interface))  # type: ignore[arg-type]
+        self._trader = Trader(simulator, settings, facts, _EXECUTOR, operators, lambda: True)  # type: ignore[arg-type]
         self.journal.begin_run(signer.address, _EXECUTOR)
         self._rng = random.Random(seed)
         self._began = self._ended = (0.0, 0.0, 0)

@@ -41,7 +41,7 @@ class Bundle:
         loan_fees: What lenders take of each token.
         worth_wei: What the gains are worth in ETH, by the market's own prices.
         gas: L2 gas, estimated.
-        outlay: What that costs, with the L1 data fee of these very bytes once there are any.
+        outlay: What that costs, with the L1 data fee of these very bytes once there are any, and with the bid.
         deadline: Unix second after which the executor refuses it.
         calldata: Empty while it is only considered.
     """
@@ -61,6 +61,11 @@ class Bundle:
         return self.worth_wei - self.outlay.total_wei
 
     @property
+    def tip_wei(self) -> int:
+        """What it bids for a unit of gas."""
+        return self.outlay.bid_wei // self.gas
+
+    @property
     def pools(self) -> tuple[Address, ...]:
         """Each pool once, in the order in which they are met."""
         return tuple(dict.fromkeys(edge.pool for leg in self.legs for edge in leg.route.edges))
@@ -74,9 +79,9 @@ class Bundle:
 
     def at(self, gas: int, prices: GasPrices) -> "Bundle":
         """
-        Return it with the gas that it really takes.
+        Return it with the gas that it really takes, at the tip that it bids.
         """
-        return replace(self, gas=gas, outlay=Outlay.of(gas, self.outlay.l1_wei, prices))
+        return replace(self, gas=gas, outlay=Outlay.of(gas, self.outlay.l1_wei, prices, self.tip_wei))
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +279,9 @@ class Bundler:
         shapes = [shape_of(scene, leg.route, leg.offer) for leg in bundle.legs]
         pools = tuple((info.address, info.family) for info in scene.infos(cycle.pools))
         shapes.append(RouteShape(pools, last.offer.lender, shapes[-1].loan))
-        return self._outlay(shapes).total_wei - bundle.outlay.total_wei + scene.terms.least_profit_wei
+        l1_wei = l1_units(shapes) * scene.prices.l1_wei_per_unit
+        outlay = Outlay.of(program_gas(shapes), l1_wei, scene.prices, bundle.tip_wei)
+        return outlay.total_wei - bundle.outlay.total_wei + scene.terms.least_profit_wei
 
     def _least_gain(self, bundle: Bundle, met: Sequence[int], token: Address, least_wei: int) -> float:
         """What the routes at these places have to gain with one more; nothing is known where they pay for loans."""
@@ -328,20 +335,30 @@ class Bundler:
         gains = Counter({token: -fee for token, fee in fees.items()})
         for leg in legs:
             gains[leg.token] += leg.route.gain
+        worth_wei = sum(self._worth(token, gain) for token, gain in gains.items())
         return Bundle(
             tuple(legs),
             tuple(sorted(gains.items())),
             tuple(sorted(fees.items())),
-            sum(self._worth(token, gain) for token, gain in gains.items()),
+            worth_wei,
             gas,
-            self._outlay(shapes, gas),
+            self._outlay(legs, worth_wei, gas, l1_units(shapes) * self._scene.prices.l1_wei_per_unit),
             self._conditions.deadline,
         )
 
-    def _outlay(self, shapes: Sequence[RouteShape], gas: int | None = None) -> Outlay:
-        """What such routes cost while there are no bytes of them."""
-        prices = self._scene.prices
-        return Outlay.of(gas or program_gas(shapes), l1_units(shapes) * prices.l1_wei_per_unit, prices)
+    def _outlay(self, legs: Sequence[Leg], worth_wei: int, gas: int, l1_wei: int) -> Outlay:
+        """
+        What a transaction of these routes costs. Its tip is what the first and best of them bids alone: that is the one
+        whose race it is, others would only thin its bid. They go along if they pay for their own gas at that tip.
+        """
+        scene = self._scene
+        if len(legs) == 1:
+            return scene.outlay(worth_wei, gas, l1_wei)
+        best = legs[0]
+        shape = shape_of(scene, best.route, best.offer)
+        alone, l1_alone_wei = program_gas([shape]), l1_units([shape]) * scene.prices.l1_wei_per_unit
+        bid_wei = scene.outlay(self._worth(best.token, best.gain), alone, l1_alone_wei).bid_wei
+        return Outlay.of(gas, l1_wei, scene.prices, bid_wei // alone)
 
     def _written(self, bundle: Bundle) -> Bundle:
         """
@@ -353,9 +370,11 @@ class Bundler:
         scene, conditions = self._scene, self._conditions
         minima = self._minima(bundle.legs, bundle.outlay)
         legs = tuple(replace(leg, min_gain=least) for leg, least in zip(bundle.legs, minima, strict=True))
-        plan = plan_legs(legs, scene.market.pool, scene.market.infos, conditions.deadline, conditions.profit_tokens)
+        pool_of, infos, tokens = scene.market.pool, scene.market.infos, conditions.profit_tokens
+        # Without the route that a bid is made for, the others would only pay the bid.
+        plan = plan_legs(legs, pool_of, infos, conditions.deadline, tokens, insist=bundle.outlay.bid_wei > 0)
         calldata = encode(plan)
-        outlay = replace(bundle.outlay, l1_wei=l1_fee_wei(calldata + _ENVELOPE, scene.prices))
+        outlay = self._outlay(legs, bundle.worth_wei, bundle.gas, l1_fee_wei(calldata + _ENVELOPE, scene.prices))
         return replace(bundle, legs=legs, outlay=outlay, calldata=calldata)
 
     def _minima(self, legs: Sequence[Leg], outlay: Outlay) -> list[int]:

@@ -133,6 +133,8 @@ class ChainFacts(_Strict):
     weth: AddressText
     arb_gas_info: AddressText
     arb_owner_public: AddressText
+    arb_sys: AddressText
+    node_interface: AddressText
     express_lane_auction: AddressText = ZERO_ADDRESS
     profit_tokens: tuple[str, ...]
     tokens: dict[str, TokenFacts]
@@ -211,7 +213,12 @@ class Settings(BaseSettings):
         min_profit_wei: The least net profit that is worth sending for, in ETH.
         min_gain_share: The plan's minimum gain as a share of the exact prediction; it never is below break-even.
         max_base_fee_wei: Nothing is sent above this base fee.
-        tip_wei: Priority fee per gas; pointless where the chain does not collect tips.
+        tip_wei: Priority fee per gas, the least that is bid; nothing is bid where the chain does not collect tips.
+        bidder: How much is bid beyond that: nothing, a share of each profit, or the share that past races suggest.
+        bid_share: Of the profit before the bid, by the bidder ``share``.
+        max_bid_share: Of the profit before the bid; bounds ``share`` and ``learned``.
+        max_bid_wei: Of a transaction; bounds ``share`` and ``learned``.
+        max_l1_wei_per_unit: Nothing is sent above this price of L1 data.
         poll_seconds: How often the node is asked for a new head where no WebSocket tells.
         ttl_seconds: What nothing renews is forgotten after this time: a market without a proved log stream, and state
             that no event announces.
@@ -243,7 +250,6 @@ class Settings(BaseSettings):
         stale_head_seconds: Nothing is sent where the head is older.
         hard_stale_head_seconds: The same, and a louder alert.
         gap_seconds: Nothing is sent where blocks could not be had for so long.
-        max_l1_wei_per_unit: Nothing is sent where a unit of L1 data costs more.
         max_clock_skew_seconds: Nothing is sent while the wall clock is wrong by more.
         ordering_pause_seconds: The pause after a change of how the chain orders transactions.
         max_signer_failures: So many in a row pause the keeper.
@@ -294,6 +300,11 @@ class Settings(BaseSettings):
     min_gain_share: float = Field(default=0.1, ge=0, le=1)
     max_base_fee_wei: int = Field(default=10 * 10**9, gt=0)
     tip_wei: int = Field(default=0, ge=0)
+    bidder: Literal["fixed", "share", "learned"] = "learned"
+    bid_share: float = Field(default=0.5, ge=0, lt=1)
+    max_bid_share: float = Field(default=0.9, ge=0, lt=1)
+    max_bid_wei: int = Field(default=5 * 10**16, ge=0)
+    max_l1_wei_per_unit: int = Field(default=10**11, gt=0)
     poll_seconds: float = Field(default=0.02, gt=0)
     ttl_seconds: float = Field(default=45.0, gt=0)
     metadata_ttl_seconds: float = Field(default=15.0, gt=0)
@@ -322,7 +333,6 @@ class Settings(BaseSettings):
     stale_head_seconds: float = Field(default=5.0, gt=0)
     hard_stale_head_seconds: float = Field(default=15.0, gt=0)
     gap_seconds: float = Field(default=10.0, gt=0)
-    max_l1_wei_per_unit: int = Field(default=500 * 10**9, gt=0)
     max_clock_skew_seconds: float = Field(default=0.5, gt=0)
     ordering_pause_seconds: float = Field(default=60.0, gt=0)
     max_signer_failures: int = Field(default=3, ge=1)

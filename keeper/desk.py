@@ -21,6 +21,7 @@ from keeper.monitor.report import Booking, Report
 from keeper.monitor.table import Screen, shown
 from keeper.opportunity import Opportunity, Scan, Scene, Terms, look
 from keeper.preflight import Deployment
+from keeper.races import REMEMBERED, Races, bidder_of
 from keeper.routes.graph import Edge, Graph
 from keeper.types import Address, Block, Hash
 from keeper.upkeep import Upkeep
@@ -49,6 +50,7 @@ class Desk:
     Attributes:
         terms: What a route must satisfy.
         lenders: As of the head.
+        races: What was bid, what came of it, and who bids next.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Desk:
         self.lenders = LenderBook(facts.lenders, self.terms.profit_tokens, settings.ttl_seconds)
         self._settings, self._facts, self._deployment = settings, facts, deployment
         self._upkeep, self._journal, self._report, self._screen = upkeep, journal, report, screen
+        self.races = Races(bidder_of(settings), journal.settled(REMEMBERED))
         self._graph = Graph()
         self._hot: set[Address] = set()
         self._flash: Mapping[Address, tuple[Address, ...]] = {}
@@ -129,7 +132,8 @@ class Desk:
         stage = self._report.latency.stage
         with stage("search"):
             self.mended(())
-            scene = Scene(self._market, self._graph, self.terms, self.lenders.current(now), prices, self._flash)
+            lenders, bidder = self.lenders.current(now), self.races.bidder
+            scene = Scene(self._market, self._graph, self.terms, lenders, prices, self._flash, bidder)
             bundler = Bundler(scene, self._conditions(block))
         with closing(self._attempts(scene, bundler, block)) as attempts:
             return await self._try(attempts, bundler, block, prices, trader)
@@ -241,6 +245,7 @@ class Desk:
         """
         booked = []
         for outcome in outcomes:
+            self.races.note(outcome.transaction, outcome.state)
             worth_wei = self._worth_wei(outcome)
             touched = self._touched(outcome)
             booked.append(self._report.book(outcome, self.symbols, worth_wei, touched))
@@ -268,6 +273,7 @@ class Desk:
         for transaction_hash in hashes:
             if (booking := self._report.take_back(transaction_hash)) is not None:
                 taken.append(booking)
+            self.races.forget(transaction_hash)
             _log.warning("transaction_reorged", hash=transaction_hash)
         return taken
 

@@ -20,6 +20,9 @@ _WINDOW = 22
 #: What the sequencer lets a transaction take, and a block (its ``MaxTxGasLimit``).
 MOST_GAS = 32_000_000
 
+#: What no transaction takes less than.
+LEAST_GAS = 21_000
+
 #: Gas of the pieces of a transaction, fitted to ``benchmarks/gas_snapshot.json``, which a test compares them with; they
 #: rank and screen, the simulation decides. What every transaction pays once; what the general program takes more.
 _TRANSACTION_GAS, _GENERAL_GAS = 46_000, 4_900
@@ -69,7 +72,7 @@ class GasPrices:
     What gas costs as of a block.
 
     Attributes:
-        tip_wei: Counted only where the chain collects tips.
+        tip_wei: What is bid for a unit of gas whatever is at stake; counted only where the chain collects tips.
         l1_wei_per_unit: ``ArbGasInfo.getL1BaseFeeEstimate``.
         brotli_level: ``ArbOwnerPublic.getBrotliCompressionLevel``.
     """
@@ -99,6 +102,30 @@ def l1_gas(fee_wei: int, prices: GasPrices) -> int:
     return fee_wei // max(prices.gas_price_wei, 1)
 
 
+#: Between two looks state may move a little, and so may the price of L1 data and the base fee that its gas is
+#: reckoned by; what is not used is not paid.
+_L2_MARGIN, _L1_MARGIN = (5, 4), (13, 10)
+
+#: How many times the base fee may grow before a signed transaction is stranded.
+_BASE_FEE_ROOM = 2
+
+
+def gas_limit(gas: int, l1_wei: int, prices: GasPrices) -> int:
+    """
+    Return the limit of a transaction that takes so much L2 gas and so much L1 data, never more than one may have.
+    """
+    l2 = gas * _L2_MARGIN[0] // _L2_MARGIN[1]
+    l1 = l1_gas(l1_wei, prices) * _L1_MARGIN[0] // _L1_MARGIN[1]
+    return min(l2 + l1, MOST_GAS)
+
+
+def max_fee_wei(prices: GasPrices, tip_wei: int, max_base_fee_wei: int) -> int:
+    """
+    Return the most that a unit of gas may cost: the base fee has room up to the operator's cap, and the bid is whole.
+    """
+    return min(prices.base_fee_wei * _BASE_FEE_ROOM, max_base_fee_wei) + tip_wei
+
+
 @dataclass(frozen=True, slots=True)
 class Outlay:
     """
@@ -115,11 +142,11 @@ class Outlay:
     bid_wei: int
 
     @classmethod
-    def of(cls, gas: int, l1_wei: int, prices: GasPrices) -> Self:
+    def of(cls, gas: int, l1_wei: int, prices: GasPrices, tip_wei: int | None = None) -> Self:
         """
-        Return what so much L2 gas and L1 data cost.
+        Return what so much L2 gas and L1 data cost, with the least tip if no other is given.
         """
-        return cls(gas * prices.base_fee_wei, l1_wei, gas * prices.tip_wei)
+        return cls(gas * prices.base_fee_wei, l1_wei, gas * (prices.tip_wei if tip_wei is None else tip_wei))
 
     @property
     def total_wei(self) -> int:

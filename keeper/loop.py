@@ -12,6 +12,7 @@ from eth_account.signers.local import LocalAccount
 
 from keeper.abi import answer, call
 from keeper.chain.arbitrum import ArbosParameters, read_arbos
+from keeper.chain.changes import Change, Changes
 from keeper.chain.feed import Feed
 from keeper.chain.follower import Follower, NewBlock, Unwound
 from keeper.chain.heads import Heads
@@ -27,12 +28,14 @@ from keeper.execution.operation import Operation
 from keeper.execution.operators import Operators
 from keeper.execution.payouts import Payouts
 from keeper.execution.signer import Signer
+from keeper.execution.simulation import Simulator
 from keeper.execution.submission import Broadcast
 from keeper.execution.trader import Trader
 from keeper.gas import GasPrices
 from keeper.journal import Entry, Journal
 from keeper.lenders import TOPICS as LENDERS_TOPICS
 from keeper.market import CacheCounts, Market
+from keeper.monitor.alerts import Severity, alert
 from keeper.monitor.figures import Figures, Sources
 from keeper.monitor.metrics import Metrics
 from keeper.monitor.report import Report
@@ -68,6 +71,7 @@ class Keeper:
         operation: Whether it may send, and why not.
         metrics: What it tells Prometheus.
         watch: What it sees of itself.
+        changes: Tells whoever listens of what the chain charges and orders by.
     """
 
     def __init__(
@@ -111,8 +115,11 @@ class Keeper:
         self._resumption = Resumption(file, self._upkeep, self._follower, settings.resume_blocks, settings.save_seconds)
         self._lost = False
         self._operators: Operators | Onlooker = Onlooker()
+        self._simulator = Simulator(rpc, deployment.executor, Address(facts.node_interface))
         self._treasury_before: dict[Address, int] = {}
         self.report = Report()
+        self.changes = Changes()
+        self.changes.listeners.append(_announce)
         self._desk = Desk(settings, facts, deployment, self._upkeep, journal, self.report, screen)
         #: Cleared when the journal or a nonce cannot be trusted any more: then nothing is looked up or written down.
         self._accountable = True
@@ -221,7 +228,7 @@ class Keeper:
             Payouts(self._rpc, executor, self._deployment.treasury),
             self._signers,
         )
-        self._trader = Trader(self._rpc, self._settings, self._facts, executor, operators, self.watch.may_send)
+        self._trader = Trader(self._simulator, self._settings, self._facts, executor, operators, self.watch.may_send)
         self._operators = operators
         try:
             await operators.begin(self._follower.is_canonical)
@@ -356,6 +363,7 @@ class Keeper:
         self.watch.fatal(error)
 
     def _advance(self, new: NewBlock) -> None:
+        self.changes.advance(new.block)
         with self.report.latency.stage("decode"):
             events = decode_each(new.logs, self._refuse)
         with self.report.latency.stage("apply"):
@@ -393,14 +401,14 @@ class Keeper:
     # ---------------------------------------------------------------- what is asked of the chain
 
     def _prices(self, block: Block) -> GasPrices:
-        tip = self._settings.tip_wei if self._arbos.collects_tips else 0
-        return GasPrices(block.base_fee_wei, tip, self._arbos.l1_wei_per_unit, self._arbos.brotli_level)
+        tip_wei = self._desk.races.bidder.least_tip_wei
+        return GasPrices(block.base_fee_wei, tip_wei, self._arbos.l1_wei_per_unit, self._arbos.brotli_level)
 
     async def _look_at_slow_things(self) -> None:
-        facts = self._facts
-        self._arbos: ArbosParameters = await read_arbos(
-            self._rpc, Address(facts.arb_gas_info), Address(facts.arb_owner_public)
-        )
+        self._arbos: ArbosParameters = await read_arbos(self._rpc, self._facts)
+        self._desk.races.tips_count = self._arbos.collects_tips
+        self._simulator.estimates_l1 = self._arbos.estimates_l1
+        self.changes.look(self._arbos)
         self._desk.rank_flash_pools()
         self._desk.lenders.invalidate()
         await self.watch.look(self.market.head, self._arbos, quiet=not self._in_flight)
@@ -420,3 +428,7 @@ class Keeper:
             token: answer("uint256", balance, f"balance of {token}")
             for token, balance in zip(tokens, answers, strict=True)
         }
+
+
+def _announce(change: Change) -> None:
+    alert(Severity.TICKET, "chain_parameters", str(change))

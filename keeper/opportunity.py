@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from math import inf
 
+from keeper.bidding import NO_BID, Bidder, Stake
 from keeper.gas import (
     LEAST_L1_UNITS,
     MORE_GAS,
@@ -43,7 +44,7 @@ class Opportunity:
         offers: The ways to fund it that pay, the best first.
         worth_wei: What the gain is worth in ETH, by the market's own prices.
         gas: L2 gas that it takes, estimated.
-        outlay: What it costs in a transaction of its own, estimated.
+        outlay: What it costs in a transaction of its own, estimated, with its bid.
         log_rate: Logarithm of what an infinitely small amount multiplies by: how far prices may move against it.
     """
 
@@ -110,6 +111,7 @@ class Scene:
     Attributes:
         lenders: As of the head.
         flash: For each profit token, the V3 pools that may lend it, the preferred first.
+        bidder: What sets the tip of each transaction; never below that of the prices.
     """
 
     market: Market
@@ -118,6 +120,15 @@ class Scene:
     lenders: Sequence[Lender]
     prices: GasPrices
     flash: Mapping[Address, Sequence[Address]]
+    bidder: Bidder = NO_BID
+
+    def outlay(self, worth_wei: int, gas: int, l1_wei: int) -> Outlay:
+        """
+        Return what a transaction costs that is worth so much: its gas, its bytes, and the bid that goes with them.
+        """
+        prices = self.prices
+        stake = Stake(worth_wei - gas * prices.base_fee_wei - l1_wei, gas)
+        return Outlay.of(gas, l1_wei, prices, max(self.bidder.tip_wei(stake), prices.tip_wei))
 
     def valuation(self) -> Valuation:
         """
@@ -144,17 +155,22 @@ class Scan(Iterator[Opportunity]):
     """
     The opportunities of one look at the market, the most profitable first, each sized exactly when it may be next.
 
-    Floats rank the cycles by what they earn at most; so the best is known once none that follows can earn more.
+    Floats rank the cycles by what they earn at most; so the best is known once none that follows can earn more. That is
+    before any bid but the least: who earns more keeps more (see Bidder), and what will be bid is no reason to look on.
 
     Attributes:
         told: How many opportunities were asked for and given.
     """
 
-    def __init__(self, found: Found, least_wei: int, evaluate: Callable[[Cycle], Opportunity | None]) -> None:
+    def __init__(
+        self, found: Found, least_wei: int, evaluate: Callable[[Cycle], Opportunity | None], least_tip_wei: int = 0
+    ) -> None:
         """
         Args:
             least_wei: The least profit that is wanted, which cycles count among their costs.
+            least_tip_wei: What a unit of gas is bid in any case, which they count, too.
         """
+        self._least_tip_wei = least_tip_wei
         self._found = found
         self._least_wei = least_wei
         self._evaluate = evaluate
@@ -167,7 +183,8 @@ class Scan(Iterator[Opportunity]):
             cycle = next(cycles, None)
             if cycle is not None and (opportunity := self._evaluate(cycle)) is not None:
                 tokens = tuple(edge.token_in for edge in cycle.edges)
-                heappush(self._sized, (-opportunity.profit_wei, opportunity.pools, tokens, opportunity))
+                earned = opportunity.profit_wei + opportunity.outlay.bid_wei - opportunity.gas * self._least_tip_wei
+                heappush(self._sized, (-earned, opportunity.pools, tokens, opportunity))
         if not self._sized:
             raise StopIteration
         self.told += 1
@@ -229,7 +246,7 @@ def look(scene: Scene, changed: Iterable[Address], valuation: Valuation | None =
         route = size(cycle.edges, [scene.market.pool(address) for address in cycle.pools], cycle.optimum)
         return _funded(route, cycle.log_rate, scene, valuation) if route is not None else None
 
-    return Scan(found, terms.least_profit_wei, evaluate)
+    return Scan(found, terms.least_profit_wei, evaluate, scene.prices.tip_wei)
 
 
 def look_further(scene: Scene, changed: Iterable[Address], valuation: Valuation, known: Array | None = None) -> Found:
@@ -303,7 +320,7 @@ def _funded(route: Sized, log_rate: float, scene: Scene, valuation: Valuation) -
         worth_wei = valuation.in_eth(route.edges[0].token_in, gain) if gain > 0 else None
         if worth_wei is not None:
             gas = program_gas(shapes)
-            outlay = Outlay.of(gas, l1_units(shapes) * scene.prices.l1_wei_per_unit, scene.prices)
+            outlay = scene.outlay(worth_wei, gas, l1_units(shapes) * scene.prices.l1_wei_per_unit)
             funded.append(Opportunity(route, (offer,), worth_wei, gas, outlay, log_rate))
     paying = [opportunity for opportunity in funded if opportunity.profit_wei >= scene.terms.least_profit_wei]
     if not paying:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from math import exp
+from math import exp, log1p
 
 from keeper.errors import PlanError
 from keeper.lenders import NO_LENDER, Offer
@@ -26,6 +26,7 @@ from keeper.plan import (
 )
 from keeper.plan.bundle import program_of
 from keeper.plan.model import Detail
+from keeper.plan.short import fits
 from keeper.pools.pool import Pool, PoolInfo
 from keeper.pools.uniswap_v2 import UniswapV2Pool
 from keeper.pools.uniswap_v3 import UniswapV3Pool
@@ -33,6 +34,9 @@ from keeper.routes.bundles import PoolOf, Wake
 from keeper.routes.graph import Edge
 from keeper.routes.sizing import Sized
 from keeper.types import Address
+
+#: What a short program has room for.
+_SHORT_GUARDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,17 @@ class Leg:
     def gain(self) -> int:
         """What it gains if it has its loan for itself."""
         return self.route.gain - self.offer.loan_fee(self.route.amounts[0])
+
+    @property
+    def log_room(self) -> float:
+        """
+        Logarithm of how far one price may move against it until it misses its minimum.
+
+        Its amount is fixed: who pays a price that is worse by a part gets as much less. At the best amount that is half
+        of what the last rate says, and a rival who closes the gap moves one of two pools by half of that at least.
+        """
+        lost = (self.gain - self.min_gain) / self.route.amounts[0]
+        return min(self.log_rate, -log1p(-lost)) if 0 <= lost < 1 else self.log_rate
 
 
 def under_one_loan(offers: Sequence[Offer], before: Sequence[Leg]) -> tuple[Offer, ...]:
@@ -110,6 +125,7 @@ def plan_legs(
     infos: Mapping[Address, PoolInfo],
     deadline: int,
     profit_tokens: tuple[Address, ...],
+    insist: bool = False,
 ) -> Plan:
     """
     Return what one transaction runs: its routes in their order.
@@ -120,6 +136,7 @@ def plan_legs(
         pool_of: The pools as of the head.
         deadline: Unix second after which the executor refuses it.
         profit_tokens: The executor's own list, in its order.
+        insist: Whether none goes on where the first route's race is lost.
 
     Raises:
         PlanError: The executor has no hop for one of the pools, or cannot have such routes under one loan.
@@ -127,8 +144,9 @@ def plan_legs(
     routes = tuple(_unguarded(leg, infos) for leg in legs)
     plan = Plan(routes, deadline, profit_tokens)
     if len(legs) == 1:
-        guards = _guards(legs[0], routes[0], Wake(pool_of))[:1]
-        return replace(plan, routes=(_guarded(routes[0], guards),))
+        guards = _guards(legs[0], routes[0], Wake(pool_of))
+        room = _SHORT_GUARDS if fits(plan) else len(guards)
+        return replace(plan, routes=(_guarded(routes[0], guards[:room]),))
     wake, planned, following = Wake(pool_of), list[Route](), iter(zip(legs, routes, strict=True))
     for group in program_of(plan).groups:
         members = [next(following) for _ in group.routes]
@@ -136,7 +154,8 @@ def plan_legs(
         # The guards of a group are all compared before any of its routes runs.
         for leg, route in members:
             guards = _guards(leg, route, wake)
-            planned.append(replace(_guarded(route, guards), tolerant=any(guards)))
+            needed = insist and leg is legs[0]
+            planned.append(replace(_guarded(route, guards), tolerant=any(guards) and not needed))
         for leg, _ in members:
             wake.run(leg.route.edges, leg.route.amounts[0])
     return replace(plan, routes=tuple(planned))
@@ -178,7 +197,7 @@ def _check_flash_pool(legs: Sequence[Leg]) -> None:
 def _guards(leg: Leg, route: Route, wake: Wake) -> list[Guard | None]:
     """A guard for each hop's pool in the state in which it is compared; the route is left out if one does not hold."""
     pools = wake.pools(leg.route.edges)
-    return [_guard(pool, hop.zero_for_one, leg.log_rate) for pool, hop in zip(pools, route.hops, strict=True)]
+    return [_guard(pool, hop.zero_for_one, leg.log_room) for pool, hop in zip(pools, route.hops, strict=True)]
 
 
 def _guarded(route: Route, guards: Sequence[Guard | None]) -> Route:
@@ -225,7 +244,7 @@ def _hop_kind(info: PoolInfo, edge: Edge) -> tuple[str, Detail | None]:
 
 def _guard(first: Pool, zero_for_one: bool, log_rate: float) -> Guard | None:
     """
-    Bounds beyond which the first pool alone would have used up the whole edge: there the race is lost.
+    Bounds beyond which this pool alone would have used up what the route has to give: there the race is lost.
 
     Only the side that moves against the route is bound. A price moves with the square of what is guarded: hence half.
     """

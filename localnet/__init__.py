@@ -6,6 +6,7 @@ An embedded Arbitrum One: anvil with the protocols' real bytecode at their real 
 """
 
 from localnet.instance import Localnet, start
+from localnet.rival import RivalSettings
 from localnet.traders import TraderSettings
 
-__all__ = ["Localnet", "TraderSettings", "start"]
+__all__ = ["Localnet", "RivalSettings", "TraderSettings", "start"]

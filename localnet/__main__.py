@@ -15,10 +15,12 @@ from typing import Any
 import click
 
 from localnet import background, genesis, instance, pins, precompiles, verify
+from localnet.auction import ROUNDS
 from localnet.background import State
 from localnet.errors import LocalnetError, NodeError
 from localnet.node import CHAIN_ID
 from localnet.paths import STATE_FILE
+from localnet.rival import RivalSettings
 from localnet.traders import TraderSettings
 
 _DEFAULTS = TraderSettings()
@@ -67,7 +69,11 @@ def verify_(groups: tuple[str, ...]) -> None:
 @click.option("--port", default=8545, show_default=True, help="Of HTTP and WebSocket; 0 chooses a free one.")
 @click.option("--block-time", default=instance.BLOCK_SECONDS, show_default=True, help="Seconds from block to block.")
 @click.option("--automine", is_flag=True, help="Mine when a transaction waits, not on a schedule.")
-@click.option("--order", type=click.Choice(["fifo", "fees"]), default="fifo", show_default=True, help="Within a block.")
+@click.option(
+    "--order", type=click.Choice(["arrival", "fees"]), default="arrival", show_default=True, help="Within a block."
+)
+@click.option("--rounds", default=ROUNDS, show_default=True, help="Of the auction in a block, with --order fees.")
+@click.option("--rival", type=int, help="Somebody competes for arbitrage; this seed decides his bids.")
 @click.option("--like-production", is_flag=True, help="Show what a real Nitro node shows.")
 @click.option("--no-traders", is_flag=True, help="Leave the market silent.")
 @click.option("--seed", default=_DEFAULTS.seed, show_default=True, help="Decides every trade.")
@@ -145,6 +151,8 @@ def _started(
     block_time: float,
     automine: bool,
     order: Any,
+    rounds: int,
+    rival: int | None,
     like_production: bool,
     no_traders: bool,
     seed: int,
@@ -161,6 +169,8 @@ def _started(
         block_seconds=block_time,
         traders=None if no_traders else settings,
         order=order,
+        rounds=rounds,
+        rival=False if rival is None else RivalSettings(rival),
         like_production=like_production,
         groups=groups,
     )

@@ -14,9 +14,11 @@ from types import TracebackType
 from typing import Literal, Self
 
 from localnet import addresses, announcements, genesis, node, precompiles, production
+from localnet.auction import ROUNDS, Auction
 from localnet.errors import NodeError
 from localnet.layout import Layout
 from localnet.node import Node
+from localnet.rival import Rival, RivalSettings
 from localnet.rpc import Rpc
 from localnet.sequencer import Sequencer, mine
 from localnet.traders import Traders, TraderSettings
@@ -41,6 +43,7 @@ class Localnet:
         rpc: ``net.rpc("eth_blockNumber")``, always anvil itself; for the thread that started the localnet.
         sequencer: None when blocks are mined by hand.
         traders: None without traders; with no sequencer they act by ``net.traders.step()``.
+        rival: None without a rival; with no sequencer he acts by ``net.rival.step()``.
     """
 
     url: str
@@ -50,6 +53,8 @@ class Localnet:
     rpc: Rpc
     sequencer: Sequencer | None
     traders: Traders | None
+    rival: Rival | None
+    _auction: Auction | None
     _node: Node
     _shim: production.Shim | None
     _scratch: Path
@@ -73,8 +78,11 @@ class Localnet:
         return self._node.process.poll() is None and (self.sequencer is None or self.sequencer.running)
 
     def mine(self, blocks: int = 1) -> None:
-        """Mine *blocks* blocks at the fee floor."""
+        """Mine *blocks* blocks at the fee floor; with an auction, what waits for one of them is one round."""
         for _ in range(blocks):
+            if self._auction is not None:
+                self._auction.close_round()
+                self._auction.arrange()
             mine(self.rpc)
 
     def deal(self, symbol: str, to: str, amount: int) -> None:
@@ -98,9 +106,13 @@ class Localnet:
             self.sequencer.start()
             if self.traders is not None:
                 self.traders.start()
+            if self.rival is not None:
+                self.rival.start()
 
     def stop(self) -> None:
         """End everything and wait until it is gone."""
+        if self.rival is not None:
+            self.rival.stop()
         if self.traders is not None:
             self.traders.stop()
         if self.sequencer is not None:
@@ -119,7 +131,9 @@ def start(
     automine: bool = False,
     block_seconds: float = BLOCK_SECONDS,
     traders: TraderSettings | None = None,
-    order: Literal["fifo", "fees"] = "fifo",
+    order: Literal["arrival", "fees"] = "arrival",
+    rounds: int = ROUNDS,
+    rival: RivalSettings | bool = False,
     like_production: bool = False,
     groups: Iterable[str] = (),
     hardfork: str = node.HARDFORK,
@@ -133,8 +147,10 @@ def start(
         sequencer: False leaves mining to the caller.
         automine: Mine when a transaction waits instead of every *block_seconds*.
         traders: Settings of the noise traders; None for a silent market.
-        order: Of the transactions in a block. "fees" is by maxFeePerGas, which is how anvil bids, and lets
+        order: Of the transactions in a block. "fees" is the priority gas auction, see auction.py, and lets
             ArbOwnerPublic say that tips are collected.
+        rounds: Of the auction in a block.
+        rival: Somebody who competes for arbitrage; True for one with the default settings.
         like_production: Put the face of a Nitro node in front, see production.py.
         groups: Optional protocols, see pins.GROUPS.
         hardfork: Whose rules the chain has, by Ethereum's name.
@@ -144,33 +160,40 @@ def start(
     scratch = Path(tempfile.mkdtemp(prefix="localnet-"))
     with ExitStack() as undo:
         undo.callback(shutil.rmtree, scratch, ignore_errors=True)
-        arguments = _arguments(built, scratch, order, archive)
+        arguments = _arguments(built, scratch, archive)
         running = node.start(0 if like_production else port, arguments, scratch / "anvil.log", hardfork)
         undo.callback(running.stop)
         rpc = undo.enter_context(closing(Rpc(running.url)))
         _settle(rpc, built.layout)
         shim = _disguise(rpc, port, running.url) if like_production else None
         url = running.url if shim is None else shim.url
+        auctioned = order == "fees"
+        competitor = RivalSettings() if rival is True else rival
+        every = None if automine else block_seconds
         net = Localnet(
             url=url,
             ws_url=url.replace("http", "ws", 1),
             genesis_hash=rpc("eth_getBlockByNumber", "0x0", False)["hash"],
             layout=built.layout,
             rpc=rpc,
-            sequencer=Sequencer(running.url, None if automine else block_seconds) if sequencer else None,
+            sequencer=Sequencer(running.url, every, rounds if auctioned else 0) if sequencer else None,
             traders=Traders(running.url, built.layout, traders, block_seconds) if traders else None,
+            rival=Rival(running.url, built.layout, competitor, auctioned) if competitor else None,
+            _auction=Auction(rpc) if auctioned else None,
             _node=running,
             _shim=shim,
             _scratch=scratch,
         )
         undo.pop_all()
-    if order == "fees":
+    if auctioned:
         net.set_collect_tips(True)
+    if net.rival is not None:
+        net.rival.arm()
     net._begin()
     return net
 
 
-def _arguments(built: genesis.Genesis, scratch: Path, order: str, archive: bool) -> list[str]:
+def _arguments(built: genesis.Genesis, scratch: Path, archive: bool) -> list[str]:
     """
     Write the genesis of this instance and return anvil's arguments for it.
     """
@@ -182,7 +205,7 @@ def _arguments(built: genesis.Genesis, scratch: Path, order: str, archive: bool)
     if not archive:
         memory += ["--prune-history", str(_HISTORY_BLOCKS)]
     fees = ["--block-base-fee-per-gas", str(node.BASE_FEE_WEI)]
-    return ["--init", str(own), "--no-mining", "--order", order, *clock, *memory, *fees]
+    return ["--init", str(own), "--no-mining", "--order", "fifo", *clock, *memory, *fees]
 
 
 def _settle(rpc: Rpc, layout: Layout) -> None:

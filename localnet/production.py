@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import aiohttp
 from aiohttp import WSMsgType, web
+from eth_abi.abi import decode, encode
 
 from localnet import addresses, precompiles
 from localnet.abi import function
@@ -27,6 +28,7 @@ L1_BLOCK_NUMBER = "0x1714f67"
 _REFUSED = ("anvil_", "evm_", "hardhat_")
 _LED = {precompiles.VISIBLE[name].lower(): precompiles.HIDDEN[name] for name in precompiles.VISIBLE}
 _L1_COMPONENT = function("gasEstimateL1Component(address,bool,bytes)", ["uint64", "uint256", "uint256"])
+_COMPONENTS = function("gasEstimateComponents(address,bool,bytes)", ["uint64", "uint64", "uint256", "uint256"])
 _METHOD_NOT_FOUND = -32601
 _INTERNAL = -32603
 _MAX_BODY = 64 * 2**20
@@ -96,26 +98,47 @@ class Nitro:
         return _result(request, "0x0")
 
     async def _call(self, request: Message) -> Message:
+        call = request["params"][0]
+        data = bytes.fromhex((call.get("input") or call.get("data") or "0x")[2:])
+        is_virtual = (call.get("to") or "").lower() == addresses.NODE_INTERFACE.lower()
+        if is_virtual and data.startswith(_COMPONENTS.selector):
+            return await self._components(request, data)
         return await self._ask(_led(request))
+
+    async def _components(self, request: Message, data: bytes) -> Message:
+        """
+        Answer NodeInterface's estimate: a node makes it with the caller for sender, which no contract can do.
+        """
+        to, creation, inner = decode(_COMPONENTS.inputs, data[4:])
+        transaction = {"from": request["params"][0].get("from"), "data": "0x" + inner.hex()}
+        if not creation:
+            transaction["to"] = to
+        estimate = await self._ask(_request("eth_estimateGas", transaction, *request["params"][1:]))
+        if "error" in estimate:
+            return estimate | {"id": request.get("id")}
+        for_l1, *prices = await self._l1_component(transaction)
+        values = (int(estimate["result"], 16) + for_l1, for_l1, *prices)
+        return _result(request, "0x" + encode(_COMPONENTS.outputs, values).hex())
 
     async def _estimate(self, request: Message) -> Message:
         answer = await self._ask(_led(request))
         if "error" in answer:
             return answer
-        gas = int(answer["result"], 16) + await self._l1_gas(request["params"][0])
+        gas = int(answer["result"], 16) + (await self._l1_component(request["params"][0]))[0]
         return answer | {"result": hex(gas)}
 
-    async def _l1_gas(self, transaction: Message) -> int:
+    async def _l1_component(self, transaction: Message) -> tuple[int, int, int]:
         """
-        Return the gas that pays for the L1 data of *transaction*, as NodeInterface estimates it.
+        Return the gas that pays for the L1 data of *transaction*, the base fee and the price of a unit of L1 data, as
+        NodeInterface estimates them.
         """
         data = bytes.fromhex((transaction.get("input") or transaction.get("data") or "0x")[2:])
         to = transaction.get("to") or addresses.ZERO
         calldata = "0x" + _L1_COMPONENT.calldata(to, transaction.get("to") is None, data).hex()
         call = {"to": precompiles.HIDDEN["NodeInterface"], "data": calldata}
         answer = await self._ask(_request("eth_call", call, "latest"))
-        gas: int = _L1_COMPONENT.decode(bytes.fromhex(answer["result"][2:]))[0]
-        return gas
+        component: tuple[int, int, int] = _L1_COMPONENT.decode(bytes.fromhex(answer["result"][2:]))
+        return component
 
     async def _receipt(self, request: Message) -> Message:
         # anvil charges nothing for L1 data.

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 
+from localnet.auction import Auction
 from localnet.errors import LocalnetError
 from localnet.node import BASE_FEE_WEI
 from localnet.rpc import Rpc
@@ -34,10 +35,13 @@ class Sequencer:
     Args:
         url: The node.
         block_seconds: Time from block to block; None mines as soon as a transaction waits.
+        rounds: Of the priority gas auction in a block; 0 for none: first come, first served.
     """
 
-    def __init__(self, url: str, block_seconds: float | None) -> None:
+    def __init__(self, url: str, block_seconds: float | None, rounds: int = 0) -> None:
         self._rpc = Rpc(url)
+        self._auction = Auction(self._rpc) if rounds else None
+        self._rounds = max(rounds, 1)
         self._block_seconds = block_seconds
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
@@ -75,11 +79,22 @@ class Sequencer:
         number = 0
         while True:
             number = max(number + 1, int((time.monotonic() - began) / block_seconds))
-            if self._stopping.wait(began + number * block_seconds - time.monotonic()):
-                return
-            mine(self._rpc)
+            for left in reversed(range(self._rounds)):
+                moment = began + (number - left / self._rounds) * block_seconds
+                if self._stopping.wait(moment - time.monotonic()):
+                    return
+                if self._auction is not None:
+                    self._auction.close_round()
+            self._mine()
 
     def _mine_on_demand(self) -> None:
         while not self._stopping.wait(_POLL_SECONDS):
             if int(self._rpc("txpool_status")["pending"], 16):
-                mine(self._rpc)
+                if self._auction is not None:
+                    self._auction.close_round()
+                self._mine()
+
+    def _mine(self) -> None:
+        if self._auction is not None:
+            self._auction.arrange()
+        mine(self._rpc)

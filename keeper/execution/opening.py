@@ -22,6 +22,7 @@ from keeper.execution.remote_signer import RemoteSigner
 from keeper.execution.signer import ControllerKey, LocalSigner, Policy, Signer
 from keeper.execution.submission import Broadcast
 from keeper.execution.transactions import Patience, Transactions
+from keeper.gas import LEAST_GAS
 from keeper.journal import Journal
 from keeper.types import ZERO_ADDRESS, Address
 
@@ -44,7 +45,8 @@ async def open_signers(
     Raises:
         ConfigError: There is none, one twice, or the remote signer does not sign.
     """
-    policy = Policy(chain_id, executor, settings.max_base_fee_wei)
+    most_tip_wei = settings.tip_wei + settings.max_bid_wei // LEAST_GAS
+    policy = Policy(chain_id, executor, settings.max_base_fee_wei + most_tip_wei)
     signers: list[Signer] = [LocalSigner(account, policy) for account in accounts]
     async with AsyncExitStack() as opened:
         if settings.signer_url is not None:

@@ -2,25 +2,21 @@
 From planned routes to a transaction in flight: simulate, sign, write down, send.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 from keeper.bundling import Bundle
-from keeper.chain.rpc import Rpc
 from keeper.config import ChainFacts, Settings
-from keeper.errors import RpcError, SignerError
+from keeper.errors import SignerError
 from keeper.execution.answers import Submission
 from keeper.execution.operators import Operator, Operators
+from keeper.execution.simulation import Simulator
 from keeper.execution.wire import Unsigned
-from keeper.gas import GasPrices, l1_gas
+from keeper.gas import GasPrices, gas_limit, max_fee_wei
 from keeper.journal import PlannedRoute, SignedTransaction
 from keeper.types import Address, Block
 
 Stage = Callable[[str], AbstractContextManager[None]]
-
-#: How many times the base fee may grow before a signed transaction is stranded.
-_BASE_FEE_ROOM = 2
 
 
 class Trader:
@@ -30,7 +26,7 @@ class Trader:
 
     def __init__(
         self,
-        rpc: Rpc,
+        simulator: Simulator,
         settings: Settings,
         facts: ChainFacts,
         executor: Address,
@@ -39,9 +35,10 @@ class Trader:
     ) -> None:
         """
         Args:
+            simulator: Executes the bytes before they are signed.
             may_send: Whether anything may be signed and sent now.
         """
-        self._rpc = rpc
+        self._simulator = simulator
         self._settings = settings
         self._chain_id = facts.chain_id
         self._executor = executor
@@ -59,6 +56,8 @@ class Trader:
         """
         if block.base_fee_wei > self._settings.max_base_fee_wei:
             return "base fee above cap", None
+        if prices.l1_wei_per_unit > self._settings.max_l1_wei_per_unit:
+            return "L1 price above cap", None
         if (operator := self._operators.ready(block)) is None and not self._settings.dry_run:
             return "no key is free", None
         refusal, bundle = "no funding", None
@@ -66,7 +65,8 @@ class Trader:
             if not self._operators.pools_in_flight.isdisjoint(bundle.pools):
                 return "its pools are under way", bundle
             with stage("simulate"):
-                gas, refusal = await self._simulate(bundle.calldata, (operator or self._operators.first).address)
+                sender = (operator or self._operators.first).address
+                gas, refusal = await self._simulator.run(bundle.calldata, sender)
             if not gas:
                 continue
             bundle = bundle.at(gas, prices)
@@ -97,30 +97,14 @@ class Trader:
             case _:
                 return "sent"
 
-    async def _simulate(self, calldata: bytes, operator: Address) -> tuple[int, str]:
-        """
-        Execute these very bytes on the pending state; return the gas they take, or 0 and why they fail.
-        """
-        request = {"from": operator, "to": self._executor, "data": "0x" + calldata.hex()}
-        try:
-            _, gas = await asyncio.gather(
-                self._rpc("eth_call", request, "pending"), self._rpc("eth_estimateGas", request, "pending")
-            )
-        except RpcError as error:
-            if error.data is None and error.code is None:
-                raise
-            return 0, f"simulation failed: {error}"
-        return int(gas, 16), ""
-
     async def _sign(self, operator: Operator, bundle: Bundle, block: Block, prices: GasPrices) -> SignedTransaction:
         nonce = operator.next_nonce
         siblings = operator.transactions.siblings(nonce)
-        # State may move a little before execution, and so may the price of L1 data; what is not used is not paid. One
-        # unit more for each sibling: no two of them have the same bytes.
-        gas_limit = bundle.gas * 5 // 4 + l1_gas(bundle.outlay.l1_wei, prices) * 13 // 10 + len(siblings)
-        max_fee_wei = min(prices.base_fee_wei * _BASE_FEE_ROOM + prices.tip_wei, self._settings.max_base_fee_wei)
+        # One unit more for each sibling: no two of them have the same bytes.
+        limit = gas_limit(bundle.gas, bundle.outlay.l1_wei, prices) + len(siblings)
+        fee_wei = max_fee_wei(prices, bundle.tip_wei, self._settings.max_base_fee_wei)
         raw, transaction_hash = await operator.sign(
-            Unsigned(self._chain_id, nonce, self._executor, bundle.calldata, gas_limit, max_fee_wei, prices.tip_wei),
+            Unsigned(self._chain_id, nonce, self._executor, bundle.calldata, limit, fee_wei, bundle.tip_wei),
             block.number,
         )
         return SignedTransaction(
@@ -133,9 +117,10 @@ class Trader:
             routes=planned_routes(bundle),
             predicted=bundle.gains,
             predicted_profit_wei=bundle.profit_wei,
-            gas_limit=gas_limit,
-            max_fee_wei=max_fee_wei,
+            gas_limit=limit,
+            max_fee_wei=fee_wei,
             sibling_of=siblings[-1].id if siblings else None,
+            bid_wei=bundle.outlay.bid_wei,
         )
 
 

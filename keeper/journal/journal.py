@@ -188,6 +188,11 @@ class Journal:
         rows = self._store.query("SELECT value FROM meta WHERE key = 'halt'")
         return str(rows[0]["value"]) if rows else None
 
+    def settled(self, count: int) -> list[Entry]:
+        """So many of the last transactions that are in a block, oldest first."""
+        states = ", ".join("?" * len(IN_BLOCK))
+        return self._entries(f"s.state IN ({states}) ORDER BY t.id DESC LIMIT ?", (*IN_BLOCK, count))[::-1]
+
     def of_nonce(self, sender: Address, nonce: int) -> list[Entry]:
         """Every transaction that was signed for a nonce, oldest first."""
         return self._entries("t.sender = ? AND t.nonce = ? ORDER BY t.id", (sender, nonce))

@@ -95,6 +95,7 @@ class SignedTransaction:
         deadline: Unix second after which the executor refuses it.
         predicted: What the treasury is to receive.
         sibling_of: The journal id of another transaction with the same nonce, of which at most one can be included.
+        bid_wei: What its gas was to pay beyond the base fee.
     """
 
     sender: Address
@@ -109,6 +110,7 @@ class SignedTransaction:
     gas_limit: int
     max_fee_wei: int
     sibling_of: int | None = None
+    bid_wei: int = 0
 
     @property
     def pools(self) -> tuple[Address, ...]:

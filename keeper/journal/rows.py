@@ -31,7 +31,7 @@ def transaction_columns(transaction: SignedTransaction) -> dict[str, object]:
         **{name: getattr(transaction, name) for name in ("block_number", "deadline", "gas_limit")},
         "routes": routes_text(transaction.routes),
         "predicted": amounts_text(transaction.predicted),
-        **{name: str(getattr(transaction, name)) for name in ("predicted_profit_wei", "max_fee_wei")},
+        **{name: str(getattr(transaction, name)) for name in ("predicted_profit_wei", "max_fee_wei", "bid_wei")},
     }
 
 
@@ -76,6 +76,7 @@ def to_entry(row: Row) -> Entry:
         sibling_of=row["sibling_of"],
         predicted_profit_wei=int(row["predicted_profit_wei"]),
         max_fee_wei=int(row["max_fee_wei"]),
+        bid_wei=int(row["bid_wei"]),
     )
     return Entry(row["id"], row["run_id"], transaction, State(row["state"]), json.loads(row["detail"]))
 

@@ -60,8 +60,9 @@ CREATE INDEX decisions_by_time ON decisions (at);
 CREATE INDEX transactions_by_time ON transactions (at);
 """
 
-# What is in a block is soft until it is final.
+# What is in a block is soft until it is final; and what was bid for it, bids are learned from.
 _VERSION_5 = """
+ALTER TABLE transactions ADD COLUMN bid_wei TEXT NOT NULL DEFAULT '0';
 UPDATE steps SET state = 'soft' WHERE state = 'included';
 """
 

@@ -17,6 +17,7 @@ from keeper.config import load_settings
 from keeper.errors import PoolError
 from keeper.execution.opening import open_broadcast, open_operators, open_signers
 from keeper.execution.payouts import Payouts
+from keeper.execution.simulation import Simulator
 from keeper.execution.trader import Trader
 from keeper.gas import GasPrices
 from keeper.journal import Journal
@@ -165,7 +166,8 @@ async def _trade(world: World, folder: Path, on: Scene, bundler: Bundler, bundle
     ):
         payouts = Payouts(rpc, executor, Address(TREASURY.lower()))
         operators = await open_operators(rpc, broadcast, journal, settings, FACTS.chain_id, payouts, signers)
-        trader = Trader(rpc, settings, FACTS, executor, operators, lambda: True)
+        simulator = Simulator(rpc, executor, Address(FACTS.node_interface.lower()))
+        trader = Trader(simulator, settings, FACTS, executor, operators, lambda: True)
         try:
             return await trader.trade(bundler.variants(bundle), on.market.head, PRICES, lambda _: nullcontext())
         finally:

@@ -101,7 +101,7 @@ def test_no_sequencer__nobody_mines__has_no_block_but_the_first() -> None:
         assert len(net.rpc("eth_getBlockByNumber", "0x2", False)["transactions"]) == 1
 
 
-@pytest.mark.parametrize(("order", "first", "collected"), [("fifo", 0, 0), ("fees", 1, 1)])
+@pytest.mark.parametrize(("order", "first", "collected"), [("arrival", 0, 0), ("fees", 1, 1)])
 def test_order__two_tips_in_a_block__is_as_chosen(order: Any, first: int, collected: int) -> None:
     with localnet.start(sequencer=False, order=order) as net:
         senders = [accounts.public(number).address for number in (0, 1)]

@@ -178,9 +178,7 @@ def test_book__gain_unlike_the_prediction_untouched__blames_the_pools(desk: Desk
     weth = load_chain("arbitrum").token("WETH")
     desk.terms = replace(desk.terms, profit_tokens=(weth,), weth=weth)
     route = PlannedRoute((Address("0x" + "aa" * 20),), weth, "none", 1, 9, 1)
-    transaction = SimpleNamespace(
-        routes=(route,), predicted=((weth, 9),), pools=route.pools, block_number=100, hash=TRANSACTION.hash
-    )
-    desk.book([Outcome(transaction, State.SOFT, ((weth, 8),), 1, (101, 0))])  # type: ignore[arg-type]
+    transaction = replace(TRANSACTION, routes=(route,), predicted=((weth, 9),), block_number=100)
+    desk.book([Outcome(transaction, State.SOFT, ((weth, 8),), 1, (101, 0))])
 
     assert upkeep.blamed == [route.pools]

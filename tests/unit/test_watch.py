@@ -116,7 +116,7 @@ def heard() -> Iterator[list[Alert]]:
 
 
 def included(number: int, gas_wei: int = 10**12) -> Outcome:
-    return Outcome(TRANSACTION, State.INCLUDED, ((TOKEN, GAIN),), gas_wei, (number, 0))
+    return Outcome(TRANSACTION, State.SOFT, ((TOKEN, GAIN),), gas_wei, (number, 0))
 
 
 async def test_look__all_is_well__changes_nothing(bench: Bench, heard: list[Alert]) -> None:
