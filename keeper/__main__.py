@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from keeper.gas import GasPrices
 from keeper.journal import Journal
 from keeper.loop import Keeper
 from keeper.monitor.alerts import Severity, alert
+from keeper.monitor.dashboard import Dashboard, Identity, Switch
 from keeper.monitor.logs import configure_logs
 from keeper.monitor.report import write_report
 from keeper.monitor.table import Screen, summary
@@ -75,11 +76,16 @@ async def _run(settings: Settings, account: LocalAccount, report: Path | None) -
             settings.market_file or settings.state_dir / "market.jsonl",
             {"chain_id": facts.chain_id, "genesis_hash": genesis_hash, "executor": deployment.executor},
         )
-        keeper = Keeper(rpc, heads, settings, facts, deployment, signer, journal, screen, file)
+        switch = Switch(settings.dry_run)
+        dashboard = _dashboard(settings, facts, deployment, signer.address, switch)
+        keeper = Keeper(rpc, heads, settings, facts, deployment, signer, journal, screen, file, switch, dashboard)
         check_profit_tokens(deployment, facts, keeper.profit_tokens)
-        screen.start()
         try:
-            await keeper.run(stop)
+            async with dashboard or nullcontext():
+                if dashboard is not None:
+                    click.echo(dashboard.notice(sys.stderr.isatty()), err=True)
+                screen.start()
+                await keeper.run(stop)
         except ConfigError:
             raise  # whoever starts it is there to read it
         except KeeperError as error:
@@ -92,6 +98,26 @@ async def _run(settings: Settings, account: LocalAccount, report: Path | None) -
         click.echo(summary(keeper.report, "when told to" if stop.is_set() else "as asked", decimals))
         if report is not None:
             write_report(report, keeper.report.as_json(rpc.calls, keeper.cache))
+
+
+def _dashboard(
+    settings: Settings, facts: ChainFacts, deployment: Deployment, operator: Address, switch: Switch
+) -> Dashboard | None:
+    """The operator's page, unless it is off."""
+    if not settings.dashboard_port:
+        return None
+    identity = Identity(
+        facts.name,
+        facts.chain_id,
+        deployment.executor,
+        deployment.treasury,
+        operator,
+        __version__,
+        settings.dry_run,
+        facts.token_by_address,
+    )
+    where = settings.dashboard_host, settings.dashboard_port, settings.dashboard_names
+    return Dashboard(identity, switch, *where, settings.state_dir)
 
 
 def _stop_on_signals() -> asyncio.Event:

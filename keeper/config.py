@@ -209,6 +209,9 @@ class Settings(BaseSettings):
         audit_share: Which share of the pools is compared with the chain every minute.
         patience_blocks: A transaction that is in no block after so many is looked for elsewhere.
         deadline_seconds: How long a sent program stays valid on chain.
+        dashboard_port: Where the dashboard is served, or the next free port; 0 for none.
+        dashboard_host: The address that it is served at; whoever reaches it sees everything and needs the token to act.
+        dashboard_names: Names beside localhost under which browsers may ask for it; IP addresses always may.
     """
 
     model_config = SettingsConfigDict(env_prefix="KEEPER_", extra="forbid", frozen=True)
@@ -256,6 +259,9 @@ class Settings(BaseSettings):
     audit_share: float = Field(default=0.01, ge=0, le=1)
     patience_blocks: int = Field(default=40, ge=1)
     deadline_seconds: int = Field(default=3, ge=1)
+    dashboard_port: int = Field(default=8421, ge=0, le=65_535)
+    dashboard_host: str = "127.0.0.1"
+    dashboard_names: tuple[str, ...] = ()
 
     @property
     def nodes(self) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from keeper.journal import Journal
 from keeper.lenders import TOPICS as LENDERS_TOPICS
 from keeper.market import CacheCounts, Market
 from keeper.monitor.alerts import Severity, alert
+from keeper.monitor.dashboard import Moment, Switch, Unwatched, Watcher
 from keeper.monitor.report import Report
 from keeper.monitor.table import Screen
 from keeper.preflight import Deployment
@@ -70,6 +71,8 @@ class Keeper:
         journal: Journal,
         screen: Screen,
         file: SnapshotFile,
+        switch: Switch | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
         self._rpc = rpc
         self._settings = settings
@@ -78,6 +81,8 @@ class Keeper:
         self._signer = signer
         self._journal = journal
         self._screen = screen
+        self._switch = switch or Switch(settings.dry_run)
+        self._watcher = watcher or Unwatched()
         self._reader = Reader(rpc, Address(facts.multicall3))
         trusted = (*profit_tokens(settings, facts), Address(facts.weth))
         self._upkeep = Upkeep(self._reader, settings, facts, trusted, rpc)
@@ -159,6 +164,7 @@ class Keeper:
         )
         await self._look_at_slow_things()
         self._treasury_before = await self._treasury()
+        self._switch.begin()
         _log.info("keeper_started", pools=len(self.market), block=block.number, operator=operator)
 
     async def _warm(self) -> None:
@@ -215,6 +221,7 @@ class Keeper:
         """
         Take in the next thing that the chain did. A node's failure costs time, never state.
         """
+        self._watcher.ticked()
         try:
             if self._lost:
                 await self._resync()
@@ -237,6 +244,7 @@ class Keeper:
             self._unwind(news.head)
             return
         began = time.perf_counter()
+        self._watcher.block_began()
         self._advance(news)
         await self._upkeep.notice(news.block, news.logs)
         if self._upkeep.wants_reads():
@@ -249,9 +257,24 @@ class Keeper:
             self._resumption.save_if_due()
         if self._feed.waiting:
             self.report.refused["behind"] += trading
-        elif trading and not self._transactions.in_flight:
+        elif trading and self._switch.may_send and not self._transactions.in_flight:
             await self._trade(news.block, began)
         self._screen.draw(self.market, self.report, len(self._transactions.in_flight))
+        self._watcher.block_ended(self._moment(news.block, time.perf_counter() - began))
+
+    def _moment(self, block: Block, seconds: float) -> Moment:
+        return Moment(
+            block,
+            seconds,
+            self.market,
+            self.report,
+            len(self._transactions.in_flight),
+            self._desk.lenders.current(time.monotonic()),
+            self._upkeep.quarantine,
+            self._prices(block),
+            self._rpc.calls,
+            self._rpc.health,
+        )
 
     def _advance(self, new: NewBlock) -> None:
         with self.report.latency.stage("decode"):

@@ -4,22 +4,25 @@ What a run came to: the numbers of the summary and of the report file.
 
 import json
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from keeper.execution.transactions import Outcome
 from keeper.gas import Outlay
-from keeper.journal import State
+from keeper.journal import Decision, State
 from keeper.market import CacheCounts
 from keeper.types import Address, Hash
 
 #: How many of the last transactions can be taken back.
 _REMEMBERED = 256
+
+#: How much of what happened is kept for whoever shows it.
+_KEPT_NEWS = 512
 
 
 class Latency:
@@ -48,6 +51,10 @@ class Latency:
             stage: {"p50": _percentile(values, 0.5), "p99": _percentile(values, 0.99), "count": len(values)}
             for stage, values in self._seconds.items()
         }
+
+    def recent(self, count: int) -> dict[str, Sequence[float]]:
+        """Return the last *count* of each stage, in seconds, the oldest first."""
+        return {stage: values[-count:] for stage, values in self._seconds.items()}
 
 
 def _percentile(seconds: list[float], share: float) -> float:
@@ -81,6 +88,25 @@ class Booking:
     touched: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """
+    What was considered, for whoever shows it.
+
+    Attributes:
+        paths: The tokens of each route, from the first that goes in to the last that comes out.
+        predicted_wei: What it was to earn, before a simulation told what gas it takes.
+    """
+
+    decision: Decision
+    paths: tuple[tuple[Address, ...], ...]
+    predicted_wei: int
+
+
+#: What was considered, a transaction whose fate is known, or the hash of one that was taken back.
+News: TypeAlias = Decided | Booking | Hash
+
+
 @dataclass(slots=True)
 class Report:
     """
@@ -96,6 +122,7 @@ class Report:
         net_profit_wei: ETH-valued gain minus all gas, reverts included.
         routes_sent: How many transactions were sent with so many routes.
         expected: What all that were sent should bring and cost, in wei.
+        news: What happened lately, the oldest first; whoever shows it takes it from there.
     """
 
     blocks: int = 0
@@ -112,6 +139,7 @@ class Report:
     latency: Latency = field(default_factory=Latency)
     routes_sent: Counter[int] = field(default_factory=Counter)
     expected: Counter[str] = field(default_factory=Counter)
+    news: deque[News] = field(default_factory=lambda: deque(maxlen=_KEPT_NEWS))
     _bookings: dict[Hash, Booking] = field(default_factory=dict)
 
     def sent(self, routes: int, worth_wei: int, outlay: Outlay) -> None:
@@ -135,6 +163,7 @@ class Report:
         booking = Booking(outcome, symbols, worth_wei, touched)
         self._count(booking, 1)
         self._bookings[outcome.transaction.hash] = booking
+        self.news.append(booking)
         if len(self._bookings) > _REMEMBERED:
             del self._bookings[next(iter(self._bookings))]
 
@@ -144,6 +173,7 @@ class Report:
         """
         if (booking := self._bookings.pop(transaction_hash, None)) is not None:
             self._count(booking, -1)
+            self.news.append(transaction_hash)
 
     def note_treasury(self, symbol: str, delta: int) -> None:
         """
