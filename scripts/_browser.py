@@ -25,6 +25,7 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
+    "about:blank",
     # Not a name is looked up: a page that wants another host fails, and is seen to have tried.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
@@ -72,3 +73,16 @@ def complaints(driver: Chrome) -> list[str]:
     Return the errors in the browser's console since this was asked last: of scripts, and of the page's own policy.
     """
     return [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+@contextmanager
+def narrow(driver: Chrome, width: int) -> Iterator[None]:
+    """
+    Have the screen be a phone's for a while.
+    """
+    screen = {"width": width, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    try:
+        yield
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

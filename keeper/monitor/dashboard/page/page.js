@@ -229,13 +229,14 @@ function drawRoute() {
   const tokens = [...new Set(decision.routes.flatMap((route) => route.tokens))];
   const firsts = new Set(decision.routes.map((route) => route.tokens[0]));
   const turn = tokens.length === 2 ? Math.PI : -Math.PI / 2;
-  const middle = [width / 2, height / 2], reach = [width / 2 - 54, height / 2 - 34];
+  const middle = [width / 2, height / 2], reach = [width / 2 - 40, height / 2 - 34];
   const spots = new Map(tokens.map((token, n) => {
     const angle = turn + (2 * Math.PI * n) / tokens.length;
     return [token, [middle[0] + reach[0] * Math.cos(angle), middle[1] + reach[1] * Math.sin(angle)]];
   }));
   const arrows = [0, 1, 2, 3].map((n) => make("marker", { id: "arrow" + n, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto", markerUnits: "userSpaceOnUse" }, make("path", { class: "f" + n, d: "M0 0 8 4 0 8z" })));
-  const parts = [make("defs", {}, ...arrows)], labels = [], between = new Map();
+  const parts = [make("defs", {}, ...arrows)], labels = [], nodes = [], between = new Map();
+  const taken = [...spots.values()].map(([x, y]) => [x, y, 20]);
   decision.routes.forEach((route, index) => route.pools.forEach((pool, hop) => {
     const [from, to] = [spots.get(route.tokens[hop]), spots.get(route.tokens[hop + 1])];
     const [dx, dy] = [to[0] - from[0], to[1] - from[1]], length = Math.hypot(dx, dy) || 1;
@@ -244,7 +245,7 @@ function drawRoute() {
     between.set(pair, nth + 1);
     // Ways of the same pair bend apart, to one side and the other.
     const forth = route.tokens[hop] < route.tokens[hop + 1] ? 1 : -1;
-    const bend = forth * (nth % 2 ? -1 : 1) * (Math.floor(nth / 2) + 1) * Math.min(0.3 * length, 46);
+    const bend = forth * (nth % 2 ? -1 : 1) * (Math.floor(nth / 2) + 1) * Math.min(0.3 * length, 56);
     const [nx, ny] = [-dy / length, dx / length];
     const control = [(from[0] + to[0]) / 2 + nx * bend, (from[1] + to[1]) / 2 + ny * bend];
     const pull = (end) => {
@@ -254,23 +255,30 @@ function drawRoute() {
     const [start, stop] = [pull(from), pull(to)], colour = index % 4;
     parts.push(make("path", { class: "edge r" + colour, d: `M${start} Q${control} ${stop}`, "marker-end": `url(#arrow${colour})` },
       make("title", { text: `${route.tokens[hop]} to ${route.tokens[hop + 1]}: ${pool.dex || "pool"} ${pool.address}` })));
-    const words = (pool.dex || short(pool.address)) + (pool.fee ? ` ${pool.fee}%` : "");
+    const words = (pool.dex ? brief(pool.dex) : short(pool.address)) + (pool.fee ? ` ${pool.fee}%` : "");
+    const half = words.length * 2.8 + 3;
     const spot = [0, 1].map((n) => start[n] / 4 + control[n] / 2 + stop[n] / 4);
+    spot[0] = Math.max(half, Math.min(width - half, spot[0]));
+    // Words that would lie on others step aside.
+    while (taken.some(([x, y, far]) => Math.abs(x - spot[0]) < half + far && Math.abs(y - spot[1]) < 15)) spot[1] += 5;
+    taken.push([...spot, half]);
     labels.push(make("g", { class: "edge-label" },
-      make("rect", { x: spot[0] - words.length * 3 - 3, y: spot[1] - 8, width: words.length * 6 + 6, height: 16, rx: 4 }),
+      make("rect", { x: spot[0] - half, y: spot[1] - 8, width: 2 * half, height: 16, rx: 4 }),
       make("text", { x: spot[0], y: spot[1] + 4, text: words })));
   }));
   for (const [token, [x, y]] of spots) {
-    labels.push(make("g", { class: "node" + (firsts.has(token) ? " first" : "") },
-      make("circle", { cx: x, cy: y, r: 22 }), make("text", { x, y: y + 4, text: token.slice(0, 6) }), make("title", { text: token })));
+    nodes.push(make("g", { class: "node" + (firsts.has(token) ? " first" : "") },
+      make("circle", { cx: x, cy: y, r: 21 }), make("text", { x, y: y + 4, text: token.slice(0, 6) }), make("title", { text: token })));
   }
-  place("route", [...parts, ...labels], width, height);
+  place("route", [...parts, ...labels, ...nodes], width, height);
   const facts = [["outcome", words(decision)], ["goes in", decision.routes.map((route) => `${trimmed(route.in)} (${FUNDING[route.lender] || route.lender})`).join(", ")],
     ["expected", decision.gains.map(trimmed).join(", ")], ["received", decision.got ? decision.got.map(trimmed).join(", ") + (decision.exact ? ", to the wei" : "") : "-"],
     ["lenders' fees", decision.fees.map(trimmed).join(", ") || "none"], ["gas: L2, L1, bid", [decision.l2, decision.l1, decision.bid].map((wei) => eth(wei)).join(", ")]];
   if (decision.hash) facts.push(["transaction", decision.hash]);
-  $("route-facts").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", { text: name }), make("dd", { text: value })]));
+  $("route-facts").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", { text: name }), make("dd", { text: value, class: name === "transaction" ? "hash" : undefined, title: value })]));
 }
+
+const brief = (dex) => dex.replace("uniswap", "uni").replace("pancake", "cake").replace("balancer", "bal").replace("weighted", "w").replaceAll("_", " ");
 
 const FUNDING = { none: "flash-swap, no lender" };
 
@@ -309,8 +317,8 @@ function decisionRow(decision) {
   const row = make("tr", { tabindex: 0, "data-n": decision.n, "data-outcome": decision.outcome, "aria-selected": decision.n === chosen },
     make("td", { text: count(decision.block) }),
     make("td", { class: "route", text: first.tokens.join(" \u2192 ") + (more.length ? `  +${more.length}` : "") }),
-    make("td", { class: "opt", text: dexes.slice(0, 3).join(", ") + (dexes.length > 3 ? ` +${dexes.length - 3}` : ""), title: dexes.join(", ") }),
-    make("td", { class: "opt", text: lenders.join(", ") }),
+    make("td", { class: "opt cut", text: dexes.map(brief).join(", "), title: dexes.join(", ") }),
+    make("td", { class: "opt cut small", text: lenders.join(", "), title: lenders.join(", ") }),
     make("td", { class: "n opt", text: eth(decision.predicted) }), make("td", { class: "n opt", text: eth(decision.simulated) }),
     make("td", { class: "n" + sign, text: eth(decision.realised) }), outcome);
   const choose = () => {
@@ -375,9 +383,9 @@ function facts(id, rows) {
 function drawGas() {
   if (!known.totals) return;
   const expected = known.totals.expected, paid = known.totals.gas;
-  facts("gas", [["spent", `${eth(paid)} ETH`], ["L2 gas, estimated", eth(expected.l2 || 0)], ["L1 data, estimated", eth(expected.l1 || 0)],
+  facts("gas", [["spent", eth(paid)], ["L2 gas, estimated", eth(expected.l2 || 0)], ["L1 data, estimated", eth(expected.l1 || 0)],
     ["bid above the base fee", eth(expected.bid || 0)], ["share of the gain paid for gas", expected.worth ? share((expected.l2 + expected.l1 + expected.bid) / expected.worth) : "-"],
-    ["tip", known.prices.tip ? gwei(known.prices.tip) + " gwei" : "none: the chain collects none"]]);
+    ["tip", known.prices.tip ? gwei(known.prices.tip) + " gwei" : "not collected"]]);
   columns("bids", (row) => row[6], { least: 0.001, label: (tick) => gwei(tick) });
 }
 
