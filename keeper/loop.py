@@ -259,7 +259,7 @@ class Keeper:
             self.report.refused["behind"] += trading
         elif trading and self._switch.may_send and not self._transactions.in_flight:
             await self._trade(news.block, began)
-        self._screen.draw(self.market, self.report, len(self._transactions.in_flight))
+        self._screen.draw(self.market, self.report, len(self._transactions.in_flight), self._switch.status().state)
         self._watcher.block_ended(self._moment(news.block, time.perf_counter() - began))
 
     def _moment(self, block: Block, seconds: float) -> Moment:
