@@ -175,6 +175,8 @@ async def _viewers(url: str, count: int) -> Process:
 
 async def _told(viewers: Process) -> dict[str, int]:
     """End them, and return what they saw."""
+    assert viewers.stdin is not None
+    viewers.stdin.close()
     output, _ = await viewers.communicate()
     seen: dict[str, int] = json.loads(output)
     return seen
