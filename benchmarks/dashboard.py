@@ -4,9 +4,11 @@ Whether people who look at the dashboard slow the keeper: how long a block takes
 A block of swaps comes every quarter of a second to a generated market; the keeper's own objects take it in, decide,
 sign and write down, and hand the block to the dashboard, which is served from the same event loop. The node is in
 memory, and lets others run at each request as a real one does. The viewers are real connections of another process.
-Rounds without and with viewers alternate, so that whatever else the machine does meets both.
+Rounds without and with viewers alternate, with the same blocks, so that whatever else the machine does meets both.
 
-``late`` is from when a block is due until the keeper begins with it, ``handled`` from there until its end.
+``late`` is from when a block is due until the keeper begins with it, ``handled`` from there until its end; of it,
+``processor`` is what the process had a core for, which other processes do not lengthen. ``handing over`` is what the
+loop itself does for the dashboard after a block.
 """
 
 import argparse
@@ -34,6 +36,13 @@ from keeper.monitor.dashboard import Dashboard, Identity, Moment, Switch
 from keeper.monitor.logs import configure_logs
 from keeper.routes.warm import warm
 from keeper.types import ZERO_ADDRESS, Block
+
+_TOLD = (
+    "processor time a second",
+    "updates a viewer and second",
+    "kB a viewer and second",
+    "viewers that were dropped",
+)
 
 #: Blocks of a round that no figure counts.
 _WARM = 4
@@ -65,11 +74,13 @@ class _Taken:
 
     late: list[float] = field(default_factory=list)
     handled: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
     told: list[float] = field(default_factory=list)
     updates: int = 0
     bytes: int = 0
     left: int = 0
     seconds: float = 0.0
+    spent: float = 0.0
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -85,6 +96,12 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "pools": options.pools,
         "interval_s": options.interval,
         **{f"{count} viewers": _figures(one, count) for count, one in taken.items()},
+        "more with viewers, of the same block": {
+            name: _summary(
+                [more - less for less, more in zip(*(getattr(one, name) for one in taken.values()), strict=True)]
+            )
+            for name in ("late", "handled", "processor")
+        },
     }
 
 
@@ -103,9 +120,10 @@ async def _measure(options: argparse.Namespace, folder: Path) -> dict[int, _Take
         await bench.start()
         gc.collect()
         gc.freeze()  # as the keeper does
-        rng = random.Random(options.seed + 1)
-        for _ in range(options.rounds):
+        for number in range(options.rounds):
             for count, figures in taken.items():
+                # The same blocks for both.
+                rng = random.Random(options.seed + 1 + number)
                 await _round(options, bench, dashboard, rng, count, figures)
         gc.unfreeze()
     return taken
@@ -115,7 +133,7 @@ async def _round(
     options: argparse.Namespace, bench: Bench, dashboard: Dashboard, rng: random.Random, count: int, figures: _Taken
 ) -> None:
     viewers = await _viewers(dashboard.url, count) if count else None
-    loop, began = asyncio.get_running_loop(), time.perf_counter()
+    loop, began, spent = asyncio.get_running_loop(), time.perf_counter(), time.process_time()
     at_rest = {pool.address: pool for pool in bench.world.pools}
     due, moved = loop.time(), bench.world.moved(rng, 20)
     for number in range(options.blocks + _WARM):
@@ -124,7 +142,7 @@ async def _round(
         late = loop.time() - due
         dashboard.ticked()
         dashboard.block_began()
-        start = time.perf_counter()
+        start, core = time.perf_counter(), time.process_time()
         # What one block moved, the next one moves back: the market stays what it is.
         if number % 2 == 0:
             moved = bench.world.moved(rng, 20)
@@ -133,13 +151,16 @@ async def _round(
         else:
             block, _ = await bench.block([at_rest[pool.address] for pool in moved])
             await bench.settle(block)
+        core = time.process_time() - core
         end = time.perf_counter()
         dashboard.block_ended(_moment(bench, block, end - start))
         if number >= _WARM and number % 2 == 0:
             figures.late.append(late)
             figures.handled.append(end - start)
+            figures.processor.append(core)
             figures.told.append(time.perf_counter() - end)
     figures.seconds += time.perf_counter() - began
+    figures.spent += time.process_time() - spent
     if viewers is not None:
         seen = await _told(viewers)
         figures.updates += seen["updates"]
@@ -190,8 +211,10 @@ def _figures(taken: _Taken, viewers: int) -> dict[str, Any]:
             "late": _summary(taken.late),
             "handled": _summary(taken.handled),
             "both": _summary(whole),
+            "processor": _summary(taken.processor),
             "handing over": _summary(taken.told),
         },
+        "processor time a second": taken.spent / taken.seconds,
     }
     if viewers:
         figures["updates a viewer and second"] = taken.updates / viewers / taken.seconds
@@ -221,6 +244,9 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
         yield f"{name}, {figures['blocks']} blocks that were decided on"
         for what, values in figures["ms"].items():
             yield f"  {what:<14}" + "".join(f"{key:>8} {value:8.3f}" for key, value in values.items()) + "  ms"
-        for what in ("updates a viewer and second", "kB a viewer and second", "viewers that were dropped"):
+        for what in _TOLD:
             if what in figures:
-                yield f"  {what}: {figures[what]:.2f}"
+                yield f"  {what}: {figures[what]:.3f}"
+    yield "more with viewers, of the same block"
+    for what, values in results["more with viewers, of the same block"].items():
+        yield f"  {what:<14}" + "".join(f"{key:>8} {value:8.3f}" for key, value in values.items()) + "  ms"

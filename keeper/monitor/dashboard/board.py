@@ -68,6 +68,7 @@ class Board:
         self._sent: tuple[int, int, int] = (0, 0, 0)
         self._slow: dict[str, Any] = {}
         self._slow_at = 0.0
+        self._whole = b""
 
     def note(self, moment: Moment) -> None:
         """
@@ -85,6 +86,7 @@ class Board:
         blocks, points, lines = self._sent
         self._sent = self._blocks.count, self._profit.count, TAIL.count
         fresh, self._fresh = self._fresh, {}
+        self._whole = b""
         return _json(
             self._standing()
             | slow
@@ -98,14 +100,16 @@ class Board:
 
     def snapshot(self) -> bytes:
         """
-        Return everything up to the last update, as JSON.
+        Return everything up to the last update at least, as JSON, made once for all who ask before the next one.
 
         What comes after it comes with the next update; what is in both is the same.
         """
+        if self._whole:
+            return self._whole
         self._take_news()
         identity = asdict(self._identity)
         del identity["tokens"]
-        return _json(
+        self._whole = _json(
             {"identity": identity | {"started_at": self._started_at}}
             | self._standing()
             | self._slow
@@ -116,6 +120,7 @@ class Board:
                 "logs": TAIL.since(0),
             }
         )
+        return self._whole
 
     def _standing(self) -> dict[str, Any]:
         standing: dict[str, Any] = {"now": round(time.time(), 3), "standing": asdict(self._seat.status())}

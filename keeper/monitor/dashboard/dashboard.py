@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import structlog
 from aiohttp import web
 
 from keeper.errors import ConfigError
@@ -19,6 +20,8 @@ from keeper.monitor.dashboard.moment import Moment
 from keeper.monitor.dashboard.seat import LIVE, STARTING, Seat
 from keeper.monitor.dashboard.server import Server, event
 from keeper.monitor.dashboard.viewers import Viewers
+
+_log = structlog.get_logger("dashboard")
 
 #: Between two updates; at rest, between two signs of life.
 _UPDATE_SECONDS = 0.25
@@ -80,6 +83,7 @@ class Dashboard:
             await self._runner.cleanup()
             raise
         self._task = asyncio.create_task(self._publish())
+        self._task.add_done_callback(_tell_failure)
         return self
 
     async def __aexit__(
@@ -183,6 +187,16 @@ class Dashboard:
             return "no block was handled yet"
         return "" if age <= _HEAD_SECONDS else f"the head is {age:.0f} seconds old"
 
+    async def give_way(self) -> None:
+        """Let the loop do what is due, and wait while it handles a block, though not for ever."""
+        await asyncio.sleep(0)
+        if not self._idle.is_set():
+            try:
+                async with asyncio.timeout(_PATIENCE_SECONDS):
+                    await self._idle.wait()
+            except TimeoutError:
+                pass  # a block that takes so long is what people want to see
+
     async def _publish(self) -> None:
         """Tell all viewers what is new, not more often than they can read it."""
         while True:
@@ -192,21 +206,11 @@ class Dashboard:
             except TimeoutError:
                 pass
             self._news.clear()
-            await self._give_way()
+            await self.give_way()
             # With nobody there, too: what happens meanwhile is to be seen by who comes later.
             update = event("update", self._board.update())
-            await self.viewers.tell(update, self._give_way)
+            await self.viewers.tell(update, self.give_way)
             await asyncio.sleep(_UPDATE_SECONDS)
-
-    async def _give_way(self) -> None:
-        """Let the loop do what is due, and wait while it handles a block."""
-        await asyncio.sleep(0)
-        if not self._idle.is_set():
-            try:
-                async with asyncio.timeout(_PATIENCE_SECONDS):
-                    await self._idle.wait()
-            except TimeoutError:
-                pass  # a block that takes so long is what people want to see
 
     async def _bind(self, runner: web.AppRunner) -> str:
         """Listen at the first port that is free, and return the address."""
@@ -226,3 +230,9 @@ class Dashboard:
             f"the dashboard finds no free port from {self._port} to {last - 1} at {self._host}: choose another"
             " dashboard_port, or 0 for no dashboard"
         )
+
+
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    """The keeper goes on without the page; that it stands still is not kept secret."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("dashboard_failed", reason=f"{type(error).__name__}: {error}")

@@ -48,6 +48,9 @@ class Source(Protocol):
     What is served.
     """
 
+    async def give_way(self) -> None:
+        """Wait while the keeper has something to do."""
+
     def snapshot(self) -> bytes:
         """Everything that is shown, as JSON."""
 
@@ -111,13 +114,16 @@ class Server:
         return web.Response(body=content, content_type=kind, charset="utf-8")
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
+        await self._source.give_way()
         viewer = self._viewers.join()
         if viewer is None:
             return _refusal(503, "too many pages are open")
+        # At once: each update that he is told from now on is newer.
+        snapshot = self._source.snapshot()
         response = web.StreamResponse(headers=_HEADERS | {"Content-Type": "text/event-stream"})
         try:
             await response.prepare(request)
-            await response.write(b"retry: 1000\n" + event("snapshot", self._source.snapshot()))
+            await response.write(b"retry: 1000\n" + event("snapshot", snapshot))
             while (update := await viewer.next()) is not None:
                 await response.write(update)
         except ConnectionError:

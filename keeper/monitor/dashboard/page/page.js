@@ -70,7 +70,7 @@ function take(message, whole) {
     if (fresh.length) dirty.add(name);
     known[name].push(...fresh);
     known[name].splice(0, known[name].length - KEPT[name]);
-    known.to[name] = to;
+    known.to[name] = Math.max(known.to[name], to);
   }
   for (const decision of message.decisions) {
     known.decisions.set(decision.n, decision);
