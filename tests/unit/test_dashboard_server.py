@@ -320,6 +320,7 @@ def taken() -> Iterator[int]:
 async def test_port__busy__takes_the_next_free_one(tmp_path: Path, switch: Switch, taken: int) -> None:
     async with dashboard(tmp_path, switch, taken) as served:
         assert int(served.url.rstrip("/").rpartition(":")[2]) > taken
+        assert served.notice(False).endswith(f"(port {taken} is taken)")
 
 
 async def test_port__nothing_free__is_told_in_a_sentence(

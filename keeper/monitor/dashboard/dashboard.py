@@ -101,9 +101,10 @@ class Dashboard:
         """
         Return what to tell whoever starts the keeper: on a terminal with the token, elsewhere it would be in a log.
         """
+        instead = "" if f":{self._port}/" in self.url else f" (port {self._port} is taken)"
         if to_terminal:
-            return f"Dashboard: {self.url}#{self._guard.token}"
-        return f"Dashboard: {self.url}, its token in {self._state_dir / _TOKEN_FILE}"
+            return f"Dashboard: {self.url}#{self._guard.token}{instead}"
+        return f"Dashboard: {self.url}, its token in {self._state_dir / _TOKEN_FILE}{instead}"
 
     # ---------------------------------------------------------------- the loop's side
 

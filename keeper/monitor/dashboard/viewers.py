@@ -11,9 +11,6 @@ _WAITING = 16
 #: How many are served; more would be an attack, or a mistake.
 MOST_VIEWERS = 250
 
-#: So many get an update before the keeper is asked whether it has something else to do.
-_AT_A_TIME = 4
-
 
 class Viewer:
     """
@@ -76,11 +73,10 @@ class Viewers:
 
     async def tell(self, update: bytes, give_way: Callable[[], Awaitable[None]]) -> None:
         """
-        Have an update sent to all, a few at a time; *give_way* returns when there is time for some more.
+        Have an update sent to all, one after the other; *give_way* returns when there is time for the next.
         """
-        for number, viewer in enumerate(list(self._viewers)):
-            if number % _AT_A_TIME == 0:
-                await give_way()
+        for viewer in list(self._viewers):
+            await give_way()
             if not viewer.tell(update):
                 self.dropped += 1
                 self.leave(viewer)
