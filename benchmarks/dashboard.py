@@ -37,6 +37,9 @@ from keeper.monitor.logs import configure_logs
 from keeper.routes.warm import warm
 from keeper.types import ZERO_ADDRESS, Block
 
+#: A node that is not asked: what is known of it is handed over.
+_NOBODY = Rpc("http://127.0.0.1:9")
+
 _TOLD = (
     "processor time a second",
     "updates a viewer and second",
@@ -179,7 +182,7 @@ def _moment(bench: Bench, block: Block, seconds: float) -> Moment:
         bench._upkeep.quarantine,
         _PRICES,
         bench.node.calls,
-        Rpc("http://127.0.0.1:9").health,
+        _NOBODY.health,
     )
 
 

@@ -297,7 +297,7 @@ class Desk:
         )
         routes = len(outcome.transaction.routes)
         by = f" by {routes} routes" if routes > 1 else ""
-        return f"block {outcome.position[0]}: gained {gained}{by}, net {profit:.6f} ETH"
+        return f"block {outcome.position[0]}: net {profit:.6f} ETH{by}, gained {gained}"
 
     @property
     def _market(self) -> Market:
