@@ -168,6 +168,17 @@ def test_board__slow_things__are_told_when_they_change(board: Board, chain: Chai
     assert snapshot(board)["lenders"] == first["lenders"]
 
 
+def test_board__many_come_at_once__makes_the_whole_once_until_the_next_update(board: Board, chain: Chain) -> None:
+    board.note(chain.block())
+    first = board.snapshot()
+    again = board.snapshot()
+    board.note(chain.block())
+    board.update()
+
+    assert again is first
+    assert len(snapshot(board)["blocks"]["rows"]) == 2
+
+
 def test_board__held_pool__is_told_with_its_reason_and_time(board: Board, chain: Chain) -> None:
     chain.quarantine.hold(POOLS[0], "simulation", now=0.0)
     board.note(chain.block())

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from aiohttp import ClientResponse, ClientSession
 
 from keeper.errors import ConfigError
 from keeper.monitor.dashboard import Dashboard, Switch
+from keeper.monitor.logs import TAIL, configure_logs
 from tests.dashboard_moments import Chain, dashboard
 
 
@@ -340,3 +342,32 @@ async def test_host__not_of_this_machine__is_told_in_a_sentence(tmp_path: Path, 
     with pytest.raises(ConfigError, match="cannot be served at 192.0.2.1"):
         async with served:
             pass
+
+
+@pytest.fixture
+def logged() -> Iterator[int]:
+    """How many lines there were before the test, of which nothing is written."""
+    configure_logs("critical")
+    yield TAIL.count
+    structlog.reset_defaults()
+
+
+async def test_page__what_it_is_made_of_fails__is_told_in_the_log_and_the_keeper_goes_on(
+    served: Dashboard, client: ClientSession, logged: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    def fail() -> bytes:
+        raise ValueError("a shape that nobody thought of")
+
+    monkeypatch.setattr(served._board, "update", fail)
+    task = served._task
+    assert task is not None
+
+    served.block_ended(Chain().block())
+    await asyncio.wait({task})
+
+    served.block_ended(Chain().block())
+    async with client.get(served.url + "livez") as answer:
+        assert answer.status == 200
+    (line,) = [line for line in TAIL.since(logged) if line["event"] == "dashboard_failed"]
+    assert line["text"] == "reason=ValueError: a shape that nobody thought of"
