@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from keeper.gas import GasPrices
 from keeper.journal import open_journal
 from keeper.loop import Keeper
 from keeper.monitor.alerts import Severity, alert
+from keeper.monitor.dashboard import Controls, Dashboard, Identity
 from keeper.monitor.logs import configure_logs
 from keeper.monitor.metrics import Metrics
 from keeper.monitor.report import write_report
@@ -95,6 +96,8 @@ async def _run(settings: Settings, accounts: Sequence[LocalAccount], report: Pat
         )
         operation, metrics = Operation(settings.state_dir, settings.dry_run), Metrics()
         metrics.describe(__version__, deployment.executor, deployment.code_hash)
+        operators = [signer.address for signer in signers]
+        dashboard = _dashboard(settings, facts, deployment, operators, Controls(operation, metrics))
         keeper = Keeper(
             rpc,
             heads,
@@ -109,13 +112,17 @@ async def _run(settings: Settings, accounts: Sequence[LocalAccount], report: Pat
             operation,
             metrics,
             _funder(settings),
+            dashboard,
         )
         check_profit_tokens(deployment, facts, keeper.profit_tokens)
         _halt_on_signal(operation)
-        screen.start()
         try:
-            async with reporting(settings, metrics, screen.title, lambda: keeper.watch.ticked_at):
-                await _keep(keeper, stop)
+            async with dashboard or nullcontext():
+                if dashboard is not None:
+                    click.echo(dashboard.notice(sys.stderr.isatty()), err=True)
+                screen.start()
+                async with reporting(settings, metrics, screen.title, lambda: keeper.watch.ticked_at):
+                    await _keep(keeper, stop)
         finally:
             screen.stop()
             journal.close()
@@ -136,6 +143,26 @@ async def _keep(keeper: Keeper, stop: asyncio.Event) -> None:
     except KeeperError as error:
         alert(Severity.PAGE, "stopped", str(error))
         raise
+
+
+def _dashboard(
+    settings: Settings, facts: ChainFacts, deployment: Deployment, operators: Sequence[Address], controls: Controls
+) -> Dashboard | None:
+    """The operator's page, unless it is off."""
+    if not settings.dashboard_port:
+        return None
+    identity = Identity(
+        facts.name,
+        facts.chain_id,
+        deployment.executor,
+        deployment.treasury,
+        operators[0],
+        __version__,
+        settings.dry_run,
+        facts.token_by_address,
+    )
+    where = settings.dashboard_host, settings.dashboard_port, settings.dashboard_names
+    return Dashboard(identity, controls, *where, settings.state_dir)
 
 
 def _stop_on_signals() -> asyncio.Event:

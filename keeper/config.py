@@ -263,6 +263,9 @@ class Settings(BaseSettings):
         funder_keystore: Key file of an account that pays for the operator's gas; without one nobody does.
         topup_wei: How much it sends at a time.
         topup_daily_wei: How much it sends within a day at most.
+        dashboard_port: Where the dashboard is served, or the next free port; 0 for none.
+        dashboard_host: The address that it is served at; whoever reaches it sees everything and needs the token to act.
+        dashboard_names: Names beside localhost under which browsers may ask for it; IP addresses always may.
     """
 
     model_config = SettingsConfigDict(env_prefix="KEEPER_", extra="forbid", frozen=True)
@@ -346,6 +349,9 @@ class Settings(BaseSettings):
     funder_keystore: Path | None = None
     topup_wei: int = Field(default=5 * 10**15, gt=0)
     topup_daily_wei: int = Field(default=2 * 10**16, gt=0)
+    dashboard_port: int = Field(default=8421, ge=0, le=65_535)
+    dashboard_host: str = "127.0.0.1"
+    dashboard_names: tuple[str, ...] = ()
 
     @property
     def nodes(self) -> tuple[str, ...]:

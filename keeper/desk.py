@@ -3,7 +3,7 @@ What is worth trying after a block, and what became of what was tried.
 """
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 
 import structlog
@@ -14,10 +14,10 @@ from keeper.errors import ConfigError, PlanError
 from keeper.execution.receipts import Outcome
 from keeper.execution.trader import Trader, planned_routes
 from keeper.gas import GasPrices
-from keeper.journal import Decision, Journal, State
+from keeper.journal import Decision, Journal, PlannedRoute, State
 from keeper.lenders import FLASH_POOL, LenderBook, flash_pools
 from keeper.market import Market
-from keeper.monitor.report import Booking, Report
+from keeper.monitor.report import Booking, Decided, Report
 from keeper.monitor.table import Screen, shown
 from keeper.opportunity import Opportunity, Scan, Scene, Terms, look
 from keeper.preflight import Deployment
@@ -148,7 +148,7 @@ class Desk:
             if bundle is None:
                 break
             outcome, tried = await trader.trade(bundler.variants(bundle), block, prices, stage)
-            self._record(tried or bundle, block, outcome)
+            self._record(tried or bundle, block, outcome, bundle.profit_wei)
             if outcome == "sent":
                 return True
         else:
@@ -204,7 +204,7 @@ class Desk:
         deadline = block.timestamp + settings.deadline_seconds
         return Conditions(settings.min_gain_share, deadline, self._deployment.profit_tokens, settings.max_routes)
 
-    def _record(self, bundle: Bundle, block: Block, outcome: str) -> None:
+    def _record(self, bundle: Bundle, block: Block, outcome: str, predicted_wei: int) -> None:
         kind = outcome.partition(":")[0]
         if outcome == "sent":
             self._report.sent(len(bundle.legs), bundle.worth_wei, bundle.outlay)
@@ -217,25 +217,41 @@ class Desk:
         if succeeded is not None and (succeeded or len(bundle.legs) == 1):
             self._upkeep.simulated(bundle.pools, succeeded, block)
         outlay = bundle.outlay
-        self._journal.decided(
-            Decision(
-                block.number,
-                planned_routes(bundle),
-                bundle.gains,
-                bundle.loan_fees,
-                bundle.worth_wei,
-                outlay.l2_wei,
-                outlay.l1_wei,
-                outlay.bid_wei,
-                tuple((token, bundle.profit(token)) for token, _ in bundle.gains),
-                bundle.profit_wei,
-                outcome,
-            )
+        decision = Decision(
+            block.number,
+            planned_routes(bundle),
+            bundle.gains,
+            bundle.loan_fees,
+            bundle.worth_wei,
+            outlay.l2_wei,
+            outlay.l1_wei,
+            outlay.bid_wei,
+            tuple((token, bundle.profit(token)) for token, _ in bundle.gains),
+            bundle.profit_wei,
+            outcome,
         )
+        self._journal.decided(decision)
+        paths = tuple(_path(leg.route.edges) for leg in bundle.legs)
+        self._report.news.append(Decided(decision, paths, predicted_wei))
 
     def _refuse(self, opportunity: Opportunity, block: Block, error: PlanError) -> None:
         self._report.refused["no plan"] += 1
         _log.warning("route_refused", block=block.number, pools=opportunity.pools, reason=str(error))
+        route, outlay = opportunity.route, opportunity.outlay
+        decision = Decision(
+            block.number,
+            (PlannedRoute(opportunity.pools, opportunity.token, opportunity.funding, route.amounts[0], route.gain, 0),),
+            ((opportunity.token, opportunity.gain),),
+            ((opportunity.token, opportunity.loan_fee),),
+            opportunity.worth_wei,
+            outlay.l2_wei,
+            outlay.l1_wei,
+            outlay.bid_wei,
+            (),
+            opportunity.profit_wei,
+            f"no plan: {error}",
+        )
+        self._report.news.append(Decided(decision, (_path(route.edges),), opportunity.profit_wei))
 
     # ---------------------------------------------------------------- the books
 
@@ -303,11 +319,16 @@ class Desk:
         )
         routes = len(outcome.transaction.routes)
         by = f" by {routes} routes" if routes > 1 else ""
-        return f"block {outcome.position[0]}: gained {gained}{by}, net {profit:.6f} ETH"
+        return f"block {outcome.position[0]}: net {profit:.6f} ETH{by}, gained {gained}"
 
     @property
     def _market(self) -> Market:
         return self._upkeep.market
+
+
+def _path(edges: Sequence[Edge]) -> tuple[Address, ...]:
+    """The tokens that a route leads through, the last one included."""
+    return (*(edge.token_in for edge in edges), edges[-1].token_out)
 
 
 def profit_tokens(settings: Settings, facts: ChainFacts) -> tuple[Address, ...]:

@@ -36,6 +36,7 @@ from keeper.journal import Entry, Journal
 from keeper.lenders import TOPICS as LENDERS_TOPICS
 from keeper.market import CacheCounts, Market
 from keeper.monitor.alerts import Severity, alert
+from keeper.monitor.dashboard import Moment, Unwatched, Watcher
 from keeper.monitor.figures import Figures, Sources
 from keeper.monitor.metrics import Metrics
 from keeper.monitor.report import Report
@@ -89,10 +90,12 @@ class Keeper:
         operation: Operation | None = None,
         metrics: Metrics | None = None,
         funder: LocalAccount | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
         """
         Args:
             funder: Who pays for the operator's gas, if anybody does.
+            watcher: Whoever looks on, if anybody does.
 
         Raises:
             ConfigError: The funder is the operator, or a setting names what does not exist.
@@ -105,6 +108,7 @@ class Keeper:
         self._broadcast = broadcast
         self._journal = journal
         self._screen = screen
+        self._watcher = watcher or Unwatched()
         self._reader = Reader(rpc, Address(facts.multicall3))
         trusted = (*profit_tokens(settings, facts), Address(facts.weth))
         self._upkeep = Upkeep(self._reader, settings, facts, trusted, rpc)
@@ -308,6 +312,7 @@ class Keeper:
         Take in the next thing that the chain did. A node's failure costs time, never state.
         """
         self.watch.tick()
+        self._watcher.ticked()
         try:
             if self._lost:
                 await self._resync()
@@ -334,6 +339,7 @@ class Keeper:
             self._unwind(news.head)
             return
         began = time.perf_counter()
+        self._watcher.block_began()
         self._advance(news)
         self.watch.advanced(news.block)
         await self._upkeep.notice(news.block, news.logs)
@@ -355,12 +361,27 @@ class Keeper:
             await self._trade(news.block, began)
         if trading and self.watch.may_send():
             await self._operators.fill_gaps(news.block, self._prices(news.block))
-        self._screen.draw(self.market, self.report, len(self._in_flight))
+        self._screen.draw(self.market, self.report, len(self._in_flight), self.operation.state.upper())
+        self._watcher.block_ended(self._moment(news.block, time.perf_counter() - began))
 
     def _give_up(self, error: KeeperError) -> None:
         """Nothing can be accounted for any more: the keeper is halted, and goes on to look."""
         self._accountable = False
         self.watch.fatal(error)
+
+    def _moment(self, block: Block, seconds: float) -> Moment:
+        return Moment(
+            block,
+            seconds,
+            self.market,
+            self.report,
+            len(self._in_flight),
+            self._desk.lenders.current(time.monotonic()),
+            self._upkeep.quarantine,
+            self._prices(block),
+            self._rpc.calls,
+            self._rpc.health,
+        )
 
     def _advance(self, new: NewBlock) -> None:
         self.changes.advance(new.block)

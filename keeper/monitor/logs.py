@@ -4,13 +4,56 @@ Structured logs: events in the past tense, without secrets.
 
 import logging
 import sys
+from collections import deque
 from collections.abc import MutableMapping
 from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, TextIO, cast
 
 import structlog
 
 from keeper.redaction import redact
+
+_LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error", "critical")}
+
+
+@dataclass(slots=True)
+class Tail:
+    """
+    The last lines, at least all from ``info`` on, whatever level is written.
+
+    Attributes:
+        count: How many there were.
+    """
+
+    lines: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=120))
+    count: int = 0
+
+    def add(self, event: MutableMapping[str, Any]) -> None:
+        """
+        Keep a line.
+        """
+        self.count += 1
+        rest = {key: value for key, value in event.items() if key not in ("event", "level", "timestamp")}
+        self.lines.append(
+            {
+                "n": self.count,
+                "at": event.get("timestamp"),
+                "level": event.get("level"),
+                "event": str(event.get("event")),
+                # What is inside of a value was not looked at yet.
+                "text": redact(" ".join(f"{key}={value}" for key, value in rest.items())),
+            }
+        )
+
+    def since(self, count: int) -> list[dict[str, Any]]:
+        """Return the lines after the first *count*, as far as they are kept."""
+        return list(islice(self.lines, max(len(self.lines) - (self.count - count), 0), None))
+
+
+#: Of this process.
+TAIL = Tail()
 
 
 def configure_logs(level: str = "info", json_lines: bool = False, stream: TextIO | None = None) -> None:
@@ -23,9 +66,11 @@ def configure_logs(level: str = "info", json_lines: bool = False, stream: TextIO
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts" if json_lines else "timestamp"),
             _redact_values,
+            _keep,
+            _from(_LEVELS[level]),
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        wrapper_class=structlog.make_filtering_bound_logger(min(_LEVELS[level], logging.INFO)),
         logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Unfailing(stream or sys.stderr))),
         cache_logger_on_first_use=False,
     )
@@ -51,3 +96,19 @@ class _Unfailing:
 
 def _redact_values(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _keep(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    TAIL.add(event)
+    return event
+
+
+def _from(least: int) -> Any:
+    """What lets lines of at least this level pass."""
+
+    def sift(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if _LEVELS.get(event["level"], least) < least:
+            raise structlog.DropEvent
+        return event
+
+    return sift

@@ -5,17 +5,17 @@ What a run came to: the numbers of the summary and of the report file.
 import json
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from keeper.execution.receipts import Outcome
 from keeper.files import replace_file
 from keeper.gas import Outlay
-from keeper.journal import State
+from keeper.journal import Decision, State
 from keeper.market import CacheCounts
 from keeper.types import Address, Hash
 
@@ -24,6 +24,8 @@ _REMEMBERED = 256
 
 #: How many durations of a stage are kept.
 _MEASURED = 10_000
+#: How much of what happened is kept for whoever shows it.
+_KEPT_NEWS = 512
 
 
 class Latency:
@@ -63,6 +65,13 @@ class Latency:
             for stage, values in self._seconds.items()
         }
 
+    def recent(self, count: int) -> dict[str, Sequence[float]]:
+        """Return the last *count* of each stage, in seconds, the oldest first."""
+        return {
+            stage: [values[place] for place in range(max(len(values) - count, 0), len(values))]
+            for stage, values in self._seconds.items()
+        }
+
 
 def _percentile(seconds: Iterable[float], share: float) -> float:
     ordered = sorted(seconds)
@@ -95,6 +104,25 @@ class Booking:
     touched: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """
+    What was considered, for whoever shows it.
+
+    Attributes:
+        paths: The tokens of each route, from the first that goes in to the last that comes out.
+        predicted_wei: What it was to earn, before a simulation told what gas it takes.
+    """
+
+    decision: Decision
+    paths: tuple[tuple[Address, ...], ...]
+    predicted_wei: int
+
+
+#: What was considered, a transaction whose fate is known, or the hash of one that was taken back.
+News: TypeAlias = Decided | Booking | Hash
+
+
 @dataclass(slots=True)
 class Report:
     """
@@ -110,6 +138,7 @@ class Report:
         net_profit_wei: ETH-valued gain minus all gas, reverts included.
         routes_sent: How many transactions were sent with so many routes.
         expected: What all that were sent should bring and cost, in wei.
+        news: What happened lately, the oldest first; whoever shows it takes it from there.
     """
 
     blocks: int = 0
@@ -126,6 +155,7 @@ class Report:
     latency: Latency = field(default_factory=Latency)
     routes_sent: Counter[int] = field(default_factory=Counter)
     expected: Counter[str] = field(default_factory=Counter)
+    news: deque[News] = field(default_factory=lambda: deque(maxlen=_KEPT_NEWS))
     _bookings: dict[Hash, Booking] = field(default_factory=dict)
 
     def sent(self, routes: int, worth_wei: int, outlay: Outlay) -> None:
@@ -150,6 +180,7 @@ class Report:
         booking = Booking(outcome, symbols, worth_wei, touched)
         self._count(booking, 1)
         self._bookings[outcome.transaction.hash] = booking
+        self.news.append(booking)
         if len(self._bookings) > _REMEMBERED:
             del self._bookings[next(iter(self._bookings))]
         return booking
@@ -160,6 +191,7 @@ class Report:
         """
         if (booking := self._bookings.pop(transaction_hash, None)) is not None:
             self._count(booking, -1)
+            self.news.append(transaction_hash)
         return booking
 
     def note_treasury(self, symbol: str, delta: int) -> None:

@@ -30,6 +30,8 @@ def keeper(net: Localnet, tmp_path_factory: pytest.TempPathFactory) -> KeeperPro
 def refusal(keeper: KeeperProcess, *arguments: str, **environment: str) -> str:
     """Run the keeper, which must refuse in one line, and return that line."""
     nonce = keeper.net.rpc("eth_getTransactionCount", keeper.operator, "latest")
+    # What is only found when the market is read comes after the dashboard's address.
+    environment = {"KEEPER_DASHBOARD_PORT": "0"} | environment
     code, output, errors = keeper.run("--blocks", "1", *arguments, **environment)
     assert code != 0
     assert output == ""
@@ -121,6 +123,11 @@ def test_refusal__key_file_is_no_keystore(keeper: KeeperProcess, tmp_path: Path)
 def test_refusal__wrong_setting(keeper: KeeperProcess, tmp_path: Path, text: str, sentence: str) -> None:
     (tmp_path / "keeper.toml").write_text(text)
     assert sentence in refusal(keeper, "--config", str(tmp_path / "keeper.toml"))
+
+
+def test_refusal__dashboard_where_this_machine_is_not(keeper: KeeperProcess) -> None:
+    line = refusal(keeper, KEEPER_DASHBOARD_PORT="8421", KEEPER_DASHBOARD_HOST="192.0.2.1")
+    assert "the dashboard cannot be served at 192.0.2.1 port 8421" in line
 
 
 def test_refusal__key_is_no_operator(keeper: KeeperProcess, net: Localnet, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,11 +16,12 @@ from rich.console import Console
 from keeper.bundling import Bundle
 from keeper.config import load_chain, load_settings
 from keeper.desk import Desk
+from keeper.errors import PlanError
 from keeper.execution.receipts import Outcome
 from keeper.journal import Journal, PlannedRoute, State
 from keeper.lenders import Lender
 from keeper.market import Market
-from keeper.monitor.report import Report
+from keeper.monitor.report import Decided, Report
 from keeper.monitor.table import Screen
 from keeper.opportunity import Terms
 from keeper.pools.pool import Pool
@@ -182,3 +184,38 @@ def test_book__gain_unlike_the_prediction_untouched__blames_the_pools(desk: Desk
     desk.book([Outcome(transaction, State.SOFT, ((weth, 8),), 1, (101, 0))])
 
     assert upkeep.blamed == [route.pools]
+
+
+async def test_trade__whatever_comes_of_it__is_news_with_the_way_of_each_route(
+    desk: Desk, report: Report, upkeep: Upkeep
+) -> None:
+    trader = Trader("simulation failed: x")
+
+    await desk.trade(HEAD, PRICES, 0.0, trader)  # type: ignore[arg-type]
+
+    news = [item for item in report.news if isinstance(item, Decided)]
+    assert [item.decision.outcome for item in news] == ["simulation failed: x", "sent"]
+    for item, bundle in zip(news, trader.tried, strict=True):
+        assert item.predicted_wei == bundle.profit_wei
+        for route, path in zip(item.decision.routes, item.paths, strict=True):
+            assert path[0] == path[-1] == route.token
+            assert len(path) == len(route.pools) + 1
+            for pool, pair in zip(route.pools, pairwise(path), strict=True):
+                assert set(pair) <= set(upkeep.market.infos[pool].tokens)
+
+
+async def test_trade__no_plan_for_a_route__is_news_with_the_reason(
+    desk: Desk, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> Bundle:
+        raise PlanError("hop 2 does not fit")
+
+    monkeypatch.setattr("keeper.desk.Bundler.join", refuse)
+    monkeypatch.setattr("keeper.desk.Bundler.alone", refuse)
+
+    assert not await desk.trade(HEAD, PRICES, 0.0, Trader())  # type: ignore[arg-type]
+
+    news = [item for item in report.news if isinstance(item, Decided)]
+    assert len(news) == report.refused["no plan"] > 1
+    assert {item.decision.outcome for item in news} == {"no plan: hop 2 does not fit"}
+    assert all(item.predicted_wei == item.decision.profit_wei > 0 for item in news)
