@@ -3,6 +3,7 @@ What the dashboard gathers of blocks and decisions, in bounded memory, and only 
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
