@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Iterable
 import structlog
 
 from keeper.abi import answer, call
+from keeper.chain.answers import quantity
 from keeper.chain.arbitrum import ArbosParameters, read_arbos
 from keeper.chain.feed import Feed
 from keeper.chain.follower import Follower, NewBlock, Unwound
@@ -134,7 +135,7 @@ class Keeper:
             await self._start_market(self._follower.head)
         block = self.market.head
         operator = self._signer.address
-        on_chain = int(await self._rpc("eth_getTransactionCount", operator, "latest"), 16)
+        on_chain = quantity(await self._rpc("eth_getTransactionCount", operator, "latest"), "nonce")
         self._journal.begin_run(operator, self._deployment.executor)
         nonces = NonceManager(operator, on_chain)
         self._transactions = Transactions(

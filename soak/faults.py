@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
+from eth_utils.crypto import keccak
 
 from soak.proxy import Exchange, Fault, Message, Reaction
 
@@ -158,3 +159,71 @@ def late(seconds: float, fault: Fault) -> Fault:
         return await fault(exchange)
 
     return react
+
+
+def lagging(blocks: int) -> Fault:
+    """A node whose head is so many blocks behind; of ``eth_blockNumber`` and ``eth_getBlockByNumber``."""
+
+    async def fault(exchange: Exchange) -> Reaction:
+        asked = exchange.request
+        if exchange.method == "eth_getBlockByNumber" and asked["params"][0] != "latest":
+            return await exchange.forward()
+        exchange.request = asked | {"method": "eth_blockNumber", "params": []}
+        head = hex(max(int((await exchange.forward())["result"], 16) - blocks, 0))
+        if exchange.method == "eth_blockNumber" and asked["method"] == "eth_blockNumber":
+            return exchange.result(head)
+        exchange.request = asked | {"params": [head, *asked["params"][1:]]}
+        return await exchange.forward()
+
+    return fault
+
+
+#: What ``lagging`` is about.
+HEADS = ("eth_blockNumber", "eth_getBlockByNumber")
+
+
+def forked(height: int, name: bytes = b"fork") -> Fault:
+    """
+    A node on a chain of its own above a height: the same blocks under other hashes, which it knows by those only.
+    """
+    true: dict[str, str] = {}
+
+    def disguised(block_hash: str) -> str:
+        other = "0x" + keccak(bytes.fromhex(block_hash[2:]) + name).hex()
+        true[other] = block_hash
+        return other
+
+    def told(value: Any) -> Any:
+        match value:
+            case list():
+                return [told(item) for item in value]
+            case {"parentHash": parent, "number": number, "hash": own} if int(number, 16) > height:
+                above = int(number, 16) > height + 1
+                return value | {"hash": disguised(own), "parentHash": disguised(parent) if above else parent}
+            case {"blockHash": str(own), "blockNumber": number} if int(number, 16) > height:
+                return (
+                    value | {"blockHash": disguised(own)} | ({"logs": told(value["logs"])} if "logs" in value else {})
+                )
+        return value
+
+    def asked(value: Any) -> Any:
+        match value:
+            case list():
+                return [asked(item) for item in value]
+            case dict():
+                return {key: asked(item) for key, item in value.items()}
+            case str():
+                return true.get(value, value)
+        return value
+
+    async def fault(exchange: Exchange) -> Reaction:
+        exchange.request = exchange.request | {"params": asked(exchange.request["params"])}
+        answer = await exchange.forward()
+        return answer | {"result": told(answer["result"])} if "result" in answer else answer
+
+    return fault
+
+
+async def swallow(exchange: Exchange) -> Reaction:
+    """Say that a transaction was taken, and lose it."""
+    return exchange.result("0x" + keccak(bytes.fromhex(exchange.request["params"][0][2:])).hex())

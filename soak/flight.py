@@ -39,6 +39,9 @@ from soak.proxy import FaultProxy
 
 FACTS = load_chain("arbitrum")
 
+#: How long anything is waited for that must happen: much longer than it takes, for machines that do much else.
+PATIENCE_SECONDS = 120.0
+
 #: Off in production, and there to be traded on a localnet.
 DEXES_OF_THE_LOCALNET = ("balancer_v2_stable", "balancer_v3_weighted")
 
@@ -81,11 +84,18 @@ class TellingJournal(Journal):
 
 @dataclass(slots=True)
 class TellingScreen(Screen):
-    """A screen that nobody sees, and that rings once a block."""
+    """
+    A screen that nobody sees, and that rings once a block.
+
+    Attributes:
+        drawn: For how many blocks it was drawn, when all was done that the keeper does after a block.
+    """
 
     bell: Bell | None = None
+    drawn: int = 0
 
     def draw(self, market: Market, report: Report, in_flight: int) -> None:
+        self.drawn += 1
         if self.bell is not None:
             self.bell.ring()
 
@@ -134,6 +144,7 @@ class Flight:
     keeper: Keeper = field(init=False)
     journal: TellingJournal = field(init=False)
     bell: Bell = field(default_factory=Bell)
+    screen: TellingScreen = field(default_factory=lambda: TellingScreen("", Console(file=StringIO())))
     heads: Heads = field(init=False)
     rpc: Rpc = field(init=False)
     task: "asyncio.Task[None] | None" = None
@@ -154,14 +165,12 @@ class Flight:
         self.journal.bell = self.bell
         self._open.callback(self.journal.close)
         signer = LocalSigner(self.account, FACTS.chain_id, deployment.executor)
-        screen = TellingScreen("", Console(file=StringIO()), bell=self.bell)
+        self.screen = TellingScreen("", Console(file=StringIO()), bell=self.bell, drawn=self.screen.drawn)
         file = SnapshotFile(
             settings.state_dir / "market.jsonl",
             {"chain_id": FACTS.chain_id, "genesis_hash": genesis_hash, "executor": deployment.executor},
         )
-        self.keeper = Keeper(
-            self.rpc, self.heads, settings, FACTS, deployment, signer, self.journal, screen, file
-        )
+        self.keeper = Keeper(self.rpc, self.heads, settings, FACTS, deployment, signer, self.journal, self.screen, file)
         self.task = asyncio.create_task(self.keeper.run(self._stop))
         self.task.add_done_callback(lambda task: self.bell.ring())
         return self
@@ -218,7 +227,7 @@ class Flight:
     def blocks(self) -> int:
         return self.keeper.report.blocks
 
-    async def until(self, what: Callable[[], bool], seconds: float = 30.0) -> None:
+    async def until(self, what: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
         """
         Return when *what* holds.
 
@@ -231,12 +240,18 @@ class Flight:
             self.task.result()
             raise AssertionError("the keeper ended by itself")
 
-    async def pass_blocks(self, blocks: int, seconds: float = 30.0) -> None:
+    def forgive(self) -> None:
+        """Have both nodes be as good as new to the keeper, as two quiet minutes would."""
+        for node in self.rpc._nodes:
+            node.paused_until = node.pause_seconds = 0.0
+            node.lag = 0
+
+    async def pass_blocks(self, blocks: int, seconds: float = PATIENCE_SECONDS) -> None:
         """Return when the keeper has taken in so many blocks more."""
         target = self.blocks + blocks
         await self.until(lambda: self.blocks >= target, seconds)
 
-    async def earn(self, seconds: float = 30.0) -> None:
+    async def earn(self, seconds: float = PATIENCE_SECONDS) -> None:
         """Return when a transaction that is signed from now on is in a block."""
         newest = max((entry.id for entry in self.entries), default=0)
         await self.until(
@@ -281,7 +296,7 @@ def deploy_executor(net: Localnet, directory: Path, artifact: Artifact) -> None:
 @asynccontextmanager
 async def flight(net: Localnet, directory: Path, **options: Any) -> AsyncIterator[Flight]:
     """
-    A keeper behind two proxies of one localnet, on which the executor stands already; *options* are settings of its own.
+    A keeper behind two proxies of one localnet, on which the executor stands already; *options* are its settings.
     """
     async with AsyncExitStack() as stack:
         proxies = []

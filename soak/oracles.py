@@ -2,7 +2,7 @@
 What must hold whatever went wrong.
 
     O1  no nonce was signed twice with different bytes, unless the journal has them as siblings
-    O2  what a node was offered was in the journal before
+    O2  what a node was offered was in the journal before, and what the journal says of it is what the chain has
     O3  every pool that can be read is what the chain has
     O4  nothing was sent in a state that does not trade
     O5  the keeper comes back by itself, and earns again, within a time
@@ -25,10 +25,7 @@ from keeper.pools import FAMILIES
 from keeper.pools.pool import Pool
 from keeper.registry import TICK_RADIUS
 from keeper.types import Address, Block
-from soak.flight import FACTS, Flight
-
-#: How long recovery may take.
-RECOVERY_SECONDS = 30.0
+from soak.flight import FACTS, PATIENCE_SECONDS, Flight
 
 _MORE_BYTES = 200 * 2**20
 _MORE_DESCRIPTORS = 40
@@ -38,6 +35,9 @@ _MORE_TASKS = 40
 _SETTLED = 2
 
 _TRIES = 5
+
+#: Of the journal, how many of the last transactions are compared with the chain.
+_LAST_ENTRIES = 40
 
 
 class OracleError(AssertionError):
@@ -70,7 +70,7 @@ class Oracles:
     flight: Flight
     before: Footprint
 
-    async def check(self, seconds: float = RECOVERY_SECONDS) -> None:
+    async def check(self, seconds: float = PATIENCE_SECONDS) -> None:
         """
         Check all six.
 
@@ -81,6 +81,7 @@ class Oracles:
         await market_is_the_chains(self.flight)
         nonces_signed_once(self.flight)
         everything_sent_is_written(self.flight)
+        await journal_is_the_chains(self.flight)
         nothing_sent_unless_live(self.flight)
         self.footprint_is_bounded()
 
@@ -113,6 +114,26 @@ def everything_sent_is_written(flight: Flight) -> None:
     known = {entry.transaction.hash for entry in flight.entries}
     lost = [sent.hash for sent in flight.sent if sent.hash not in known]
     _require(not lost, f"O2: sent, and not in the journal: {lost}")
+
+
+async def journal_is_the_chains(flight: Flight) -> None:
+    """O2, the other way round: of the last transactions, those that are settled and stay so."""
+    async with Rpc(flight.net.url) as rpc:
+        for before in flight.entries[-_LAST_ENTRIES:]:
+            receipt = await rpc("eth_getTransactionReceipt", before.transaction.hash)
+            after = flight.journal.of_nonce(before.transaction.sender, before.transaction.nonce)
+            if not any(
+                (entry.id, entry.state, entry.detail) == (before.id, before.state, before.detail) for entry in after
+            ):
+                continue  # something happened to it meanwhile
+            told = f"O2: the journal has {before.state} of {before.transaction.hash}, and the chain {receipt}"
+            match before.state:
+                case State.INCLUDED | State.REVERTED:
+                    status = "0x1" if before.state is State.INCLUDED else "0x0"
+                    _require(receipt is not None and receipt["status"] == status, told)
+                    _require(receipt["blockHash"] == before.detail["block_hash"], told)
+                case State.DROPPED:
+                    _require(receipt is None, told)
 
 
 async def market_is_the_chains(flight: Flight) -> None:

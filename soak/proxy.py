@@ -92,7 +92,7 @@ class Rule:
         self._struck.set()
         return True
 
-    async def hit(self, times: int = 1, seconds: float = 30.0) -> None:
+    async def hit(self, times: int = 1, seconds: float = 120.0) -> None:
         """Return when the fault has struck so often; TimeoutError if it does not."""
         async with asyncio.timeout(seconds):
             while self.hits < times:

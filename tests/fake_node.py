@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from keeper.errors import RpcError
+from keeper.errors import ChainError, RpcError
 
 
 def header(number: int, branch: str = "a", parent: str | None = None, timestamp: int | None = None) -> dict[str, Any]:
@@ -34,6 +34,7 @@ class FakeNode:
         broken: Methods that fail as if the node were out of reach.
         ranges: How many blocks each request for logs by number was about.
         most_blocks: Above so many it refuses.
+        distrusted: Why it was not believed.
     """
 
     url = "http://fake"
@@ -47,6 +48,10 @@ class FakeNode:
         self.sent: list[str] = []
         self.ranges: list[int] = []
         self.most_blocks = 10_000
+        self.distrusted: list[str] = []
+
+    def distrust(self, error: ChainError) -> None:
+        self.distrusted.append(str(error))
 
     async def __call__(self, method: str, *params: Any) -> Any:
         self.calls[method] += 1

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from keeper.abi import answer, call
+from keeper.chain.answers import octets
 from keeper.chain.rpc import Rpc
 from keeper.errors import ChainError
 from keeper.types import Address, Call
@@ -46,5 +47,5 @@ async def read_arbos(rpc: Rpc, arb_gas_info: Address, arb_owner_public: Address)
 
 async def _ask(rpc: Rpc, asked: Call, kind: str, what: str) -> int:
     result = await rpc("eth_call", {"to": asked.target, "data": "0x" + asked.data.hex()}, "latest")
-    value: int = answer(kind, bytes.fromhex(result[2:]), what)
+    value: int = answer(kind, octets(result, what), what)
     return value

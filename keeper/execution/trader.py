@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 from keeper.bundling import Bundle
+from keeper.chain.answers import quantity
 from keeper.chain.rpc import Rpc
 from keeper.config import ChainFacts, Settings
 from keeper.errors import RpcError
@@ -90,7 +91,7 @@ class Trader:
             if error.data is None and error.code is None:
                 raise
             return 0, f"simulation failed: {error}"
-        return int(gas, 16), ""
+        return quantity(gas, "estimate of gas"), ""
 
     def _sign(self, bundle: Bundle, block: Block, prices: GasPrices) -> SignedTransaction:
         # State may move a little before execution, and so may the price of L1 data; what is not used is not paid.

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from keeper.chain.answers import fields, quantity
 from keeper.chain.rpc import Rpc
 from keeper.errors import ChainError, NonceError
 from keeper.execution.nonces import NonceManager
@@ -159,7 +160,11 @@ class Transactions:
 
     async def _settled(self, entry: Entry, is_canonical: IsCanonical) -> Outcome | None:
         receipt = await self._rpc("eth_getTransactionReceipt", entry.transaction.hash)
-        if receipt is None or not await is_canonical(Hash(receipt["blockHash"]), int(receipt["blockNumber"], 16)):
+        if receipt is None:
+            return None
+        told = fields(receipt, f"receipt of {entry.transaction.hash}")
+        number = quantity(told.get("blockNumber"), "receipt's block")
+        if not await is_canonical(Hash(str(told.get("blockHash"))), number):
             return None
         return self._settle(entry, receipt)
 
@@ -228,7 +233,7 @@ class Transactions:
             raise ChainError(f"the node's receipt of {transaction.hash} is malformed") from None
 
     async def _nonce(self) -> int:
-        return int(await self._rpc("eth_getTransactionCount", self._nonces.sender, "latest"), 16)
+        return quantity(await self._rpc("eth_getTransactionCount", self._nonces.sender, "latest"), "nonce")
 
 
 def _received(logs: list[Mapping[str, Any]], token: Address, sender: Address, receiver: Address) -> int:

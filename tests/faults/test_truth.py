@@ -1,0 +1,284 @@
+"""
+Nodes that answer, and do not tell the truth, or not yet.
+"""
+
+import random
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from keeper.chain.follower import Follower, NewBlock
+from keeper.chain.rpc import Rpc
+from keeper.errors import ChainError
+from keeper.events import TOPICS
+from keeper.types import Hash
+from soak import faults
+from soak.flight import Flight
+from soak.proxy import Exchange, Fault, FaultProxy, Reaction
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+#: Blocks that a follower has missed: more than are asked for one by one.
+MISSED = 60
+
+
+def everywhere(flight: Flight, stack: ExitStack, fault: Fault, *methods: str, **limits: Any) -> None:
+    """Have a fault in force on both nodes."""
+    for proxy in (flight.first, flight.second):
+        stack.enter_context(proxy.inject(fault, *methods, **limits))
+
+
+# -------------------------------------------------------------------- heads
+
+
+async def test_node__lags__the_other_is_asked_first(checked: Flight) -> None:
+    with checked.first.inject(faults.lagging(40), *faults.HEADS):
+        await checked.until(lambda: checked.rpc.health[0]["lag_blocks"] > 20)
+        before = checked.second.calls["eth_getLogs"]
+        await checked.pass_blocks(3)
+
+        assert checked.second.calls["eth_getLogs"] > before
+
+
+async def test_nodes__both_lag_and_no_head_is_told__nothing_is_taken_back(checked: Flight) -> None:
+    reorgs = checked.keeper.report.reorgs
+    with ExitStack() as stack:
+        stack.enter_context(checked.first.relay.refusing())
+        await checked.first.relay.close_all()
+        everywhere(checked, stack, faults.lagging(5), *faults.HEADS)
+        await checked.pass_blocks(3)
+
+    assert checked.keeper.report.reorgs == reorgs
+
+
+async def test_nodes__heads_go_backwards__nothing_is_taken_back(checked: Flight) -> None:
+    reorgs = checked.keeper.report.reorgs
+    choice = random.Random(1)
+    with ExitStack() as stack:
+        stack.enter_context(checked.first.relay.refusing())
+        await checked.first.relay.close_all()
+        everywhere(checked, stack, faults.lagging(7), *faults.HEADS, chance=lambda: choice.random() < 0.5)
+        await checked.pass_blocks(10)
+
+    assert checked.keeper.report.reorgs == reorgs
+
+
+async def test_node__turns_out_to_be_of_another_chain__is_asked_nothing_else(checked: Flight) -> None:
+    with ExitStack() as stack:
+        stack.enter_context(checked.first.inject(faults.result("0x1"), "eth_chainId"))
+        cut = stack.enter_context(checked.first.inject(faults.abort, "eth_getLogs", count=1))
+        await cut.hit()
+        await checked.until(lambda: checked.first.calls["eth_chainId"] > 1)
+        before = checked.first.calls["eth_getLogs"]
+        await checked.pass_blocks(3)
+
+        assert checked.first.calls["eth_getLogs"] == before
+
+
+# -------------------------------------------------------------------- logs of the latest blocks
+
+
+def without_one(logs: Any) -> Any:
+    return logs[:-1] if isinstance(logs, list) else logs
+
+
+LIES: dict[str, Fault] = {
+    "one is withheld": faults.retold(without_one),
+    "all are withheld": faults.retold(lambda logs: []),
+    "taken back": faults.retold(lambda logs: [log | {"removed": True} for log in logs]),
+    "of another block": faults.retold(lambda logs: [log | {"blockHash": "0x" + "77" * 32} for log in logs]),
+    "of another contract": faults.retold(lambda logs: [log | {"address": "0x" + "77" * 20} for log in logs]),
+    "one place twice": faults.retold(lambda logs: [*logs, *(log | {"data": "0x77"} for log in logs)]),
+    "no logs": faults.retold(lambda logs: [None for _ in logs]),
+    "no topics": faults.retold(lambda logs: [log | {"topics": None} for log in logs]),
+}
+
+
+@pytest.mark.parametrize("fault", LIES.values(), ids=LIES)
+async def test_node__logs_are_not_those_of_the_header__is_not_believed_and_left_alone(
+    checked: Flight, fault: Fault
+) -> None:
+    with checked.first.inject(fault, "eth_getLogs") as rule:
+        await rule.hit()
+        await checked.until(lambda: checked.rpc.health[0]["failures"] > 0)
+        await checked.pass_blocks(3)
+
+
+async def test_node__logs_are_shuffled_and_told_twice__are_put_in_order(checked: Flight) -> None:
+    choice = random.Random(2)
+
+    def shuffled(logs: list[Any]) -> list[Any]:
+        return choice.sample(logs * 2, 2 * len(logs))
+
+    failures = checked.keeper.report.refused["chain_error"]
+    with checked.first.inject(faults.retold(shuffled), "eth_getLogs") as rule:
+        await rule.hit(8)
+
+    assert checked.keeper.report.refused["chain_error"] == failures
+
+
+# -------------------------------------------------------------------- logs of many blocks
+
+
+async def missed(rpc: Rpc) -> tuple[Follower, int, list[list[Any]]]:
+    """A follower that is so many blocks behind, and the logs of those as the node tells them block by block."""
+    head = int(await rpc("eth_blockNumber"), 16) - 2
+    follower = Follower(rpc, sorted(TOPICS))
+    first = await rpc("eth_getBlockByNumber", hex(head - MISSED), False)
+    assert await follower.start_at(head - MISSED, Hash(first["hash"])) is not None
+    logs = []
+    for number in range(head - MISSED + 1, head + 1):
+        header = await rpc("eth_getBlockByNumber", hex(number), False)
+        told = await rpc("eth_getLogs", {"blockHash": header["hash"], "topics": [sorted(TOPICS)]})
+        logs.append([log["logIndex"] for log in told])
+    return follower, head, logs
+
+
+async def caught_up(follower: Follower, rpc: Rpc, head: int) -> list[list[Any]]:
+    """The logs of the blocks up to *head*, as the follower tells them."""
+    header = await rpc("eth_getBlockByNumber", hex(head), False)
+    latest = await _block(follower, header)
+    return [
+        [log["logIndex"] for log in news.logs] async for news in follower.catch_up(latest) if isinstance(news, NewBlock)
+    ]
+
+
+async def _block(follower: Follower, header: dict[str, Any]) -> Any:
+    return await follower._block(header["hash"])
+
+
+#: How providers say that a range is too large, and with which code. The limit is ten blocks.
+WORDS = [
+    (-32602, "You can make eth_getLogs requests with up to a 10 block range."),
+    (-32600, "Under the Free tier plan, you can make eth_getLogs requests with up to a 10 block range."),
+    (-32602, "Log response size exceeded. You can make eth_getLogs requests with up to a 2K block range"),
+    (-32614, "eth_getLogs is limited to a 10,000 range"),
+    (-32005, "query returned more than 10000 results. Try with this block range [0x1, 0x2]."),
+    (-32000, "query exceeds max results 10000, retry with the range 1-2"),
+    (-32000, "block range exceeds maximum allowed"),
+    (-32701, "Please specify an address in your request or, to remove restrictions, order a dedicated node"),
+    (-32000, "requested too many blocks from 1 to 61, maximum is set to 10"),
+    (-32000, "logs matched by query exceeds limit of 10000"),
+    (-32603, "exceed maximum block range: 10"),
+    (-32012, "credits limited to 10 blocks range"),
+    (-32602, "query timeout exceeded. Consider reducing your block range"),
+]
+
+
+def limited(code: int, words: str) -> Fault:
+    async def fault(exchange: Exchange) -> Reaction:
+        asked = exchange.request["params"][0]
+        if "fromBlock" in asked and int(asked["toBlock"], 16) - int(asked["fromBlock"], 16) >= 10:
+            return exchange.error(code, words)
+        return await exchange.forward()
+
+    return fault
+
+
+async def test_range__too_large_in_any_providers_words__is_halved_until_it_fits(
+    checked: Flight, alone: FaultProxy
+) -> None:
+    async with Rpc(alone.url) as rpc:
+        for code, words in WORDS:
+            follower, head, logs = await missed(rpc)
+            with alone.inject(limited(code, words), "eth_getLogs") as rule:
+                assert await caught_up(follower, rpc, head) == logs, words
+                assert rule.hits >= MISSED // 10
+
+
+@pytest.mark.parametrize("cut", [without_one, lambda logs: logs[: len(logs) // 2], lambda logs: []])
+async def test_range__answer_is_cut_short_without_an_error__is_not_believed(
+    checked: Flight, alone: FaultProxy, cut: Any
+) -> None:
+    async with Rpc(alone.url) as rpc:
+        follower, head, logs = await missed(rpc)
+        with alone.inject(faults.retold(cut), "eth_getLogs"), pytest.raises(ChainError):
+            await caught_up(follower, rpc, head)
+
+        # What was believed before the first block that was cut is not told again.
+        told = head - follower.head.number
+        assert told > 0
+        assert await caught_up(follower, rpc, head) == logs[MISSED - told :]
+
+
+async def test_range__logs_are_shuffled_and_told_twice__are_put_in_order(checked: Flight, alone: FaultProxy) -> None:
+    choice = random.Random(3)
+    fault = faults.retold(lambda logs: choice.sample(logs * 2, 2 * len(logs)))
+    async with Rpc(alone.url) as rpc:
+        follower, head, logs = await missed(rpc)
+        with alone.inject(fault, "eth_getLogs"):
+            assert await caught_up(follower, rpc, head) == logs
+
+
+async def test_range__blocks_are_taken_back_between_its_parts__is_not_believed(
+    checked: Flight, alone: FaultProxy
+) -> None:
+    async with Rpc(alone.url) as rpc:
+        follower, head, logs = await missed(rpc)
+        with alone.inject(faults.forked(head - MISSED // 2), "eth_getLogs"), pytest.raises(ChainError, match="chain"):
+            await caught_up(follower, rpc, head)
+
+        assert await caught_up(follower, rpc, head) == logs
+
+
+# -------------------------------------------------------------------- receipts, calls, nonces
+
+
+async def test_nodes__receipts_are_null_though_mined__keeper_waits(checked: Flight) -> None:
+    with ExitStack() as stack:
+        everywhere(checked, stack, faults.result(None), "eth_getTransactionReceipt")
+        await checked.until(lambda: bool(checked.keeper._transactions.in_flight))
+        (entry,) = checked.keeper._transactions.in_flight
+        sent = len(checked.sent)
+        await checked.pass_blocks(12)
+
+        assert len(checked.sent) <= sent + 1
+    await checked.until(lambda: not any(open_.id == entry.id for open_ in checked.keeper._transactions.in_flight))
+
+
+RECEIPTS: dict[str, Fault] = {
+    "of no block": faults.retold(lambda told: told and told | {"blockHash": "0x" + "00" * 32}),
+    "of null": faults.retold(lambda told: told and told | {"blockHash": None, "blockNumber": None}),
+    "without a status": faults.retold(lambda told: told and told | {"status": None}),
+    "without logs": faults.retold(lambda told: told and {key: told[key] for key in told if key != "logs"}),
+    "a list": faults.retold(lambda told: [told]),
+}
+
+
+@pytest.mark.parametrize("fault", RECEIPTS.values(), ids=RECEIPTS)
+async def test_nodes__receipts_are_malformed__keeper_waits_for_better_ones(checked: Flight, fault: Fault) -> None:
+    with ExitStack() as stack:
+        everywhere(checked, stack, fault, "eth_getTransactionReceipt")
+        await checked.until(lambda: bool(checked.keeper._transactions.in_flight))
+        await checked.pass_blocks(3)
+
+
+CALLS: dict[str, Fault] = {
+    "nothing": faults.result("0x"),
+    "revert": faults.error(3, "execution reverted", "0x08c379a0"),
+    "no block": faults.error(-32000, "header not found"),
+    "no state": faults.error(-32000, "missing trie node 5af0 (path ) state 0x5af0 is not available"),
+    "no hash": faults.error(-32602, "invalid argument 1: hash with blockHash is not supported"),
+    "too short": faults.retold(lambda told: told[: len(told) // 2 // 2 * 2]),
+}
+
+
+@pytest.mark.parametrize("fault", CALLS.values(), ids=CALLS)
+async def test_node__calls_fail__keeper_reads_what_it_needs_later(checked: Flight, fault: Fault) -> None:
+    with checked.first.inject(fault, "eth_call", count=20) as rule:
+        await rule.hit(3)
+
+
+async def test_node__nonce_is_lower_than_true__nothing_is_signed_twice(checked: Flight) -> None:
+    lower = faults.retold(lambda told: hex(max(int(told, 16) - 3, 0)))
+    with checked.first.inject(lower, "eth_getTransactionCount"):
+        await checked.pass_blocks(8)
+
+
+@pytest.mark.parametrize("factor", [0.5, 10.0])
+async def test_nodes__estimates_are_far_off__costs_gas_at_most(checked: Flight, factor: float) -> None:
+    off = faults.retold(lambda told: hex(int(int(told, 16) * factor)))
+    with ExitStack() as stack:
+        everywhere(checked, stack, off, "eth_estimateGas")
+        await checked.pass_blocks(6)
