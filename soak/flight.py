@@ -194,17 +194,16 @@ class Flight:
         await self._open.aclose()
 
     def settings(self) -> Settings:
-        return Settings(
-            **{
-                "rpc_url": self.first.url,
-                "rpc_urls": (self.second.url,),
-                "ws_url": self.first.ws_url,
-                "state_dir": self.directory / "state",
-                "dexes_on": DEXES_OF_THE_LOCALNET,
-                "max_routes": 2,
-            }
-            | self.options
-        )
+        """What the keeper is told; an option wins."""
+        usual: dict[str, Any] = {
+            "rpc_url": self.first.url,
+            "rpc_urls": (self.second.url,),
+            "ws_url": self.first.ws_url,
+            "state_dir": self.directory / "state",
+            "dexes_on": DEXES_OF_THE_LOCALNET,
+            "max_routes": 2,
+        }
+        return Settings(**usual | self.options)
 
     @property
     def account(self) -> LocalAccount:
@@ -299,12 +298,10 @@ async def flight(net: Localnet, directory: Path, **options: Any) -> AsyncIterato
     A keeper behind two proxies of one localnet, on which the executor stands already; *options* are its settings.
     """
     async with AsyncExitStack() as stack:
-        proxies = []
-        for _ in range(2):
-            proxy = await FaultProxy(net.url).start()
-            stack.push_async_callback(proxy.stop)
-            proxies.append(proxy)
-        flown = Flight(net, directory, *proxies, options=options)
+        first, second = [await FaultProxy(net.url).start() for _ in range(2)]
+        stack.push_async_callback(first.stop)
+        stack.push_async_callback(second.stop)
+        flown = Flight(net, directory, first, second, options)
         await flown.start()
         try:
             yield flown

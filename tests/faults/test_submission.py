@@ -10,6 +10,7 @@ from keeper.journal import Entry, State
 from soak import faults
 from soak.flight import Flight
 from soak.proxy import SENDS, Exchange, Fault, Reaction
+from soak.tables import DOUBTS, REFUSALS
 from tests.clock import advance
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -35,27 +36,6 @@ async def becomes(flight: Flight, name: str, *states: State) -> Entry:
     """Return a transaction's entry once it is in one of the states."""
     await flight.until(lambda: entry_of(flight, name).state in states)
     return entry_of(flight, name)
-
-
-#: What a node says when it does not take a transaction, nor ever will.
-REFUSALS: dict[str, tuple[int, str]] = {
-    "insufficient funds": (-32000, "insufficient funds for gas * price + value: address 0x0 have 0 want 1"),
-    "intrinsic gas": (-32000, "intrinsic gas too low: gas 1, minimum needed 21000"),
-    "base fee": (-32000, "max fee per gas less than block base fee: address 0x0, maxFeePerGas: 1, baseFee: 2"),
-}
-
-#: What it says when nobody can be sure that it did not.
-DOUBTS: dict[str, tuple[int, str]] = {
-    "nonce too low": (-32000, "nonce too low: next nonce 9, tx nonce 7"),
-    "nonce too high": (-32000, "nonce too high: address 0x0, tx: 9 state: 7"),
-    "deadline exceeded": (-32000, "context deadline exceeded"),
-    "rejected": (-32003, "transaction rejected"),
-    "limit": (-32005, "limit exceeded: block number condition not met"),
-    "state changed": (-32012, "storage slot value condition not met"),
-    "unavailable": (-32000, "sequencer temporarily not available"),
-    "not chosen": (-32000, "not the chosen sequencer"),
-    "underpriced": (-32000, "replacement transaction underpriced"),
-}
 
 
 @pytest.mark.parametrize(("code", "words"), REFUSALS.values(), ids=REFUSALS)

@@ -19,37 +19,10 @@ from keeper.chain.rpc import Rpc
 from soak import faults
 from soak.flight import Flight
 from soak.proxy import Fault
+from soak.tables import NO_ANSWER, NO_RESULT
 from tests.clock import SteppedLoop, advance
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-#: What is no answer to any request: the other node is asked, and this one left alone for a while.
-NO_ANSWER: dict[str, Fault] = {
-    "cut": faults.abort,
-    "HTTP 500": faults.status(500),
-    "HTTP 502": faults.status(502),
-    "HTTP 503": faults.status(503),
-    "HTTP 504": faults.status(504),
-    "HTTP 429": faults.status(429),
-    "HTTP 429 with Retry-After": faults.status(429, Retry_After="7"),
-    "HTTP 429 with a date": faults.status(429, Retry_After="Fri, 27 Nov 2026 20:00:00 GMT"),
-    "-32005 in 200": faults.error(-32005, "daily request count exceeded, request rate limited"),
-    "HTTP 413": faults.status(413),
-    "HTML in 200": faults.body("<html><body>Bad gateway</body></html>", "text/html"),
-    "HTML called JSON": faults.body("<html>"),
-    "truncated": faults.truncated,
-    "empty": faults.body(""),
-    "nested": faults.body("[" * 2_000),
-    "not gzip": faults.body(b"\x1f\x8bno gzip", Content_Encoding="gzip"),
-    "closed in the middle": faults.closed_in_the_middle,
-    "wrong id": faults.changed(lambda answer: answer | {"id": 4711}),
-    "no id": faults.changed(lambda answer: {key: answer[key] for key in answer if key != "id"}),
-    "neither result nor error": faults.changed(lambda answer: {"jsonrpc": "2.0", "id": answer["id"]}),
-    "answer in a list": faults.changed(lambda answer: [answer]),
-    "answer twice": faults.changed(lambda answer: [answer, answer]),
-    "a number": faults.changed(lambda answer: 7),
-    "error that is text": faults.changed(lambda answer: {"id": answer["id"], "error": "overloaded"}),
-}
 
 
 @pytest.mark.parametrize("fault", NO_ANSWER.values(), ids=NO_ANSWER)
@@ -61,10 +34,6 @@ async def test_node__gives_no_answer__the_other_is_asked(checked: Flight, fault:
 
         assert sum(checked.second.calls.values()) > before
     assert checked.rpc.health[0]["failures"] > 0
-
-
-#: Results that are none, of every method.
-NO_RESULT = {"null": None, "number": 7, "list": [], "text": "abc", "half a byte": "0x1", "object": {}, "true": True}
 
 
 @pytest.mark.parametrize("value", NO_RESULT.values(), ids=NO_RESULT)

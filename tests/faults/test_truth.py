@@ -16,6 +16,7 @@ from keeper.types import Hash
 from soak import faults
 from soak.flight import Flight
 from soak.proxy import Exchange, Fault, FaultProxy, Reaction
+from soak.tables import CALLS, LIES, RECEIPTS, without_one
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -77,22 +78,6 @@ async def test_node__turns_out_to_be_of_another_chain__is_asked_nothing_else(che
 
 
 # -------------------------------------------------------------------- logs of the latest blocks
-
-
-def without_one(logs: Any) -> Any:
-    return logs[:-1] if isinstance(logs, list) else logs
-
-
-LIES: dict[str, Fault] = {
-    "one is withheld": faults.retold(without_one),
-    "all are withheld": faults.retold(lambda logs: []),
-    "taken back": faults.retold(lambda logs: [log | {"removed": True} for log in logs]),
-    "of another block": faults.retold(lambda logs: [log | {"blockHash": "0x" + "77" * 32} for log in logs]),
-    "of another contract": faults.retold(lambda logs: [log | {"address": "0x" + "77" * 20} for log in logs]),
-    "one place twice": faults.retold(lambda logs: [*logs, *(log | {"data": "0x77"} for log in logs)]),
-    "no logs": faults.retold(lambda logs: [None for _ in logs]),
-    "no topics": faults.retold(lambda logs: [log | {"topics": None} for log in logs]),
-}
 
 
 @pytest.mark.parametrize("fault", LIES.values(), ids=LIES)
@@ -237,31 +222,12 @@ async def test_nodes__receipts_are_null_though_mined__keeper_waits(checked: Flig
     await checked.until(lambda: not any(open_.id == entry.id for open_ in checked.keeper._transactions.in_flight))
 
 
-RECEIPTS: dict[str, Fault] = {
-    "of no block": faults.retold(lambda told: told and told | {"blockHash": "0x" + "00" * 32}),
-    "of null": faults.retold(lambda told: told and told | {"blockHash": None, "blockNumber": None}),
-    "without a status": faults.retold(lambda told: told and told | {"status": None}),
-    "without logs": faults.retold(lambda told: told and {key: told[key] for key in told if key != "logs"}),
-    "a list": faults.retold(lambda told: [told]),
-}
-
-
 @pytest.mark.parametrize("fault", RECEIPTS.values(), ids=RECEIPTS)
 async def test_nodes__receipts_are_malformed__keeper_waits_for_better_ones(checked: Flight, fault: Fault) -> None:
     with ExitStack() as stack:
         everywhere(checked, stack, fault, "eth_getTransactionReceipt")
         await checked.until(lambda: bool(checked.keeper._transactions.in_flight))
         await checked.pass_blocks(3)
-
-
-CALLS: dict[str, Fault] = {
-    "nothing": faults.result("0x"),
-    "revert": faults.error(3, "execution reverted", "0x08c379a0"),
-    "no block": faults.error(-32000, "header not found"),
-    "no state": faults.error(-32000, "missing trie node 5af0 (path ) state 0x5af0 is not available"),
-    "no hash": faults.error(-32602, "invalid argument 1: hash with blockHash is not supported"),
-    "too short": faults.retold(lambda told: told[: len(told) // 2 // 2 * 2]),
-}
 
 
 @pytest.mark.parametrize("fault", CALLS.values(), ids=CALLS)
