@@ -8,7 +8,7 @@ something happened, so that whoever waits for that need not look again and again
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -42,6 +42,9 @@ FACTS = load_chain("arbitrum")
 #: How long anything is waited for that must happen: much longer than it takes, for machines that do much else.
 PATIENCE_SECONDS = 120.0
 
+#: How often is looked for what does not ring.
+_LOOK_SECONDS = 0.05
+
 #: Off in production, and there to be traded on a localnet.
 DEXES_OF_THE_LOCALNET = ("balancer_v2_stable", "balancer_v3_weighted")
 
@@ -56,11 +59,15 @@ class Bell:
         self._event.set()
 
     async def until(self, what: Callable[[], bool], seconds: float) -> None:
-        """Return when *what* holds, looking each time that it rings; TimeoutError after so many seconds."""
+        """
+        Return when *what* holds, looking each time that it rings, and now and then; TimeoutError after so many seconds.
+        """
         async with asyncio.timeout(seconds):
             while not what():
                 self._event.clear()
-                await self._event.wait()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_SECONDS):
+                        await self._event.wait()
 
 
 class TellingJournal(Journal):

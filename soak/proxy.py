@@ -129,7 +129,7 @@ class FaultProxy:
         application = web.Application(client_max_size=_MAX_BODY)
         application.router.add_post("/{tail:.*}", self._post)
         application.router.add_get("/{tail:.*}", self.relay.serve)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
         await self._listen()
         return self

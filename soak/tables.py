@@ -36,7 +36,15 @@ NO_ANSWER: dict[str, Fault] = {
 }
 
 #: Results that are none, of every method.
-NO_RESULT = {"null": None, "number": 7, "list": [], "text": "abc", "half a byte": "0x1", "object": {}, "true": True}
+NO_RESULT: dict[str, Any] = {
+    "null": None,
+    "number": 7,
+    "list": [],
+    "text": "abc",
+    "half a byte": "0x1",
+    "object": {},
+    "true": True,
+}
 
 
 def without_one(logs: Any) -> Any:

@@ -192,11 +192,20 @@ class Follower:
         if len(blocks) < GAP:
             return list(await asyncio.gather(*(self._logs(block) for block in blocks)))
         of_block: dict[str, list[Log]] = {block.hash: [] for block in blocks}
-        for log in await self._range.over(blocks[0].number, blocks[-1].number, self._logs_between):
+        #: Where the answer to each part ends: a node that cuts answers short does so there.
+        ends: set[Any] = set()
+
+        async def ask(first: int, last: int) -> list[Log]:
+            logs = await self._logs_between(first, last)
+            if logs and isinstance(logs[-1], Mapping):
+                ends.add(logs[-1].get("blockHash"))
+            return logs
+
+        for log in await self._range.over(blocks[0].number, blocks[-1].number, ask):
             if not isinstance(log, Mapping) or log.get("blockHash") not in of_block:
                 raise Unproved("the node's logs are of blocks that are not part of its chain")
             of_block[log["blockHash"]].append(log)
-        return [await self._believed(of_block[block.hash], block) for block in blocks]
+        return [await self._believed(of_block[block.hash], block, block.hash in ends) for block in blocks]
 
     async def _logs_between(self, first: int, last: int) -> list[Log]:
         logs = await self._rpc("eth_getLogs", {"fromBlock": hex(first), "toBlock": hex(last), "topics": [self._topics]})
@@ -222,13 +231,13 @@ class Follower:
         logs = await self._rpc("eth_getLogs", {"blockHash": block.hash, "topics": [self._topics]})
         return await self._believed(_listed(logs), block)
 
-    async def _believed(self, told: Sequence[Log], block: Block) -> list[Log]:
-        """The logs of the block, in order, if its header bears them out."""
+    async def _believed(self, told: Sequence[Log], block: Block, doubted: bool = False) -> list[Log]:
+        """The logs of the block, in order, if its header bears them out; where they are *doubted*, all of them."""
         logs = in_order(told, block)
         if self._proves and block.logs_bloom is not None:
             require_held(logs, block)
-            doubtful = unaccounted(block.logs_bloom, logs, self._proved)
-            if doubtful and self._ours(await self._everything(block)) != logs:
+            doubted = doubted or bool(unaccounted(block.logs_bloom, logs, self._proved))
+            if doubted and self._ours(await self._everything(block)) != logs:
                 raise Unproved(f"the node withholds logs of block {block.number}")
         return logs
 

@@ -22,6 +22,12 @@ def branch_off(flight: Flight, stack: ExitStack, net: Localnet, depth: int) -> N
         stack.enter_context(proxy.inject(faults.forked(height)))
 
 
+def states_of(flight: Flight, entry_id: int) -> list[str]:
+    """All that became of a transaction so far."""
+    rows = flight.journal._db.execute("SELECT state FROM steps WHERE transaction_id = ?", (entry_id,))
+    return [row["state"] for row in rows]
+
+
 @pytest.mark.parametrize("depth", [1, 2, 5, 20])
 async def test_chain__takes_blocks_back__market_and_journal_follow(
     checked: Flight, chain: Localnet, depth: int
@@ -39,18 +45,9 @@ async def test_chain__takes_back_our_transaction__it_is_looked_for_again(checked
     last = max(entry.id for entry in checked.entries if entry.state is State.INCLUDED)
     included = next(entry for entry in checked.entries if entry.id == last)
     depth = int(chain.rpc("eth_blockNumber"), 16) - included.detail["block_number"] + 1
-    reorged: list[int] = []
-    step = checked.journal.step
-
-    def watched(entry_id: int, state: State, **detail: object) -> None:
-        if state is State.REORGED:
-            reorged.append(entry_id)
-        step(entry_id, state, **detail)
-
-    checked.journal.step = watched  # type: ignore[method-assign]
     chain.rpc("anvil_reorg", depth, [])
-    await checked.until(lambda: last in reorged)
-    del checked.journal.step
+
+    await checked.until(lambda: State.REORGED in states_of(checked, last))
 
     # Its nonce is free again, or it is in a block again: the keeper finds out which.
     await checked.until(lambda: all(entry.id != last for entry in checked.keeper._transactions.in_flight))
@@ -106,5 +103,4 @@ async def test_branch__is_deeper_than_the_memory__market_is_read_anew_and_nothin
         assert len(checked.sent) == sent
         await checked.pass_blocks(2)
 
-    await checked.until(lambda: checked.keeper._lost or checked.keeper.cache.read > 2 * read, 10)
-    assert checked.keeper.cache.read > read + len(checked.keeper.market) // 2
+    assert checked.keeper.cache.read >= read + len(checked.keeper.market)

@@ -55,7 +55,7 @@ async def test_base_fee__is_above_the_cap__nothing_is_sent(checked: Flight) -> N
         await checked.pass_blocks(8)
 
         assert len(checked.sent) == sent
-    assert checked.keeper.market.head.base_fee_wei > 10**10
+        assert checked.keeper.market.head.base_fee_wei > 10**10
 
 
 async def test_chain__l1_price_tips_and_compression_change__keeper_reckons_with_them_soon(
