@@ -18,6 +18,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 from rich.console import Console
 
+from keeper.chain.arbitrum import ArbosParameters
 from keeper.chain.heads import Heads, PolledHeads, SubscribedHeads
 from keeper.chain.rpc import Rpc
 from keeper.config import Settings, load_chain
@@ -38,6 +39,12 @@ from scripts._roles import rehearsal_roles
 from soak.proxy import FaultProxy
 
 FACTS = load_chain("arbitrum")
+
+#: States of what is in a block and succeeded.
+EARNED = (State.INCLUDED,)
+
+#: States of what is in a block, and has used its nonce.
+IN_BLOCK = (*EARNED, State.REVERTED)
 
 #: How long anything is waited for that must happen: much longer than it takes, for machines that do much else.
 PATIENCE_SECONDS = 120.0
@@ -128,7 +135,7 @@ def state_of(keeper: Keeper) -> str | None:
     """
     Return the operating state that a keeper reports, in capitals, or None if it knows of none.
     """
-    state = getattr(keeper, "state", None)
+    state = getattr(getattr(keeper, "operation", keeper), "state", None)
     return None if state is None else str(getattr(state, "value", state)).upper()
 
 
@@ -227,7 +234,22 @@ class Flight:
     @property
     def included(self) -> int:
         """How many transactions are in a block, as far as the journal knows."""
-        return sum(entry.state is State.INCLUDED for entry in self.entries)
+        return sum(entry.state in EARNED for entry in self.entries)
+
+    @property
+    def in_flight(self) -> list[Entry]:
+        """Transactions whose fate the keeper does not know."""
+        return self.keeper._transactions.in_flight
+
+    @property
+    def lost(self) -> bool:
+        """Whether the keeper is to read its market anew."""
+        return self.keeper._lost
+
+    @property
+    def arbos(self) -> ArbosParameters:
+        """What the keeper believes of the chain's parameters."""
+        return self.keeper._arbos
 
     @property
     def blocks(self) -> int:
@@ -260,14 +282,11 @@ class Flight:
     async def earn(self, seconds: float = PATIENCE_SECONDS) -> None:
         """Return when a transaction that is signed from now on is in a block."""
         newest = max((entry.id for entry in self.entries), default=0)
-        await self.until(
-            lambda: any(entry.id > newest and entry.state is State.INCLUDED for entry in self.entries), seconds
-        )
+        await self.until(lambda: any(entry.id > newest and entry.state in EARNED for entry in self.entries), seconds)
 
     def _offered(self, raw: bytes) -> None:
         transaction_hash = Hash("0x" + keccak(raw).hex())
-        keeper = self.keeper
-        self.sent.append(Sent(transaction_hash, self._is_written(transaction_hash), state_of(keeper), keeper._lost))
+        self.sent.append(Sent(transaction_hash, self._is_written(transaction_hash), state_of(self.keeper), self.lost))
 
     def _is_written(self, transaction_hash: Hash) -> bool:
         """Asked of the file, by a connection of its own: what another process would find."""

@@ -25,7 +25,7 @@ from keeper.pools import FAMILIES
 from keeper.pools.pool import Pool
 from keeper.registry import TICK_RADIUS
 from keeper.types import Address, Block
-from soak.flight import FACTS, PATIENCE_SECONDS, Flight
+from soak.flight import EARNED, FACTS, IN_BLOCK, PATIENCE_SECONDS, Flight
 
 _MORE_BYTES = 200 * 2**20
 _MORE_DESCRIPTORS = 40
@@ -103,7 +103,7 @@ def nonces_signed_once(flight: Flight) -> None:
         ids = {entry.id for entry in entries}
         siblings = all(entry.transaction.sibling_of in ids for entry in entries[1:])
         _require(siblings, f"O1: nonce {nonce} was signed several times, not as siblings")
-        settled = [entry for entry in entries if entry.state in (State.INCLUDED, State.REVERTED)]
+        settled = [entry for entry in entries if entry.state in IN_BLOCK]
         _require(len(settled) <= 1, f"O1: two transactions with nonce {nonce} are in blocks")
 
 
@@ -127,13 +127,12 @@ async def journal_is_the_chains(flight: Flight) -> None:
             ):
                 continue  # something happened to it meanwhile
             told = f"O2: the journal has {before.state} of {before.transaction.hash}, and the chain {receipt}"
-            match before.state:
-                case State.INCLUDED | State.REVERTED:
-                    status = "0x1" if before.state is State.INCLUDED else "0x0"
-                    _require(receipt is not None and receipt["status"] == status, told)
-                    _require(receipt["blockHash"] == before.detail["block_hash"], told)
-                case State.DROPPED:
-                    _require(receipt is None, told)
+            if before.state in IN_BLOCK:
+                status = "0x1" if before.state in EARNED else "0x0"
+                _require(receipt is not None and receipt["status"] == status, told)
+                _require(receipt["blockHash"] == before.detail["block_hash"], told)
+            elif before.state is State.DROPPED:
+                _require(receipt is None, told)
 
 
 async def market_is_the_chains(flight: Flight) -> None:

@@ -12,9 +12,8 @@ from random import Random
 from typing import Any
 
 from keeper.errors import KeeperError
-from keeper.journal import State
 from localnet import Localnet
-from soak.flight import Flight, flight
+from soak.flight import EARNED, Flight, flight
 from soak.oracles import Footprint, OracleError, Oracles
 from soak.troubles import TROUBLES
 
@@ -96,7 +95,7 @@ async def soak(net: Localnet, directory: Path, minutes: float, seed: int, tell: 
         summary.after = Footprint.now()
         summary.states.update(str(entry.state) for entry in flown.entries)
         summary.offered = len(flown.sent)
-        if not summary.failure and not any(entry.state is State.INCLUDED for entry in flown.entries):
+        if not summary.failure and not any(entry.state in EARNED for entry in flown.entries):
             summary.failure = "nothing was ever earned"
     summary.minutes = (time.monotonic() - began) / 60
     return summary

@@ -84,7 +84,7 @@ async def stopped(flight: Flight, choice: Random) -> AsyncIterator[None]:
 @asynccontextmanager
 async def dearer(flight: Flight, choice: Random) -> AsyncIterator[None]:
     """L1 data cost twenty times as much, and tips are said to be collected."""
-    before = flight.keeper._arbos.l1_wei_per_unit
+    before = flight.arbos.l1_wei_per_unit
     flight.net.set_l1_price(before * 20)
     flight.net.set_collect_tips(True)
     try:

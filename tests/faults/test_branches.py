@@ -9,7 +9,7 @@ import pytest
 from keeper.journal import State
 from localnet import Localnet
 from soak import faults
-from soak.flight import Flight
+from soak.flight import EARNED, Flight
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -42,7 +42,7 @@ async def test_chain__takes_blocks_back__market_and_journal_follow(
 
 async def test_chain__takes_back_our_transaction__it_is_looked_for_again(checked: Flight, chain: Localnet) -> None:
     await checked.earn()
-    last = max(entry.id for entry in checked.entries if entry.state is State.INCLUDED)
+    last = max(entry.id for entry in checked.entries if entry.state in EARNED)
     included = next(entry for entry in checked.entries if entry.id == last)
     depth = int(chain.rpc("eth_blockNumber"), 16) - included.detail["block_number"] + 1
     chain.rpc("anvil_reorg", depth, [])
@@ -50,7 +50,7 @@ async def test_chain__takes_back_our_transaction__it_is_looked_for_again(checked
     await checked.until(lambda: State.REORGED in states_of(checked, last))
 
     # Its nonce is free again, or it is in a block again: the keeper finds out which.
-    await checked.until(lambda: all(entry.id != last for entry in checked.keeper._transactions.in_flight))
+    await checked.until(lambda: all(entry.id != last for entry in checked.in_flight))
 
 
 async def test_nodes__are_on_a_branch_for_a_while__keeper_follows_there_and_back(
@@ -97,9 +97,9 @@ async def test_branch__is_deeper_than_the_memory__market_is_read_anew_and_nothin
         # The ring holds 256 blocks: a chain of which not one is known.
         branch_off(checked, stack, chain, int(chain.rpc("eth_blockNumber"), 16))
         await checked.first.relay.close_all()
-        await checked.until(lambda: checked.keeper._lost)
+        await checked.until(lambda: checked.lost)
         sent = len(checked.sent)
-        await checked.until(lambda: not checked.keeper._lost)
+        await checked.until(lambda: not checked.lost)
         assert len(checked.sent) == sent
         await checked.pass_blocks(2)
 

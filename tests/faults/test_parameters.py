@@ -61,17 +61,17 @@ async def test_base_fee__is_above_the_cap__nothing_is_sent(checked: Flight) -> N
 async def test_chain__l1_price_tips_and_compression_change__keeper_reckons_with_them_soon(
     checked: Flight, chain: Localnet
 ) -> None:
-    before = checked.keeper._arbos
+    before = checked.arbos
     chain.set_l1_price(before.l1_wei_per_unit * 20)
     chain.set_collect_tips(True)
     try:
-        await checked.until(lambda: checked.keeper._arbos.collects_tips)
-        assert checked.keeper._arbos.l1_wei_per_unit == before.l1_wei_per_unit * 20
+        await checked.until(lambda: checked.arbos.collects_tips)
+        assert checked.arbos.l1_wei_per_unit == before.l1_wei_per_unit * 20
         await checked.pass_blocks(3)
     finally:
         chain.set_l1_price(before.l1_wei_per_unit)
         chain.set_collect_tips(False)
-    await checked.until(lambda: checked.keeper._arbos == before)
+    await checked.until(lambda: checked.arbos == before)
 
 
 @contextmanager

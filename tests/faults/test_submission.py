@@ -8,7 +8,7 @@ import pytest
 
 from keeper.journal import Entry, State
 from soak import faults
-from soak.flight import Flight
+from soak.flight import IN_BLOCK, Flight
 from soak.proxy import SENDS, Exchange, Fault, Reaction
 from soak.tables import DOUBTS, REFUSALS
 from tests.clock import advance
@@ -17,8 +17,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 #: A transaction that is in no block is given up the sooner.
 OPTIONS: dict[str, Any] = {"deadline_seconds": 1}
-
-SETTLED = (State.INCLUDED, State.REVERTED)
 
 
 async def struck(flight: Flight, fault: Fault) -> str:
@@ -55,7 +53,7 @@ async def test_send__node_may_have_taken_it_and_did_not__nonce_goes_to_a_sibling
     entry = await becomes(checked, name, State.DROPPED)
     nonce = entry.transaction.nonce
     await checked.until(lambda: checked.entries[-1].transaction.nonce > nonce)
-    (sibling,) = [other for other in checked.entries if other.transaction.nonce == nonce and other.state in SETTLED]
+    (sibling,) = [other for other in checked.entries if other.transaction.nonce == nonce and other.state in IN_BLOCK]
     assert sibling.transaction.sibling_of is not None
 
 
@@ -65,7 +63,7 @@ async def test_send__node_has_it_already__is_followed(checked: Flight, words: st
         await exchange.forward()
         return exchange.error(-32000, words)
 
-    await becomes(checked, await struck(checked, known), *SETTLED)
+    await becomes(checked, await struck(checked, known), *IN_BLOCK)
 
 
 async def test_send__taken_and_never_answered__is_followed(checked: Flight) -> None:
@@ -74,7 +72,7 @@ async def test_send__taken_and_never_answered__is_followed(checked: Flight) -> N
         advance(17.0)
         name = checked.sent[-1].hash
 
-        await becomes(checked, name, *SETTLED)
+        await becomes(checked, name, *IN_BLOCK)
 
 
 async def test_send__taken_and_the_connection_cut__is_followed(checked: Flight) -> None:
@@ -82,7 +80,7 @@ async def test_send__taken_and_the_connection_cut__is_followed(checked: Flight) 
         await exchange.forward()
         return await faults.abort(exchange)
 
-    await becomes(checked, await struck(checked, taken), *SETTLED)
+    await becomes(checked, await struck(checked, taken), *IN_BLOCK)
 
 
 @pytest.mark.parametrize("fault", [faults.abort, faults.status(503), faults.body("<html>")], ids=["cut", "503", "HTML"])
@@ -102,7 +100,7 @@ async def test_send__refused_and_taken_later__at_most_one_of_its_nonce_is_includ
     with checked.first.inject(late, SENDS, count=1) as rule:
         await rule.hit()
         name = checked.sent[-1].hash
-    await becomes(checked, name, *SETTLED, State.DROPPED)
+    await becomes(checked, name, *IN_BLOCK, State.DROPPED)
 
     await checked.pass_blocks(round(seconds / 0.25))
 
@@ -116,7 +114,7 @@ async def test_send__keeper_is_killed_before_the_answer__next_life_knows_what_be
 
     await checked.start()
 
-    await becomes(checked, name, *SETTLED)
+    await becomes(checked, name, *IN_BLOCK)
     assert sum(sent.hash == name for sent in checked.sent) == 1
 
 

@@ -4,17 +4,21 @@ Nodes that answer, and do not tell the truth, or not yet.
 
 import random
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from keeper.chain.follower import Follower, NewBlock, to_block
 from keeper.chain.rpc import Rpc
 from keeper.errors import ChainError
 from keeper.events import TOPICS
-from keeper.types import Hash
+from keeper.types import Block
+from localnet import Localnet
 from soak import faults
 from soak.flight import Flight
+from soak.oracles import Oracles
 from soak.proxy import Exchange, Fault, FaultProxy, Reaction
 from soak.tables import CALLS, LIES, RECEIPTS, without_one
 from tests.clock import advance
@@ -111,30 +115,42 @@ async def test_node__logs_are_shuffled_and_told_twice__are_put_in_order(checked:
 # -------------------------------------------------------------------- logs of many blocks
 
 
-async def missed(rpc: Rpc, pacer: Pacer) -> tuple[Follower, int, list[list[Any]]]:
-    """A follower that is so many blocks behind, and the logs of those as the node tells them block by block."""
-    if int(await rpc("eth_blockNumber"), 16) < MISSED + 5:
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """
+    Blocks that a follower is to catch up with.
+
+    Attributes:
+        logs: The places of each block's logs, as the node tells them block by block.
+    """
+
+    first: Block
+    last: Block
+    logs: list[list[str]]
+
+    async def catch_up(self, follower: Follower) -> list[list[str]]:
+        """The same, as a follower tells it."""
+        news = [news async for news in follower.catch_up(self.last)]
+        assert all(isinstance(item, NewBlock) for item in news)
+        return [[log["logIndex"] for log in item.logs] for item in news if isinstance(item, NewBlock)]
+
+    async def follower(self, rpc: Rpc) -> Follower:
+        """One that has missed them."""
+        follower = Follower(rpc, sorted(TOPICS))
+        assert await follower.start_at(self.first.number, self.first.hash) is not None
+        return follower
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def missed(flown: Oracles, chain: Localnet, pacer: Pacer) -> Missed:
+    if int(chain.rpc("eth_blockNumber"), 16) < MISSED + 5:
         pacer.mine(MISSED)
-    head = int(await rpc("eth_blockNumber"), 16) - 2
-    follower = Follower(rpc, sorted(TOPICS))
-    first = await rpc("eth_getBlockByNumber", hex(head - MISSED), False)
-    assert await follower.start_at(head - MISSED, Hash(first["hash"])) is not None
-    logs = []
-    for number in range(head - MISSED + 1, head + 1):
-        header = await rpc("eth_getBlockByNumber", hex(number), False)
-        told = await rpc("eth_getLogs", {"blockHash": header["hash"], "topics": [sorted(TOPICS)]})
-        logs.append([log["logIndex"] for log in told])
-    return follower, head, logs
-
-
-async def caught_up(follower: Follower, rpc: Rpc, head: int) -> list[list[Any]]:
-    """The logs of the blocks up to *head*, as the follower tells them."""
-    header = await rpc("eth_getBlockByNumber", hex(head), False)
-    return [
-        [log["logIndex"] for log in news.logs]
-        async for news in follower.catch_up(to_block(header))
-        if isinstance(news, NewBlock)
+    head = int(chain.rpc("eth_blockNumber"), 16) - 2
+    blocks = [
+        to_block(chain.rpc("eth_getBlockByNumber", hex(number), False)) for number in range(head - MISSED, head + 1)
     ]
+    told = [chain.rpc("eth_getLogs", {"blockHash": block.hash, "topics": [sorted(TOPICS)]}) for block in blocks[1:]]
+    return Missed(blocks[0], blocks[-1], [[log["logIndex"] for log in logs] for logs in told])
 
 
 #: How providers say that a range is too large, and with which code. The limit is ten blocks.
@@ -166,48 +182,51 @@ def limited(code: int, words: str) -> Fault:
 
 
 async def test_range__too_large_in_any_providers_words__is_halved_until_it_fits(
-    checked: Flight, alone: FaultProxy, pacer: Pacer
+    checked: Flight, alone: FaultProxy, missed: Missed
 ) -> None:
     async with Rpc(alone.url) as rpc:
         for code, words in WORDS:
-            follower, head, logs = await missed(rpc, pacer)
+            follower = await missed.follower(rpc)
             with alone.inject(limited(code, words), "eth_getLogs") as rule:
-                assert await caught_up(follower, rpc, head) == logs, words
+                assert await missed.catch_up(follower) == missed.logs, words
                 assert rule.hits >= MISSED // 10
 
 
 @pytest.mark.parametrize("cut", [without_one, lambda logs: logs[: len(logs) // 2], lambda logs: []])
 async def test_range__answer_is_cut_short_without_an_error__is_not_believed(
-    checked: Flight, alone: FaultProxy, pacer: Pacer, cut: Any
+    checked: Flight, alone: FaultProxy, missed: Missed, cut: Any
 ) -> None:
     async with Rpc(alone.url) as rpc:
-        follower, head, logs = await missed(rpc, pacer)
+        follower = await missed.follower(rpc)
         with alone.inject(faults.retold(cut), "eth_getLogs"), pytest.raises(ChainError):
-            await caught_up(follower, rpc, head)
+            await missed.catch_up(follower)
 
-        assert await caught_up(follower, rpc, head) == logs
+        assert await missed.catch_up(follower) == missed.logs
 
 
 async def test_range__logs_are_shuffled_and_told_twice__are_put_in_order(
-    checked: Flight, alone: FaultProxy, pacer: Pacer
+    checked: Flight, alone: FaultProxy, missed: Missed
 ) -> None:
     choice = random.Random(3)
     fault = faults.retold(lambda logs: choice.sample(logs * 2, 2 * len(logs)))
     async with Rpc(alone.url) as rpc:
-        follower, head, logs = await missed(rpc, pacer)
+        follower = await missed.follower(rpc)
         with alone.inject(fault, "eth_getLogs"):
-            assert await caught_up(follower, rpc, head) == logs
+            assert await missed.catch_up(follower) == missed.logs
 
 
 async def test_range__blocks_are_taken_back_between_its_parts__is_not_believed(
-    checked: Flight, alone: FaultProxy, pacer: Pacer
+    checked: Flight, alone: FaultProxy, missed: Missed
 ) -> None:
     async with Rpc(alone.url) as rpc:
-        follower, head, logs = await missed(rpc, pacer)
-        with alone.inject(faults.forked(head - MISSED // 2), "eth_getLogs"), pytest.raises(ChainError, match="chain"):
-            await caught_up(follower, rpc, head)
+        follower = await missed.follower(rpc)
+        with (
+            alone.inject(faults.forked(missed.last.number - MISSED // 2), "eth_getLogs"),
+            pytest.raises(ChainError, match="chain"),
+        ):
+            await missed.catch_up(follower)
 
-        assert await caught_up(follower, rpc, head) == logs
+        assert await missed.catch_up(follower) == missed.logs
 
 
 # -------------------------------------------------------------------- receipts, calls, nonces
@@ -216,20 +235,20 @@ async def test_range__blocks_are_taken_back_between_its_parts__is_not_believed(
 async def test_nodes__receipts_are_null_though_mined__keeper_waits(checked: Flight) -> None:
     with ExitStack() as stack:
         everywhere(checked, stack, faults.result(None), "eth_getTransactionReceipt")
-        await checked.until(lambda: bool(checked.keeper._transactions.in_flight))
-        (entry,) = checked.keeper._transactions.in_flight
+        await checked.until(lambda: bool(checked.in_flight))
+        (entry,) = checked.in_flight
         sent = len(checked.sent)
         await checked.pass_blocks(12)
 
         assert len(checked.sent) <= sent + 1
-    await checked.until(lambda: not any(open_.id == entry.id for open_ in checked.keeper._transactions.in_flight))
+    await checked.until(lambda: not any(open_.id == entry.id for open_ in checked.in_flight))
 
 
 @pytest.mark.parametrize("fault", RECEIPTS.values(), ids=RECEIPTS)
 async def test_nodes__receipts_are_malformed__keeper_waits_for_better_ones(checked: Flight, fault: Fault) -> None:
     with ExitStack() as stack:
         everywhere(checked, stack, fault, "eth_getTransactionReceipt")
-        await checked.until(lambda: bool(checked.keeper._transactions.in_flight))
+        await checked.until(lambda: bool(checked.in_flight))
         await checked.pass_blocks(3)
 
 
