@@ -8,7 +8,7 @@ something happened, so that whoever waits for that need not look again and again
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -24,11 +24,8 @@ from keeper.chain.rpc import Rpc
 from keeper.config import Settings, load_chain
 from keeper.errors import JournalError
 from keeper.execution.signer import LocalSigner
-from keeper.journal import Entry, Journal, SignedTransaction, State
+from keeper.journal import Entry, State
 from keeper.loop import Keeper
-from keeper.market import Market
-from keeper.monitor.report import Report
-from keeper.monitor.table import Screen
 from keeper.preflight import Deployment
 from keeper.snapshot import SnapshotFile
 from keeper.types import Hash
@@ -37,6 +34,7 @@ from scripts._build import Artifact
 from scripts._deployment import deploy
 from scripts._roles import rehearsal_roles
 from soak.proxy import FaultProxy
+from soak.telling import Bell, TellingJournal, TellingScreen
 
 FACTS = load_chain("arbitrum")
 
@@ -49,69 +47,8 @@ IN_BLOCK = (*EARNED, State.REVERTED)
 #: How long anything is waited for that must happen: much longer than it takes, for machines that do much else.
 PATIENCE_SECONDS = 120.0
 
-#: How often is looked for what does not ring.
-_LOOK_SECONDS = 0.05
-
 #: Off in production, and there to be traded on a localnet.
 DEXES_OF_THE_LOCALNET = ("balancer_v2_stable", "balancer_v3_weighted")
-
-
-class Bell:
-    """Rings whenever something happened."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-
-    def ring(self) -> None:
-        self._event.set()
-
-    async def until(self, what: Callable[[], bool], seconds: float) -> None:
-        """
-        Return when *what* holds, looking each time that it rings, and now and then; TimeoutError after so many seconds.
-        """
-        async with asyncio.timeout(seconds):
-            while not what():
-                self._event.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_LOOK_SECONDS):
-                        await self._event.wait()
-
-
-class TellingJournal(Journal):
-    """A journal that rings."""
-
-    bell: Bell | None = None
-
-    def signed(self, transaction: SignedTransaction) -> int:
-        entry_id = super().signed(transaction)
-        self._ring()
-        return entry_id
-
-    def step(self, entry_id: int, state: State, **detail: Any) -> None:
-        super().step(entry_id, state, **detail)
-        self._ring()
-
-    def _ring(self) -> None:
-        if self.bell is not None:
-            self.bell.ring()
-
-
-@dataclass(slots=True)
-class TellingScreen(Screen):
-    """
-    A screen that nobody sees, and that rings once a block.
-
-    Attributes:
-        drawn: For how many blocks it was drawn, when all was done that the keeper does after a block.
-    """
-
-    bell: Bell | None = None
-    drawn: int = 0
-
-    def draw(self, market: Market, report: Report, in_flight: int) -> None:
-        self.drawn += 1
-        if self.bell is not None:
-            self.bell.ring()
 
 
 @dataclass(frozen=True, slots=True)
