@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 soak(net, directory, options.minutes, options.seed, lambda words: print(words, flush=True))
             )
     except (KeeperError, LocalnetError) as error:
-        print(f"soak: {error}", file=sys.stderr)
+        print(json.dumps({"soak": "failed", "failure": str(error), "seed": options.seed}))
         return 1
     print(json.dumps(summary.as_json()))
     return 1 if summary.failure else 0

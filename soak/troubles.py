@@ -25,9 +25,10 @@ def of_requests(fault: Fault, *methods: str) -> Trouble:
     @asynccontextmanager
     async def trouble(flight: Flight, choice: Random) -> AsyncIterator[None]:
         share = choice.choice((0.2, 0.6, 1.0))
+        own = Random(choice.random())  # how many requests there are must not change what comes next
         with ExitStack() as stack:
             for proxy in _some(flight, choice):
-                stack.enter_context(proxy.inject(fault, *methods, chance=lambda: choice.random() < share))
+                stack.enter_context(proxy.inject(fault, *methods, chance=lambda: own.random() < share))
             yield
 
     return trouble

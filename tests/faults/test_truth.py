@@ -27,7 +27,7 @@ from tests.faults.pace import Pacer
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 #: Blocks that a follower has missed: more than are asked for one by one.
-MISSED = 60
+MISSED = 24
 
 
 def everywhere(flight: Flight, stack: ExitStack, fault: Fault, *methods: str, **limits: Any) -> None:
@@ -153,7 +153,7 @@ async def missed(flown: Oracles, chain: Localnet, pacer: Pacer) -> Missed:
     return Missed(blocks[0], blocks[-1], [[log["logIndex"] for log in logs] for logs in told])
 
 
-#: How providers say that a range is too large, and with which code. The limit is ten blocks.
+#: How providers say that a range is too large, and with which code. The limit is five blocks, whatever they say.
 WORDS = [
     (-32602, "You can make eth_getLogs requests with up to a 10 block range."),
     (-32600, "Under the Free tier plan, you can make eth_getLogs requests with up to a 10 block range."),
@@ -174,7 +174,7 @@ WORDS = [
 def limited(code: int, words: str) -> Fault:
     async def fault(exchange: Exchange) -> Reaction:
         asked = exchange.request["params"][0]
-        if "fromBlock" in asked and int(asked["toBlock"], 16) - int(asked["fromBlock"], 16) >= 10:
+        if "fromBlock" in asked and int(asked["toBlock"], 16) - int(asked["fromBlock"], 16) >= 5:
             return exchange.error(code, words)
         return await exchange.forward()
 
@@ -189,7 +189,7 @@ async def test_range__too_large_in_any_providers_words__is_halved_until_it_fits(
             follower = await missed.follower(rpc)
             with alone.inject(limited(code, words), "eth_getLogs") as rule:
                 assert await missed.catch_up(follower) == missed.logs, words
-                assert rule.hits >= MISSED // 10
+                assert rule.hits >= MISSED // 5
 
 
 @pytest.mark.parametrize("cut", [without_one, lambda logs: logs[: len(logs) // 2], lambda logs: []])
