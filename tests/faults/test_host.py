@@ -6,14 +6,17 @@ import asyncio
 import sqlite3
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 from keeper.errors import JournalError, NonceError
 from keeper.journal import State
+from keeper.pools.uniswap_v2 import UniswapV2Pool
 from localnet import Localnet
 from soak import faults
 from soak.flight import Flight
+from soak.oracles import OracleError, market_is_the_chains
 from soak.proxy import SENDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -82,3 +85,14 @@ async def test_nonce__is_used_by_a_stranger_while_the_keeper_runs__it_stops(chec
             chain.rpc("anvil_setNonce", checked.operator, hex(nonce))
         await checked.kill()
     await checked.start()
+
+
+async def test_market__is_tampered_with__is_noticed(checked: Flight) -> None:
+    market = checked.keeper.market
+    pool = next(pool for pool in market if isinstance(pool, UniswapV2Pool))
+    market.admit(replace(pool, reserve0=pool.reserve0 + 1))
+
+    with pytest.raises(OracleError, match=f"O3: .*{pool.address}"):
+        await market_is_the_chains(checked)
+
+    market.invalidate(pool.address)
