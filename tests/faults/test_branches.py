@@ -69,7 +69,7 @@ async def test_nodes__are_on_a_branch_for_a_while__keeper_follows_there_and_back
 async def test_node__is_on_a_branch_while_the_other_is_not__keeper_changes_with_whom_it_asks(
     checked: Flight, chain: Localnet
 ) -> None:
-    height = int(chain.rpc("eth_blockNumber"), 16)
+    height = int(chain.rpc("eth_blockNumber"), 16) - 3
     reorgs = checked.keeper.report.reorgs
     with checked.first.relay.refusing(), checked.first.inject(faults.forked(height)):
         await checked.first.relay.close_all()
