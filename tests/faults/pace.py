@@ -66,9 +66,13 @@ class Pacer:
             await self._going.wait()
             drawn, began = flight.screen.drawn, loop.time()
             self.mine()
+            number = int(self._net.rpc("eth_blockNumber"), 16)
             with suppress(TimeoutError):
+                # Not after any block: a keeper that is behind would stay so.
                 await flight.bell.until(
-                    lambda drawn=drawn: flight.screen.drawn > drawn,  # type: ignore[misc]
+                    lambda drawn=drawn, number=number: (  # type: ignore[misc]
+                        flight.screen.drawn > drawn and flight.keeper.market.head.number >= number
+                    ),
                     max(_LEAST_SECONDS, _TIMES_USUAL * self._usual),
                 )
                 self._usual = _MEMORY * self._usual + (1 - _MEMORY) * min(loop.time() - began, 2.0)
