@@ -116,10 +116,10 @@ def everything_sent_is_written(flight: Flight) -> None:
     _require(not lost, f"O2: sent, and not in the journal: {lost}")
 
 
-async def journal_is_the_chains(flight: Flight) -> None:
-    """O2, the other way round: of the last transactions, those that are settled and stay so."""
+async def journal_is_the_chains(flight: Flight, last: int = _LAST_ENTRIES) -> None:
+    """O2, the other way round: of the *last* transactions, those that are settled and stay so."""
     async with Rpc(flight.net.url) as rpc:
-        for before in flight.entries[-_LAST_ENTRIES:]:
+        for before in flight.entries[-last:]:
             receipt = await rpc("eth_getTransactionReceipt", before.transaction.hash)
             after = flight.journal.of_nonce(before.transaction.sender, before.transaction.nonce)
             if not any(

@@ -14,7 +14,7 @@ from typing import Any
 from keeper.errors import KeeperError
 from localnet import Localnet
 from soak.flight import EARNED, Flight, flight
-from soak.oracles import Footprint, OracleError, Oracles
+from soak.oracles import Footprint, OracleError, Oracles, journal_is_the_chains
 from soak.troubles import TROUBLES
 
 #: How long a trouble lasts at least and at most.
@@ -32,6 +32,7 @@ class Summary:
     Attributes:
         troubles: How often each was there.
         recovered_seconds: How long it took from each trouble's end until all that must hold did, an earning included.
+        journal_equals_chain: Whether all of it was compared with the chain in the end, and was the same.
         failure: What did not hold, with what was going on; None if everything did.
     """
 
@@ -45,6 +46,7 @@ class Summary:
     most_rss: int = 0
     states: Counter[str] = field(default_factory=Counter)
     offered: int = 0
+    journal_equals_chain: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -67,6 +69,7 @@ class Summary:
             },
             "transactions": dict(sorted(self.states.items())),
             "offered_to_nodes": self.offered,
+            "journal_equals_chain": self.journal_equals_chain,
             "footprint": footprint,
             "most_rss_mb": round(self.most_rss / 2**20),
         }
@@ -90,6 +93,8 @@ async def soak(net: Localnet, directory: Path, minutes: float, seed: int, tell: 
             summary.before = oracles.before
             while time.monotonic() - began < 60 * minutes:
                 await _trouble(flown, oracles, choice, summary, tell)
+            await journal_is_the_chains(flown, len(flown.entries))
+            summary.journal_equals_chain = True
         except (KeeperError, OracleError, TimeoutError) as error:
             summary.failure = f"{type(error).__name__}: {error} (after {', '.join(list(summary.troubles)[-1:])})"
         summary.after = Footprint.now()

@@ -20,4 +20,5 @@ def test_soak__two_minutes_of_random_faults__keeper_comes_back_each_time() -> No
     summary = json.loads(ran.stdout.splitlines()[-1])
     assert summary["soak"] == "passed"
     assert summary["troubles"] >= 8
+    assert summary["journal_equals_chain"]
     assert summary["transactions"]["included"] > 0
