@@ -9,9 +9,11 @@ export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/$(BIN):$(PATH)
 
 BLOCKS ?=
 REPORT ?=
+MINUTES ?= 30
+SEED ?= 1
 ARGS ?=
 
-.PHONY: help setup keeper localnet test check-long mutants lint clean
+.PHONY: help setup keeper localnet test check-long mutants soak lint clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +57,9 @@ check-long: setup ## Campaigns, and what needs the localnet's optional protocols
 
 mutants: setup ## Break each check of the executor, one at a time; every such mutant must fail a test
 	$(BIN)/python -m mutants $(ARGS)
+
+soak: setup ## A keeper among nodes that fail at random (MINUTES=30 SEED=1); its last line is a JSON summary
+	$(BIN)/python -m soak --minutes $(MINUTES) --seed $(SEED)
 
 clean: ## Remove everything that was installed, built or recorded
 	rm -rf .venv .cache .build node_modules var

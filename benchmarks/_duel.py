@@ -18,7 +18,7 @@ import localnet
 from keeper.chain.heads import PolledHeads
 from keeper.chain.rpc import Rpc
 from keeper.config import Settings, load_chain, load_settings
-from keeper.execution.signer import LocalSigner
+from keeper.execution.opening import open_broadcast, open_signers
 from keeper.journal import Entry, Journal, State
 from keeper.loop import Keeper
 from keeper.market import Market
@@ -76,7 +76,7 @@ class _Turns(Screen):
         self._done = threading.Condition()
         self._head = -1
 
-    def draw(self, market: Market, report: Report, in_flight: int) -> None:  # noqa: ARG002 - the shape of a screen
+    def draw(self, market: Market, report: Report, in_flight: int, state: str = "") -> None:  # noqa: ARG002 - a screen's
         with self._done:
             self._head = market.head.number
             self._done.notify_all()
@@ -109,20 +109,26 @@ def duel(
         deploy(net.url, operator, roles, "localnet", folder / "deployment.json", artifact=artifact)
         mining.stop()
         net.mine(2)
-        given = {"dexes_on": ("balancer_v2_stable", "balancer_v3_weighted"), "deadline_seconds": 600} | settings
+        # Races are lost here on purpose.
+        fearless = {"max_reverts_in_a_row": 10**6, "max_revert_share": 1.0, "max_failed_gas_wei": 10**18}
+        pools = {"dexes_on": ("balancer_v2_stable", "balancer_v3_weighted")}
+        given = {**pools, **fearless, "deadline_seconds": 600, **settings}
         return asyncio.run(_fought(net, load_settings(rpc_url=net.url, state_dir=folder, **given), operator, blocks))
 
 
 async def _fought(net: Localnet, settings: Settings, operator: Any, blocks: int) -> Duel:
     deployment = Deployment.load(settings.state_dir / "deployment.json")
     journal = Journal.open(settings.state_dir / "journal.sqlite", _FACTS.chain_id, deployment.genesis_hash)
-    signer = LocalSigner(operator, _FACTS.chain_id, deployment.executor)
     turns, stop = _Turns(), asyncio.Event()
     file = SnapshotFile(settings.state_dir / "market.jsonl", {"duel": 1})
     with closing(journal):
-        async with Rpc(*settings.nodes) as rpc:
+        async with (
+            Rpc(*settings.nodes) as rpc,
+            open_signers(settings, _FACTS.chain_id, deployment.executor, [operator]) as signers,
+            open_broadcast(settings, _FACTS, rpc, [operator]) as broadcast,
+        ):
             heads = PolledHeads(settings.poll_seconds)
-            keeper = Keeper(rpc, heads, settings, _FACTS, deployment, signer, journal, turns, file)
+            keeper = Keeper(rpc, heads, settings, _FACTS, deployment, signers, broadcast, journal, turns, file)
             running = asyncio.create_task(keeper.run(stop))
             await asyncio.to_thread(_blocks, net, turns, blocks)
             stop.set()

@@ -6,6 +6,7 @@ Everything the keeper expects to go wrong.
     |-- ChainError              what a node says cannot be used
     |   |-- RpcError            a request failed (transport, limit, or the node's own error)
     |   |   `-- RateLimited     the node wants fewer requests
+    |   |-- Unproved            what a node says contradicts what it said before
     |   `-- ReorgError          a block does not extend the head
     |-- PoolError               a pool cannot answer
     |   |-- StalePool           it changed on chain and was not read since
@@ -61,6 +62,10 @@ class RateLimited(RpcError):  # noqa: N818 - what happened, in the providers' wo
     def __init__(self, message: str, code: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(message, code)
         self.retry_after = retry_after
+
+
+class Unproved(ChainError):  # noqa: N818 - what it is
+    """What a node says contradicts what it said before: its logs are not those that the block's header tells of."""
 
 
 class ReorgError(ChainError):

@@ -15,6 +15,7 @@ import structlog
 from eth_utils.crypto import keccak
 
 from keeper.abi import answer, call
+from keeper.chain.answers import fields, octets, quantity, to_hash
 from keeper.chain.rpc import Rpc
 from keeper.config import ChainFacts
 from keeper.errors import ChainError, ConfigError
@@ -68,13 +69,13 @@ async def read_genesis(rpc: Rpc, facts: ChainFacts) -> Hash:
     Raises:
         ConfigError: The node is of another chain.
     """
-    chain_id = int(await rpc("eth_chainId"), 16)
+    chain_id = quantity(await rpc("eth_chainId"), "chain id")
     if chain_id != facts.chain_id:
         raise ConfigError(f"node {rpc.url} is of chain {chain_id}; {facts.name} is chain {facts.chain_id}")
     genesis = await rpc("eth_getBlockByNumber", "0x0", False)
     if genesis is None:
         raise ChainError(f"node {rpc.url} has no block 0")
-    return Hash(genesis["hash"])
+    return to_hash(fields(genesis, "block 0").get("hash"), "hash of block 0")
 
 
 async def check_facts(rpc: Rpc, facts: ChainFacts) -> None:
@@ -107,7 +108,7 @@ async def check_executor(rpc: Rpc, deployment: Deployment, chain_id: int, genesi
     executor = deployment.executor
     if (deployment.chain_id, deployment.genesis_hash) != (chain_id, genesis_hash):
         raise ConfigError("the deployment record is of another chain: deploy the executor here (ape run deploy)")
-    code = bytes.fromhex((await rpc("eth_getCode", executor, "latest"))[2:])
+    code = octets(await rpc("eth_getCode", executor, "latest"), "code of the executor")
     if not code:
         raise ConfigError(f"executor {executor} is not deployed on this chain: ape run deploy")
     if (found := "0x" + keccak(code).hex()) != deployment.code_hash:
@@ -125,7 +126,7 @@ async def check_operator(rpc: Rpc, executor: Address, operator: Address) -> None
     """
     if operator not in await _ask(rpc, executor, "operators()", "address[]"):
         raise ConfigError(f"{operator} is not an operator of executor {executor}; its owner can add it")
-    if int(await rpc("eth_getBalance", operator, "latest"), 16) == 0:
+    if quantity(await rpc("eth_getBalance", operator, "latest"), "balance of the operator") == 0:
         raise ConfigError(f"operator {operator} has no ETH to pay gas with")
 
 
@@ -167,4 +168,4 @@ async def _check_decimals(rpc: Rpc, facts: ChainFacts, symbol: str) -> None:
 async def _ask(rpc: Rpc, target: Address, signature: str, kind: str) -> Any:
     asked = call(target, signature)
     result = await rpc("eth_call", {"to": target, "data": "0x" + asked.data.hex()}, "latest")
-    return answer(kind, bytes.fromhex(result[2:]), f"{target} {signature}")
+    return answer(kind, octets(result, f"answer of {target}"), f"{target} {signature}")

@@ -45,6 +45,9 @@ _SIMULATION_LIMIT = 20
 #: What may be a token's fault: one that takes a fee on transfer, changes balances by itself, or is paused.
 _BLAMED_ON_TOKENS = ("simulation", "execution_unlike_quote")
 
+#: How many logs are kept to be looked at while no node answers; what goes lost, the next start finds.
+_MOST_UNLOOKED = 10_000
+
 #: How many pools that were given up for busier ones are looked at again at a time.
 _WARMED = 50
 
@@ -100,6 +103,8 @@ class Upkeep:
         self._metadata_at: dict[Address, float] = {}
         #: Pools that were let in since the last look at what they hold.
         self._new: set[Address] = set()
+        #: Logs that nobody could be asked about yet.
+        self._unlooked: list[Mapping[str, Any]] = []
         #: The block in which each pool was judged last by a simulation.
         self._charged: dict[Address, int] = {}
 
@@ -145,7 +150,10 @@ class Upkeep:
         Let in the pools that logs of the head block say were created: they are stale, and read with what is.
         """
         if self._discovery is not None:
-            self._let_in(await self._discovery.look_at(block, logs))
+            self._unlooked = [*self._unlooked, *logs][-_MOST_UNLOOKED:]
+            found = await self._discovery.look_at(block, self._unlooked)
+            self._unlooked = []
+            self._let_in(found)
 
     async def start(self, block: Block) -> frozenset[Address]:
         """

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from keeper.errors import RpcError
+from keeper.errors import ChainError, RpcError
 
 
 def header(number: int, branch: str = "a", parent: str | None = None, timestamp: int | None = None) -> dict[str, Any]:
@@ -35,6 +35,7 @@ class FakeNode:
         ranges: How many blocks each request for logs by number was about.
         most_blocks: Above so many it refuses.
         finalized: The number of the final block, or None if it knows none.
+        distrusted: Why it was not believed.
     """
 
     url = "http://fake"
@@ -49,6 +50,10 @@ class FakeNode:
         self.ranges: list[int] = []
         self.most_blocks = 10_000
         self.finalized: int | None = None
+        self.distrusted: list[str] = []
+
+    def distrust(self, error: ChainError) -> None:
+        self.distrusted.append(str(error))
 
     async def __call__(self, method: str, *params: Any) -> Any:
         self.calls[method] += 1

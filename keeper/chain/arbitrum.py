@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from keeper.abi import answer, call
+from keeper.chain.answers import octets
 from keeper.chain.rpc import Rpc
 from keeper.config import ChainFacts
 from keeper.errors import ChainError
@@ -110,4 +111,5 @@ async def _estimates_l1(rpc: Rpc) -> bool:
 async def _ask(rpc: Rpc, target: str, signature: str, kinds: str, whose: str) -> Any:
     asked = call(Address(target), signature)
     result = await rpc("eth_call", {"to": asked.target, "data": "0x" + asked.data.hex()}, "latest")
-    return answer(kinds, bytes.fromhex(result[2:]), f"{whose}.{signature}")
+    what = f"{whose}.{signature}"
+    return answer(kinds, octets(result, what), what)

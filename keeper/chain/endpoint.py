@@ -2,12 +2,13 @@
 JSON-RPC over HTTP: the one place where bytes leave the keeper.
 """
 
+import json
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
 from web3 import AsyncHTTPProvider
-from web3.types import RPCEndpoint
+from web3.types import RPCEndpoint, RPCResponse
 
 from keeper.errors import RateLimited, RpcError
 from keeper.redaction import redact, redact_url
@@ -21,6 +22,24 @@ _TOO_MANY_REQUESTS = 429
 _RATE_WORDS = ("rate limit", "rate exceeded", "request rate", "too many requests", "request count", "compute units")
 
 
+class _Provider(AsyncHTTPProvider):
+    """
+    A provider that takes no answer to another request for its own: a proxy may mix up what passes through it.
+    """
+
+    async def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        request = self.form_request(method, params)
+        answer = json.loads(await self._make_request(method, self.encode_rpc_dict(request)))
+        # A node that could not read a request does not know its number; some tell numbers as text.
+        if isinstance(answer, dict) and "result" in answer and str(answer.get("id")) != str(request["id"]):
+            raise _OtherAnswer
+        return answer  # type: ignore[no-any-return]
+
+
+class _OtherAnswer(Exception):  # noqa: N818 - what it is
+    """An answer to another request."""
+
+
 class Endpoint:
     """
     One node.
@@ -31,7 +50,7 @@ class Endpoint:
 
     def __init__(self, url: str) -> None:
         self.url = redact_url(url)
-        self._provider = AsyncHTTPProvider(
+        self._provider = _Provider(
             url,
             request_kwargs={"timeout": aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)},
             # What may be repeated is decided where it is known what is asked.
@@ -60,7 +79,9 @@ class Endpoint:
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             reason = "timed out" if isinstance(error, TimeoutError) else redact(str(error)) or type(error).__name__
             raise RpcError(f"node {self.url} is out of reach for {method}: {reason}") from None
-        except ValueError:
+        except _OtherAnswer:
+            raise RpcError(f"node {self.url} answered {method} with the answer to another request") from None
+        except (ValueError, RecursionError):
             raise RpcError(f"node {self.url} answered {method} with something that is not JSON") from None
         if not isinstance(answer, dict):
             raise RpcError(f"node {self.url} answered {method} with something that is not an answer")

@@ -13,11 +13,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from keeper.chain.answers import quantity, to_hash
 from keeper.chain.bloom import Log, unaccounted
 from keeper.chain.logs import in_order, require_complete, require_held
 from keeper.chain.ranges import AdaptiveRange
 from keeper.chain.rpc import Rpc
-from keeper.errors import ChainError, ReorgError
+from keeper.errors import ChainError, ReorgError, Unproved
 from keeper.types import Block, Hash
 
 #: How deep a reorganisation can be followed; a deeper one needs the market to be read anew.
@@ -134,7 +135,11 @@ class Follower:
         if latest.hash in self._ring or latest.number < self._oldest.number:
             # A node behind a load balancer may answer with an older head: that is no reorganisation.
             return []
-        return await self._advance(latest)
+        try:
+            return await self._advance(latest)
+        except Unproved as error:
+            self._rpc.distrust(error)
+            raise
 
     async def catch_up(self, latest: Block) -> AsyncIterator[ChainNews]:
         """
@@ -187,16 +192,25 @@ class Follower:
         if len(blocks) < GAP:
             return list(await asyncio.gather(*(self._logs(block) for block in blocks)))
         of_block: dict[str, list[Log]] = {block.hash: [] for block in blocks}
-        for log in await self._range.over(blocks[0].number, blocks[-1].number, self._logs_between):
+        #: Where the answer to each part ends: a node that cuts answers short does so there.
+        ends: set[Any] = set()
+
+        async def ask(first: int, last: int) -> list[Log]:
+            logs = await self._logs_between(first, last)
+            if logs and isinstance(logs[-1], Mapping):
+                ends.add(logs[-1].get("blockHash"))
+            return logs
+
+        for log in await self._range.over(blocks[0].number, blocks[-1].number, ask):
             if not isinstance(log, Mapping) or log.get("blockHash") not in of_block:
-                raise ChainError("the node's logs are of blocks that are not part of its chain")
+                raise Unproved("the node's logs are of blocks that are not part of its chain")
             of_block[log["blockHash"]].append(log)
-        return [await self._believed(of_block[block.hash], block) for block in blocks]
+        return [await self._believed(of_block[block.hash], block, block.hash in ends) for block in blocks]
 
     async def _logs_between(self, first: int, last: int) -> list[Log]:
         logs = await self._rpc("eth_getLogs", {"fromBlock": hex(first), "toBlock": hex(last), "topics": [self._topics]})
         if not isinstance(logs, list):
-            raise ChainError("the node's logs are no list")
+            raise Unproved("the node's logs are no list")
         return logs
 
     async def _block(self, which: str) -> Block:
@@ -217,14 +231,14 @@ class Follower:
         logs = await self._rpc("eth_getLogs", {"blockHash": block.hash, "topics": [self._topics]})
         return await self._believed(_listed(logs), block)
 
-    async def _believed(self, told: Sequence[Log], block: Block) -> list[Log]:
-        """The logs of the block, in order, if its header bears them out."""
+    async def _believed(self, told: Sequence[Log], block: Block, doubted: bool = False) -> list[Log]:
+        """The logs of the block, in order, if its header bears them out; where they are *doubted*, all of them."""
         logs = in_order(told, block)
         if self._proves and block.logs_bloom is not None:
             require_held(logs, block)
-            doubtful = unaccounted(block.logs_bloom, logs, self._proved)
-            if doubtful and self._ours(await self._everything(block)) != logs:
-                raise ChainError(f"the node withholds logs of block {block.number}")
+            doubted = doubted or bool(unaccounted(block.logs_bloom, logs, self._proved))
+            if doubted and self._ours(await self._everything(block)) != logs:
+                raise Unproved(f"the node withholds logs of block {block.number}")
         return logs
 
     async def _everything(self, block: Block) -> list[Log]:
@@ -253,7 +267,7 @@ class Follower:
 
 def _listed(logs: Any) -> list[Log]:
     if not isinstance(logs, list):
-        raise ChainError("the node's logs are no list")
+        raise Unproved("the node's logs are no list")
     return logs
 
 
@@ -266,12 +280,12 @@ def to_block(header: Mapping[str, Any]) -> Block:
     """
     try:
         return Block(
-            number=int(header["number"], 16),
-            hash=Hash(header["hash"]),
-            parent_hash=Hash(header["parentHash"]),
-            timestamp=int(header["timestamp"], 16),
-            base_fee_wei=int(header.get("baseFeePerGas") or "0x0", 16),
-            logs_bloom=int(header["logsBloom"], 16) if header.get("logsBloom") else None,
+            number=quantity(header["number"], "block number"),
+            hash=to_hash(header["hash"], "block hash"),
+            parent_hash=to_hash(header["parentHash"], "parent hash"),
+            timestamp=quantity(header["timestamp"], "timestamp"),
+            base_fee_wei=quantity(header.get("baseFeePerGas") or "0x0", "base fee"),
+            logs_bloom=quantity(header["logsBloom"], "bloom filter") if header.get("logsBloom") else None,
         )
-    except (KeyError, TypeError, ValueError):
+    except (ChainError, KeyError, TypeError, AttributeError):
         raise ChainError("the node's block header is malformed") from None

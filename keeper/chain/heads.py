@@ -2,18 +2,20 @@
 When to look at the chain: told by a node's WebSocket, or every few milliseconds.
 
 A told head saves a request and the wait; it is never relied on. Whatever a broken subscription does not tell, the next
-look by HTTP finds.
+look by HTTP finds. A subscription that tells nothing any more is made anew, on a connection of its own.
 """
 
 import asyncio
 import json
+import random
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from keeper.chain.answers import fields
 from keeper.chain.follower import to_block
 from keeper.errors import ChainError
 from keeper.redaction import redact_url
@@ -27,8 +29,13 @@ SILENCE_SECONDS = 1.0
 #: How long a node may take to accept a subscription.
 _REPLY_SECONDS = 5
 
-#: The pause before a new connection, doubled each time up to the second figure.
-_RECONNECT_SECONDS = (0.2, 10.0)
+#: A connection over which no head came for so long is given up, whatever it says to a ping.
+_DEAD_SECONDS = 5.0
+
+#: The pause before a new connection, doubled each time up to the second figure, and longer by up to a half at random:
+#: many clients that lost one node do not come back at once.
+_RECONNECT_SECONDS = (1.0, 10.0)
+_SPREAD = 0.5
 
 
 class Heads(Protocol):
@@ -60,6 +67,7 @@ class SubscribedHeads:
         self._poll_seconds = poll_seconds
         self._latest: asyncio.Queue[Block] = asyncio.Queue(maxsize=1)
         self._connected = False
+        self._pause = _RECONNECT_SECONDS[0]
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "SubscribedHeads":
@@ -80,36 +88,55 @@ class SubscribedHeads:
             return None
 
     async def _run(self) -> None:
-        pause = _RECONNECT_SECONDS[0]
         while True:
             try:
                 async with connect(self._url, open_timeout=5, ping_interval=5, ping_timeout=5) as socket:
-                    await self._subscribe(socket)
-                    pause = _RECONNECT_SECONDS[0]
-                    await self._listen(socket)
-            except (OSError, WebSocketException, TimeoutError, ChainError, ValueError) as error:
+                    await self._listen(socket, await self._subscribe(socket))
+            except (OSError, WebSocketException, TimeoutError, ChainError, ValueError, RecursionError) as error:
                 _log.warning("subscription_lost", node=redact_url(self._url), reason=type(error).__name__)
             self._connected = False
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _RECONNECT_SECONDS[1])
+            spread = 1 + _SPREAD * random.random()  # noqa: S311 - nobody gains by guessing
+            await asyncio.sleep(self._pause * spread)
+            self._pause = min(2 * self._pause, _RECONNECT_SECONDS[1])
 
-    async def _subscribe(self, socket: ClientConnection) -> None:
+    async def _subscribe(self, socket: ClientConnection) -> Any:
+        """Ask for heads, and return what the node calls the subscription."""
         await socket.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}))
         # Not wait_for: before Python 3.12 it may swallow the cancellation that ends this task.
         async with asyncio.timeout(_REPLY_SECONDS):
             reply = json.loads(await socket.recv())
-        if "result" not in reply:
+        if not isinstance(reply, dict) or "result" not in reply:
             raise ChainError("the node does not offer newHeads")
         self._connected = True
+        return reply["result"]
 
-    async def _listen(self, socket: ClientConnection) -> None:
-        async for message in socket:
-            told = json.loads(message)
-            if told.get("method") == "eth_subscription":
-                self._replace(to_block(told["params"]["result"]))
+    async def _listen(self, socket: ClientConnection, subscription: Any) -> None:
+        """Take heads until the connection ends, or none came for too long."""
+        while True:
+            async with asyncio.timeout(_DEAD_SECONDS):
+                while (block := _head(await socket.recv(), subscription)) is None:
+                    pass
+            self._replace(block)
+            self._pause = _RECONNECT_SECONDS[0]
 
     def _replace(self, block: Block) -> None:
         """Only the newest head is of interest."""
         with suppress(asyncio.QueueEmpty):
             self._latest.get_nowait()
         self._latest.put_nowait(block)
+
+
+def _head(message: str | bytes, subscription: Any) -> Block | None:
+    """
+    Return the head that a message tells, or None if it is about something else.
+
+    Raises:
+        ChainError, ValueError, RecursionError: It is no message of a node's.
+    """
+    told = json.loads(message)
+    if not isinstance(told, dict) or told.get("method") != "eth_subscription":
+        return None
+    parameters = fields(told.get("params"), "notification")
+    if parameters.get("subscription") != subscription:
+        return None
+    return to_block(fields(parameters.get("result"), "head"))

@@ -5,7 +5,7 @@ A block's logs as a node told them, put in order or refused.
 from collections.abc import Iterable, Sequence
 
 from keeper.chain.bloom import Log, bloom_of
-from keeper.errors import ChainError
+from keeper.errors import Unproved
 from keeper.types import Block
 
 
@@ -14,34 +14,34 @@ def in_order(logs: Iterable[Log], block: Block) -> list[Log]:
     Return the logs of *block* in chain order, each once.
 
     Raises:
-        ChainError: They are no logs, of another block, taken back, or two different ones claim one place.
+        Unproved: They are no logs, of another block, taken back, or two different ones claim one place.
     """
     placed: dict[int, Log] = {}
     try:
         for log in logs:
             if log["blockHash"] != block.hash:
-                raise ChainError(f"the node's logs of block {block.number} are of another block")
+                raise Unproved(f"the node's logs of block {block.number} are of another block")
             if log.get("removed"):
-                raise ChainError(f"the node says that logs of block {block.number} were taken back")
+                raise Unproved(f"the node says that logs of block {block.number} were taken back")
             index = int(log["logIndex"], 16)
             if placed.setdefault(index, log) != log:
-                raise ChainError(f"the node has two logs {index} of block {block.number}")
+                raise Unproved(f"the node has two logs {index} of block {block.number}")
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise ChainError(f"the node's logs of block {block.number} are malformed") from None
+        raise Unproved(f"the node's logs of block {block.number} are malformed") from None
     return [placed[index] for index in sorted(placed)]
 
 
 def require_held(logs: Iterable[Log], block: Block) -> None:
     """
     Raises:
-        ChainError: A log is not one that the block's header knows of.
+        Unproved: A log is not one that the block's header knows of.
     """
     try:
         strange = block.logs_bloom is not None and bloom_of(logs) & ~block.logs_bloom
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise ChainError(f"the node's logs of block {block.number} are malformed") from None
+        raise Unproved(f"the node's logs of block {block.number} are malformed") from None
     if strange:
-        raise ChainError(f"the node's logs of block {block.number} are not in the bloom filter of its header")
+        raise Unproved(f"the node's logs of block {block.number} are not in the bloom filter of its header")
 
 
 def require_complete(logs: Sequence[Log], block: Block) -> None:
@@ -49,15 +49,15 @@ def require_complete(logs: Sequence[Log], block: Block) -> None:
     Require that *logs*, in order, are all logs of the block, of whatever contract and topic.
 
     Raises:
-        ChainError: Some were withheld.
+        Unproved: Some were withheld.
     """
     try:
         contiguous = [int(log["logIndex"], 16) for log in logs] == list(range(len(logs)))
         complete = contiguous and bloom_of(logs) == block.logs_bloom
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise ChainError(f"the node's logs of block {block.number} are malformed") from None
+        raise Unproved(f"the node's logs of block {block.number} are malformed") from None
     if not complete:
-        raise ChainError(
+        raise Unproved(
             f"the node's logs of block {block.number} are not all that its header's bloom filter tells of"
             " (bloom_check = false if the node has no such filters)"
         )

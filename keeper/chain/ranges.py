@@ -10,7 +10,7 @@ from keeper.errors import RateLimited, RpcError
 T = TypeVar("T")
 
 #: Codes that providers answer too large a range with, among other things; HTTP statuses and timeouts have none.
-_CODES = {-32000, -32005, -32602, -32600, -32603, -32012, -32614, 413}
+_CODES = {-32000, -32005, -32602, -32600, -32603, -32012, -32614, -32701, 413}
 _WORDS = (
     "limit",
     "range",
@@ -20,6 +20,7 @@ _WORDS = (
     "more than",
     "max",
     "size",
+    "restrict",
     "timed out",
     "timeout",
     "413",

@@ -4,8 +4,9 @@ Reads of contracts, pinned to one block and gathered into as few requests as the
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from keeper.chain.answers import octets
 from keeper.chain.rpc import Rpc
 from keeper.errors import ChainError, PoolError
 from keeper.types import Address, Answer, Call, Hash, Reading
@@ -59,7 +60,7 @@ class Reader:
     async def _aggregate(self, calls: Sequence[Call], block_hash: Hash) -> list[Answer]:
         request = {"to": self._multicall3, "data": "0x" + encode_aggregate3(calls).hex()}
         result = await self._rpc("eth_call", request, {"blockHash": block_hash})
-        return decode_aggregate3(_to_bytes(result), len(calls))
+        return decode_aggregate3(octets(result, "answer to a multicall"), len(calls))
 
 
 def _advance(
@@ -123,9 +124,3 @@ def decode_aggregate3(data: bytes, count: int) -> list[Answer]:
             raise ChainError("multicall: the answer is truncated")
         answers.append(data[body + _WORD : body + _WORD + size] if success else None)
     return answers
-
-
-def _to_bytes(result: Any) -> bytes:
-    if not isinstance(result, str) or not result.startswith("0x"):
-        raise ChainError("multicall: the node's answer is not hex")
-    return bytes.fromhex(result[2:])

@@ -17,7 +17,7 @@ from typing import Any, Self
 import structlog
 
 from keeper.chain.endpoint import TIMEOUT_SECONDS, Endpoint
-from keeper.errors import RateLimited, RpcError
+from keeper.errors import ChainError, RateLimited, RpcError
 
 _log = structlog.get_logger("rpc")
 
@@ -109,7 +109,7 @@ class Rpc:
     @property
     def health(self) -> list[dict[str, Any]]:
         """What is known of each node."""
-        now = time.monotonic()
+        now = _now()
         return [
             {
                 "node": node.ask.url,
@@ -140,11 +140,18 @@ class Rpc:
                 failure = error
         raise failure or RateLimited("every node wants fewer requests", retry_after=self._recovers_in())
 
+    def distrust(self, error: ChainError) -> None:
+        """
+        Leave the node alone that is asked first, where others could be: what it says contradicts itself.
+        """
+        if len(self._nodes) > 1 and (node := next(self._ranked(), None)) is not None:
+            self._pause(node, error)
+
     async def check(self) -> None:
         """
         Compare the heads of all nodes, if it is time to and there are several: one that lags is asked last.
         """
-        now = time.monotonic()
+        now = _now()
         if len(self._nodes) < 2 or now - self._checked_at < _CHECK_SECONDS:
             return
         self._checked_at = now
@@ -164,7 +171,7 @@ class Rpc:
 
     def _ranked(self) -> Iterator[_Node]:
         """The nodes that may be asked, the best first; if none is well, the least bad."""
-        now = time.monotonic()
+        now = _now()
         allowed = [node for node in self._nodes if not (node.limited and node.paused_until > now)]
         return iter(sorted(allowed, key=lambda node: (max(node.paused_until, now), node.lag > _LAG_BLOCKS)))
 
@@ -204,8 +211,8 @@ class Rpc:
                 raise RpcError(f"node {node.ask.url} is not of chain {self._chain_id}")
         node.checked = True
 
-    def _pause(self, node: _Node, error: RpcError) -> None:
-        now = time.monotonic()
+    def _pause(self, node: _Node, error: ChainError) -> None:
+        now = _now()
         if now - node.failed_at > _FORGIVEN_SECONDS:
             node.pause_seconds = 0.0
         node.pause_seconds = min(max(2 * node.pause_seconds, _PAUSE_SECONDS[0]), _PAUSE_SECONDS[1])
@@ -224,7 +231,12 @@ class Rpc:
             await asyncio.sleep(seconds)
 
     def _recovers_in(self) -> float:
-        return max(min(node.paused_until for node in self._nodes) - time.monotonic(), 0.0)
+        return max(min(node.paused_until for node in self._nodes) - _now(), 0.0)
+
+
+def _now() -> float:
+    """By the clock that every wait and timeout goes by."""
+    return asyncio.get_running_loop().time()
 
 
 def _is_no_answer(error: RpcError) -> bool:

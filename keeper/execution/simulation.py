@@ -5,6 +5,7 @@ Executing a transaction's very bytes before they are signed, and what gas they t
 import asyncio
 
 from keeper.abi import answer, call
+from keeper.chain.answers import octets, quantity
 from keeper.chain.rpc import Rpc
 from keeper.errors import RpcError
 from keeper.types import Address
@@ -48,11 +49,11 @@ class Simulator:
         return gas, ""
 
     async def _gas(self, request: dict[str, str]) -> int:
-        return int(await self._rpc("eth_estimateGas", request, "pending"), 16)
+        return quantity(await self._rpc("eth_estimateGas", request, "pending"), "estimate of gas")
 
     async def _l2_gas(self, calldata: bytes, sender: Address) -> int:
         asked = call(self._node_interface, _COMPONENTS, self._target, False, calldata)
         request = {"from": sender, "to": asked.target, "data": "0x" + asked.data.hex()}
-        data = bytes.fromhex((await self._rpc("eth_call", request, "pending"))[2:])
+        data = octets(await self._rpc("eth_call", request, "pending"), "estimate of gas")
         total, for_l1, *_ = answer("uint64,uint64,uint256,uint256", data, f"NodeInterface.{_COMPONENTS}")
         return int(total - for_l1)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from keeper.chain.answers import quantity
 from keeper.chain.rpc import Rpc
 from keeper.errors import NonceError, SubmissionError
 from keeper.execution.answers import Submission
@@ -334,7 +335,7 @@ class Transactions:
         return [outcome for outcome in found if outcome is not None]
 
     async def _nonce(self) -> int:
-        return int(await self._rpc("eth_getTransactionCount", self._nonces.sender, "latest"), 16)
+        return quantity(await self._rpc("eth_getTransactionCount", self._nonces.sender, "latest"), "nonce")
 
     def _stranger(self, nonce: int) -> NonceError:
         sender: Address = self._nonces.sender

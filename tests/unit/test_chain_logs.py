@@ -11,7 +11,7 @@ from keeper.chain.bloom import bloom_of, may_hold, unaccounted
 from keeper.chain.follower import FULL_CHECK_BLOCKS, SPARSE_BITS, Follower, NewBlock
 from keeper.chain.logs import in_order
 from keeper.chain.ranges import AdaptiveRange, is_too_much
-from keeper.errors import ChainError, RateLimited, RpcError
+from keeper.errors import ChainError, RateLimited, RpcError, Unproved
 from keeper.types import Block, Hash
 from tests.fake_node import FakeNode, block_hash, header
 
@@ -124,8 +124,9 @@ async def test_follower__few_logs_and_one_withheld__is_refused_until_it_is_told(
     node.add(11, [log(11, 0), log(11, 1, OTHERS), log(11, 2, address=f"0x{7:040x}")])
     node.withheld = {(block_hash(11), withheld)}
 
-    with pytest.raises(ChainError, match="bloom filter"):
+    with pytest.raises(Unproved, match="bloom filter"):
         await follower.news()
+    assert len(node.distrusted) == 1
     node.withheld.clear()
 
     assert await logs_of(follower) == [["0x0", "0x2"]]
@@ -202,9 +203,24 @@ async def test_follower__gap_with_logs_withheld__is_refused(node: LogNode) -> No
     assert follower.head.number == 10
 
 
+async def test_follower__gap_whose_logs_are_cut_short_within_a_block__is_refused(node: LogNode) -> None:
+    follower = await following(node)
+    for number in range(11, 41):
+        node.add(number, [log(number, 0), log(number, 1, address=f"0x{9:040x}")], crowd=100)
+    node.withheld = {(block_hash(40), 1)}
+
+    with pytest.raises(Unproved, match="bloom filter"):
+        await follower.news()
+    assert follower.head.number == 10
+    node.withheld.clear()
+
+    assert await logs_of(follower) == [["0x0", "0x1"]] * 30
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [
+        (-32701, "Please specify an address in your request or, to remove restrictions, order a dedicated node"),
         (-32602, "eth_getLogs is limited to a 10 block range"),
         (-32614, "eth_getLogs is limited to a 10,000 range"),
         (-32005, "query returned more than 10000 results. Try with this block range [0x1, 0x2]"),

@@ -7,7 +7,20 @@ import pytest
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 from keeper.chain.heads import PolledHeads, SubscribedHeads
+from tests.clock import SteppedPolicy, advance
 from tests.fake_node import header
+
+
+@pytest.fixture
+def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
+    return SteppedPolicy()
+
+
+def told(head: Any, subscription: Any = "0x1") -> dict[str, str]:
+    """A notification, as text."""
+    return {
+        "text": json.dumps({"method": "eth_subscription", "params": {"subscription": subscription, "result": head}})
+    }
 
 
 class Publisher:
@@ -24,7 +37,15 @@ class Publisher:
         self.subscriptions += 1
         await socket.send(json.dumps({"id": 1, "result": "0x1"} if self.offers_heads else {"id": 1, "error": {}}))
         while (head := await self._next(socket)) is not None:
-            await socket.send(json.dumps({"method": "eth_subscription", "params": {"result": head}}))
+            if "text" in head:
+                await socket.send(head["text"])
+                continue
+            if "silence" in head:
+                await socket.wait_closed()
+                return
+            await socket.send(
+                json.dumps({"method": "eth_subscription", "params": {"subscription": "0x1", "result": head}})
+            )
 
     async def _next(self, socket: ServerConnection) -> dict[str, Any] | None:
         """The next head; None when it is to hang up, or the other side has: the server waits for its handlers."""
@@ -72,6 +93,54 @@ async def test_subscribed__connection_lost__is_made_again(publisher: Publisher, 
         assert await first_told(heads) == 7
         publisher.heads.put_nowait(None)
         publisher.heads.put_nowait(header(8))
+
+        assert await first_told(heads) == 8
+    assert publisher.subscriptions == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no JSON",
+        "[" * 2_000,
+        "x" * 2_000_000,
+        told({**header(8), "hash": None})["text"],
+        told({**header(8), "number": 8})["text"],
+        told("0x8")["text"],
+        told(None)["text"],
+        '{"method": "eth_subscription"}',
+        '{"method": "eth_subscription", "params": []}',
+    ],
+    ids=["no JSON", "deep", "2 MB", "no hash", "number", "text", "null", "no params", "list"],
+)
+async def test_subscribed__node_tells_what_is_no_head__connection_is_made_again(
+    publisher: Publisher, server: Server, text: str
+) -> None:
+    async with SubscribedHeads(url_of(server), 0.01) as heads:
+        for item in ({"text": text}, {"silence": True}, header(9)):
+            publisher.heads.put_nowait(item)
+
+        assert await first_told(heads) == 9
+    assert publisher.subscriptions == 2
+
+
+async def test_subscribed__news_that_was_not_asked_for__is_passed_over(publisher: Publisher, server: Server) -> None:
+    for item in (told(header(8), subscription="0x2"), {"text": "[]"}, {"text": '{"id": 7, "result": true}'}, header(9)):
+        publisher.heads.put_nowait(item)
+
+    async with SubscribedHeads(url_of(server), 0.01) as heads:
+        assert await first_told(heads) == 9
+    assert publisher.subscriptions == 1
+
+
+async def test_subscribed__subscription_lost_on_an_open_connection__is_made_again(
+    publisher: Publisher, server: Server
+) -> None:
+    for item in (header(7), {"silence": True}, header(8)):
+        publisher.heads.put_nowait(item)
+    async with SubscribedHeads(url_of(server), 0.01) as heads:
+        assert await first_told(heads) == 7
+        advance(5.5)
 
         assert await first_told(heads) == 8
     assert publisher.subscriptions == 2

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from keeper.chain import rpc as rpc_module
 from keeper.chain.rpc import Rpc
-from keeper.errors import RateLimited, RpcError
+from keeper.errors import RateLimited, RpcError, Unproved
 
 CHAIN = 42161
 
@@ -89,6 +89,9 @@ async def test_rpc__all_well__asks_the_first_alone(servers: list[Server], rpc: R
         lambda: web.Response(text='{"jsonrpc": "2.0", "id', content_type="application/json"),
         lambda: web.json_response({"jsonrpc": "2.0", "id": 1}),
         lambda: web.json_response([]),
+        lambda: web.json_response({"jsonrpc": "2.0", "id": 4711, "result": "0x1"}),
+        lambda: web.json_response({"jsonrpc": "2.0", "result": "0x1"}),
+        lambda: web.Response(text="[" * 2_000, content_type="application/json"),
     ],
 )
 async def test_rpc__first_gives_no_answer__second_does_and_the_first_rests(
@@ -164,6 +167,23 @@ async def test_rpc__node_of_another_chain__is_not_believed(servers: list[Server]
 
     assert await rpc("eth_gasPrice") == "0x2"
     assert servers[0].calls["eth_gasPrice"] == 0
+
+
+async def test_rpc__first_is_not_believed__second_is_asked(servers: list[Server], rpc: Rpc) -> None:
+    servers[1].answers["eth_gasPrice"] = "0x2"
+
+    rpc.distrust(Unproved("its logs are not all"))
+
+    assert await rpc("eth_gasPrice") == "0x2"
+    assert [node["paused"] for node in rpc.health] == [True, False]
+
+
+async def test_rpc__only_node_is_not_believed__is_asked_all_the_same(servers: list[Server]) -> None:
+    async with Rpc(servers[0].url) as rpc:
+        rpc.distrust(Unproved("its logs are not all"))
+
+        assert await rpc("eth_gasPrice") == "0x0"
+        assert not rpc.health[0]["paused"]
 
 
 async def test_rpc__first_hangs__second_answers_soon(

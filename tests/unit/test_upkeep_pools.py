@@ -10,7 +10,7 @@ import pytest
 
 from keeper.chain.reader import Reader
 from keeper.config import load_chain, load_settings
-from keeper.errors import PoolError
+from keeper.errors import PoolError, RpcError
 from keeper.market import Market
 from keeper.market.policy import ANNOUNCED
 from keeper.pools import FAMILIES
@@ -203,6 +203,26 @@ async def test_notice__pool_was_created__is_read_with_what_is_stale(chain: Chain
     assert upkeep.report()["filtered"]["hooks"] == 1
     await upkeep.look_around()
     assert info.address in upkeep.market.infos
+
+
+async def test_notice__node_fails__logs_are_looked_at_with_the_next_ones(chain: Chain, clock: list[float]) -> None:
+    class Failing(Told):
+        async def look_at(self, block: Block, logs: Any) -> Found:
+            asked.append((block.number, list(logs)))
+            if len(asked) == 1:
+                raise RpcError("node is out of reach")
+            return Found([])
+
+    asked: list[tuple[int, list[Any]]] = []
+    upkeep = await started(chain)
+    upkeep._discovery = Failing()  # type: ignore[assignment]
+    with pytest.raises(RpcError):
+        await upkeep.notice(head(0), [{"a": 1}])
+
+    await upkeep.notice(head(1), [{"b": 2}])
+    await upkeep.notice(head(2), [{"c": 3}])
+
+    assert asked == [(0, [{"a": 1}]), (1, [{"a": 1}, {"b": 2}]), (2, [{"c": 3}])]
 
 
 async def test_notice__denied_pools_and_tokens__stay_out_and_are_counted(chain: Chain, clock: list[float]) -> None:

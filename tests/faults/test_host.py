@@ -1,0 +1,98 @@
+"""
+The machine that the keeper runs on, and whoever else has its key.
+"""
+
+import asyncio
+import sqlite3
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from keeper.errors import JournalError, NonceError
+from keeper.journal import State
+from keeper.pools.uniswap_v2 import UniswapV2Pool
+from localnet import Localnet
+from soak import faults
+from soak.flight import Flight
+from soak.oracles import OracleError, market_is_the_chains
+from soak.proxy import SENDS
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+OPTIONS = {"patience_blocks": 4}
+
+
+async def test_disk__is_full__keeper_stops_with_nothing_sent_unwritten(checked: Flight) -> None:
+    pages = checked.journal._db.execute("PRAGMA page_count").fetchone()[0]
+    checked.journal._db.execute(f"PRAGMA max_page_count = {pages}")
+    assert checked.task is not None
+
+    with pytest.raises(JournalError, match="cannot be written: database or disk is full"):
+        await asyncio.wait_for(asyncio.shield(checked.task), 60)
+
+    assert all(sent.written for sent in checked.sent)
+    await checked.kill()
+    await checked.start()  # somebody made room
+
+
+async def test_journal__is_locked_by_another_for_a_moment__keeper_waits(checked: Flight) -> None:
+    path = checked.settings().state_dir / "journal.sqlite"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(1.0, lambda: other.execute("ROLLBACK"))
+    release.start()
+    await checked.pass_blocks(4)
+    release.join()
+    other.close()
+
+
+async def test_loop__is_blocked_for_two_seconds__blocks_are_caught_up_with(checked: Flight) -> None:
+    before = checked.blocks
+    time.sleep(2.0)  # this is the fault
+
+    await checked.until(lambda: checked.blocks >= before + 7)
+
+
+async def test_keeper__is_told_to_stop__drains_and_sends_nothing_more(checked: Flight) -> None:
+    began = time.monotonic()
+    await checked.stop()
+    sent = len(checked.sent)
+
+    assert time.monotonic() - began < 16
+    await checked.start()
+    assert len(checked.sent) == sent
+
+
+async def test_keeper__is_killed_anywhere_and_started_again__goes_on(checked: Flight) -> None:
+    for _ in range(3):
+        await checked.pass_blocks(2)
+        await checked.kill()
+        await checked.start()
+
+
+async def test_nonce__is_used_by_a_stranger_while_the_keeper_runs__it_stops(checked: Flight, chain: Localnet) -> None:
+    with checked.first.inject(faults.swallow, SENDS), checked.second.inject(faults.swallow, SENDS):
+        await checked.until(lambda: checked.entries[-1].state is State.SENT)
+        nonce = checked.entries[-1].transaction.nonce
+        chain.rpc("anvil_setNonce", checked.operator, hex(nonce + 1))
+        try:
+            assert checked.task is not None
+            with pytest.raises(NonceError, match=f"nonce {nonce} of operator .* not in the journal"):
+                await asyncio.wait_for(asyncio.shield(checked.task), 60)
+        finally:
+            chain.rpc("anvil_setNonce", checked.operator, hex(nonce))
+        await checked.kill()
+    await checked.start()
+
+
+async def test_market__is_tampered_with__is_noticed(checked: Flight) -> None:
+    market = checked.keeper.market
+    pool = next(pool for pool in market if isinstance(pool, UniswapV2Pool))
+    market.admit(replace(pool, reserve0=pool.reserve0 + 1))
+
+    with pytest.raises(OracleError, match=f"O3: .*{pool.address}"):
+        await market_is_the_chains(checked)
+
+    market.invalidate(pool.address)
