@@ -70,12 +70,12 @@ class Draft:
             tree = self._tree()
             if not tree:
                 return False
-            for i in range(len(self.swaps)):
-                if self.swaps[i][0].token_in not in tree:
+            for i, (edge, _) in enumerate(self.swaps):
+                if edge.token_in not in tree:
                     self._set(i, 0)
-            for token, i in reversed(tree.items()):
-                if i is not None and (self.left[token] < 0 or (sweep == 0 and token not in self.profit)):
-                    self._balance(token, i)
+            for token, via in reversed(tree.items()):
+                if via is not None and (self.left[token] < 0 or (sweep == 0 and token not in self.profit)):
+                    self._balance(token, via)
         return False
 
     def _worth(self, token: Address) -> float:
@@ -106,12 +106,12 @@ class Draft:
         """Move what a token lacks, or has too much of, along a swap."""
         edge, before = self.swaps[i][0], self.ins[i]
         if edge.token_in == token:
-            amount: int | None = max(before + self.left[token], 0)
+            wanted: int | None = max(before + self.left[token], 0)
         else:
-            amount = self._input(i, max(self.outs[i] - self.left[token], 0))
-        if amount is not None:
-            self._set(i, amount)
-        if amount is None or (amount and not self.ins[i]):
+            wanted = self._input(i, max(self.outs[i] - self.left[token], 0))
+        if wanted is not None:
+            self._set(i, wanted)
+        if wanted is None or (wanted and not self.ins[i]):
             self._set(i, before)
             self._full.add(i)
 
