@@ -26,9 +26,9 @@ def degrees_of(order: Array, near: Array, degree: Array) -> None:
     done = np.zeros(tokens, np.bool_)
     queue = [(np.int64(0), np.int64(0))]
     queue.clear()
-    for token in range(tokens):
-        degree[token] = _size(near[token])
-        queue.append((degree[token], np.int64(token)))
+    for each in range(tokens):
+        degree[each] = _size(near[each])
+        queue.append((degree[each], np.int64(each)))
     heapify(queue)
     members = np.empty(tokens, np.int64)
     at = 0
