@@ -6,7 +6,7 @@ say, and these are concave. And what a cycle pays is a staircase with no more st
 coarsest token: of the inputs that lead to one such amount, only the least can be the best.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import gcd
@@ -18,7 +18,7 @@ from keeper.routes.search import search
 from keeper.routes.sizing import Sized, size
 from keeper.types import Address
 from tests.random_markets import random_market
-from tests.real_curves import Curve, composed, real_curve
+from tests.real_curves import Curve, composed, real_curve, stretch
 
 Hop = tuple[Edge, Pool]
 
@@ -109,13 +109,17 @@ def _highest(out: Curve) -> Limit:
         return out(x) - x
 
     low, left, right = 1 / Decimal(_GROWTH), Decimal(1), Decimal(_GROWTH)  # inputs are whole
-    at_low, at_left, at_right = gain(low), gain(left), gain(right)
+    at_left, at_right = gain(left), gain(right)
     while at_right > at_left:
         low, left, right = left, right, right * _GROWTH
-        at_low, at_left, at_right = at_left, at_right, gain(right)
-    high, at_high = right, at_right
-    right = left + (high - left) * (1 - _GOLDEN)
-    at_right = gain(right)
+        at_left, at_right = at_right, gain(right)
+    return _narrowed(gain, low, right)
+
+
+def _narrowed(gain: Curve, low: Decimal, high: Decimal) -> Limit:
+    """The highest point between two of a concave function."""
+    left, right = high - (high - low) * _GOLDEN, low + (high - low) * _GOLDEN
+    at_low, at_left, at_right, at_high = gain(low), gain(left), gain(right), gain(high)
     while True:
         best, ceiling = max(at_left, at_right), max(
             at_left + (at_left - at_right) / (right - left) * (left - low),
@@ -168,9 +172,10 @@ def best_input(cycle: Sequence[Hop], found: Limit, at_least: int, patience: int)
         at_least: A gain that is known already.
     """
     best = max(at_least, *(gain(cycle, int(found.amount) + k) for k in range(-2, 3)))
+    out = composed([_curve_of(hop) for hop in cycle])
+    found = Limit(found.amount, min(found.ceiling, _tighter(cycle, out, int(found.amount))))
     if close(best, found.ceiling):
         return best, found.ceiling
-    out = composed([_curve_of(hop) for hop in cycle])
     low, high = _where_more(out, found.amount, best)
     steps = [_steps(cycle[:n], low, high) for n in range(len(cycle) + 1)]
     coarsest = min(range(len(steps)), key=lambda n: steps[n][1] - steps[n][0])
@@ -184,6 +189,45 @@ def best_input(cycle: Sequence[Hop], found: Limit, at_least: int, patience: int)
         if close(best, found.ceiling):
             return best, found.ceiling
     return best, Decimal(best) if n <= patience else found.ceiling
+
+
+def _tighter(cycle: Sequence[Hop], out: Curve, top: int) -> Decimal:
+    """
+    Return what no input gains more than, from curves that count what is rounded where the best input, roughly, crosses
+    stops of ranges: between the inputs that cross the same, these hold; beyond, the gain falls on both sides.
+    """
+    curves: list[Curve] = []
+    first, last, amount = 1, 2 * top + 1, top
+    for n, hop in enumerate(cycle):
+        if (paid := _paid([hop], amount)) is None:
+            return Decimal("Infinity")
+        if (part := stretch(*hop, amount)) is not None:
+            _, start, stop = part
+            first = max(first, _first(lambda x, n=n, start=start: _reaches(cycle[:n], x, start), first, top))
+            last = min(last, _first(lambda x, n=n, stop=stop: _exceeds(cycle[:n], x, stop), top, last) - 1)
+        curves.append(part[0] if part else _curve_of(hop))
+        amount = paid
+    within = composed(curves)
+    at_first, at_top, at_last = (out(Decimal(x)) - x for x in (first, top, last))
+    if not first < top < last or max(at_first, at_last) > at_top:
+        return Decimal("Infinity")
+    inside = _narrowed(lambda x: within(x) - x, Decimal(first), Decimal(last))
+    return max(inside.ceiling, at_first, at_last)
+
+
+def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """The first of two numbers and what is between them from which on something holds; the one beyond, if none."""
+    high += 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle + 1, high)
+    return low
+
+
+def _exceeds(hops: Sequence[Hop], amount_in: int, amount: int) -> bool:
+    """Whether hops pay more than an amount, or take no such input."""
+    paid = _paid(hops, amount_in)
+    return paid is None or paid > amount
 
 
 def _stride(n: int) -> int:

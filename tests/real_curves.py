@@ -104,6 +104,30 @@ def _ranges(pool: UniswapV3Pool | UniswapV4Pool, falling: bool, fee_pips: int) -
     return out
 
 
+def stretch(edge: Edge, pool: Pool, amount: int) -> tuple[Curve, int, int] | None:
+    """
+    Return the curve of a pool with ranges between two of its stops, and the inputs at these, the amount between them;
+    None of other pools.
+
+    A contract that crosses a stop rounds what it takes for that up, whatever more goes in: here that counts, so that
+    this curve is nearer to what it pays than that of the whole pool. Beyond the second stop it goes on as if none came.
+    """
+    if not isinstance(pool, UniswapV3Pool | UniswapV4Pool):
+        return None
+    falling = pool.tokens.index(edge.token_in) == 0
+    steps = pool._steps_of(falling)
+    i = steps._step_of(amount, steps._amounts_in)
+    first, paid, liquidity = steps._amounts_in[i - 1], steps._amounts_out[i - 1], steps._liquidities[i - 1]
+    price = Decimal(steps._prices[i - 1])
+    start = price / 2**96 if falling else 2**96 / price
+    keep = (_MILLION - steps._fee_pips) / _MILLION
+    return (
+        lambda x: paid + liquidity * (start - 1 / (1 / start + (x - first) * keep / liquidity)),
+        first,
+        steps._amounts_in[i],
+    )
+
+
 def _curve(pool: CurveStableSwapPool, i: int, j: int) -> Curve:
     xp = [balance * rate // 10**18 for balance, rate in zip(pool.balances, pool.rates, strict=True)]
     after = _stable(xp, i, j, Decimal(pool.a * len(xp)) / 100, get_D(xp, pool.a))

@@ -16,7 +16,7 @@ from keeper.routes.graph import Graph
 from keeper.types import Address
 
 #: What may be out of balance, of the bound; bounds that are no more than this many wei are not lowered further.
-TOLERANCE, NEGLIGIBLE_WEI = 1e-4, 1e9
+TOLERANCE, NEGLIGIBLE_WEI = 1e-3, 1e9
 
 MOST_ROUNDS = 80
 

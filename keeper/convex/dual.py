@@ -6,7 +6,7 @@ pushes on its price. Where a pool's trade would begin, its spring is not there y
 round to round, as in an interior-point method. The dual function itself is never blurred where it is told.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 import numpy as np
@@ -21,6 +21,9 @@ _OF_MOVED, _OF_HELD = 1e-12, 1e-13
 
 #: The blur in wei, first and last, and from one to the next; it is lowered once a step promises so many times as much.
 _BLURRED, _SHARP, _SHARPER, _CENTRED = 1e14, 1e2, 0.1, 300.0
+
+#: From which part of the value on the blur no longer hides how near the minimum is.
+_IN_SIGHT = 1e-7
 
 #: By how much a price may change in a step at most, and at least before the search is given up.
 _REACH, _LEAST_REACH = 0.3, 1e-12
@@ -82,21 +85,21 @@ def empty_flow(problem: Problem) -> Flow:
 def minimise(problem: Problem, tolerance: float, negligible: float, most_rounds: int) -> Solution:
     """
     Lower the bound until what is out of balance is worth less than this part of it, or the bound is negligible.
+
+    The least bound that was seen is told; prices and flows are those that were nearest to a balance.
     """
     descent = _Descent(problem, np.maximum(0.0, problem.floor))
     best = descent.sharp(0)
+    least = best.bound
     for n in range(1, most_rounds + 1):
-        if best.residual <= tolerance * best.bound or best.bound <= negligible:
-            return _converged(best)
-        if descent.step() and (sharp := descent.sharp(n)).bound <= best.bound * (1 + 1e-9):
-            best = sharp
-        if descent.is_stuck:
+        if best.residual <= tolerance * least or least <= negligible or descent.is_stuck:
             break
-    return best
-
-
-def _converged(best: Solution) -> Solution:
-    return Solution(best.price, best.bound, best.residual, best.flow, best.rounds, best.evaluations, True)
+        if descent.step() and descent.is_in_sight(negligible):
+            sharp = descent.sharp(n)
+            least = min(least, sharp.bound)
+            best = min(best, sharp, key=lambda solution: solution.residual)
+    is_done = bool(best.residual <= tolerance * least or least <= negligible)
+    return replace(best, bound=least, converged=is_done)
 
 
 class _Descent:
@@ -107,7 +110,7 @@ class _Descent:
     def __init__(self, problem: Problem, price: Array) -> None:
         self._problem, self._price = problem, price
         self._blur, self._reach = _BLURRED, _REACH
-        self._flow, self._trial, self._sharp = (empty_flow(problem) for _ in range(3))
+        self._flow, self._trial = (empty_flow(problem) for _ in range(2))
         self._evaluations = 0
         self._value = self._evaluate(price, self._flow)
 
@@ -122,6 +125,10 @@ class _Descent:
         fixed = (self._price <= self._problem.floor) & (flow.slope >= 0)
         residual = float(np.abs(flow.slope[~fixed]).sum())
         return Solution(self._price, bound, residual, flow, rounds, self._evaluations, False)
+
+    def is_in_sight(self, negligible: float) -> bool:
+        """Return whether the blur is so little that the minimum may be near: before, it is not worth a look."""
+        return self._blur <= max(_IN_SIGHT * self._value, 0.01 * negligible)
 
     def step(self) -> bool:
         """

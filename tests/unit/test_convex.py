@@ -154,6 +154,31 @@ def test_bound__each_family__is_reached_by_a_plan(name: str) -> None:
     assert_feasible(pools, found)
 
 
+@pytest.mark.parametrize("seed", [2, 24, 37])
+def test_plan__several_profit_tokens__reaches_the_bound_in_the_one_that_gains(seed: int) -> None:
+    tokens, pools = random_market(seed, kinds="23")
+    graph = graph_of(pools)
+    prices = bound(graph, pools, {tokens[0]: 1.0}).prices
+    # At these values any of the tokens may keep the profit, and the search leaves it with some of them.
+    values = {token: prices[token] for token in tokens[:3] if token in prices}
+
+    found = bound(graph, pools, values)
+
+    assert len(values) > 1
+    assert found.wei > 1e12
+    assert assert_feasible(pools, found, values) == pytest.approx(found.wei, rel=1e-2)
+
+
+def test_plan__pool_that_is_emptied__is_taken_to_its_end() -> None:
+    emptied = v3_pool(10, (WETH, USDC), 1.0, [(-600, 600, 10**20)])
+    pools = [emptied, v2_pool(11, (WETH, USDC), 70 * ONE, 140 * ONE)]
+
+    found = bound_of(pools)
+
+    assert found.wei > ONE
+    assert assert_feasible(pools, found) == pytest.approx(found.wei, rel=1e-4)
+
+
 @pytest.mark.parametrize("name", MARKETS)
 @pytest.mark.parametrize("blur", [0.0, 1e15])
 def test_evaluate__slope__is_that_of_the_value(name: str, blur: float) -> None:

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import keeper.routes.kernels as routes
-from keeper.convex.kernels import baskets, flows, prices, springs
+from keeper.convex.kernels import baskets, flows, order, prices, springs
 
 _PACKAGES = (Path(__file__).parent, Path(routes.__file__).parent)
 
@@ -17,4 +17,4 @@ def compile_kernels() -> bool:
     Have numba compile the kernels, each when it is first called; return whether numba is there.
     """
     routes.compile_kernels()
-    return routes.compile_modules((baskets, flows, prices, springs), _PACKAGES)
+    return routes.compile_modules((baskets, flows, order, prices, springs), _PACKAGES)
