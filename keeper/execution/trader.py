@@ -109,7 +109,9 @@ class Trader:
         # State may move a little before execution, and so may the price of L1 data; what is not used is not paid. One
         # unit more for each sibling: no two of them have the same bytes.
         gas_limit = bundle.gas * 5 // 4 + l1_gas(bundle.outlay.l1_wei, prices) * 13 // 10 + len(siblings)
-        max_fee_wei = min(prices.base_fee_wei * _BASE_FEE_ROOM + prices.tip_wei, self._settings.max_base_fee_wei)
+        max_fee_wei = prices.base_fee_wei * _BASE_FEE_ROOM + prices.tip_wei
+        max_fee_wei = max(max_fee_wei, operator.transactions.replacing_fee_wei(siblings))
+        max_fee_wei = min(max_fee_wei, self._settings.max_base_fee_wei)
         raw, transaction_hash = await operator.sign(
             Unsigned(self._chain_id, nonce, self._executor, bundle.calldata, gas_limit, max_fee_wei, prices.tip_wei),
             block.number,

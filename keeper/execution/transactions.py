@@ -6,7 +6,7 @@ is the same bytes; other bytes for a nonce are a sibling, and written down as on
 the chain: for the receipt, then for the nonce, then for the bytes.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -117,7 +117,7 @@ class Transactions:
             case Submission.ACCEPTED:
                 self._step(entry, State.SENT)
             case Submission.REFUSED:
-                self._step(entry, State.DROPPED, reason=verdict.words)
+                self._step(entry, State.DROPPED, reason=verdict.words, held=verdict.is_held)
             case Submission.RETRY:
                 self._step(entry, State.SIGNED, reason=verdict.words)
             case Submission.UNKNOWN:
@@ -129,6 +129,14 @@ class Transactions:
         Return what was signed for a nonce, oldest first.
         """
         return self._journal.of_nonce(self._nonces.sender, nonce)
+
+    def replacing_fee_wei(self, siblings: Sequence[Entry]) -> int:
+        """
+        Return the least cap of the price of gas with which a node takes another sibling: an eighth more than those have
+        that it may hold in its pool; 0 if it holds none.
+        """
+        held = [entry.transaction.max_fee_wei for entry in siblings if entry.detail.get("held")]
+        return max(held) * 9 // 8 + 1 if held else 0
 
     async def follow(self, head: Block, is_canonical: IsCanonical, sending: bool = True) -> list[Outcome]:
         """
@@ -230,10 +238,10 @@ class Transactions:
             case State.SIGNED, Submission.UNKNOWN:
                 self._step(entry, State.UNKNOWN, again=again, reason=verdict.words)
             case State.SIGNED, Submission.REFUSED:
-                self._step(entry, State.DROPPED, reason=verdict.words)
+                self._step(entry, State.DROPPED, reason=verdict.words, held=verdict.is_held)
 
-    def _drop(self, entry: Entry, reason: str) -> Outcome:
-        self._step(entry, State.DROPPED, reason=reason)
+    def _drop(self, entry: Entry, reason: str, **detail: Any) -> Outcome:
+        self._step(entry, State.DROPPED, reason=reason, **detail)
         return Outcome(entry.transaction, State.DROPPED)
 
     # ---------------------------------------------------------------- what the chain says
@@ -323,7 +331,7 @@ class Transactions:
             return []
         grace = self._patience.unknown_seconds if entry.state is State.UNKNOWN else 0
         held = known and head.number - transaction.block_number <= self._patience.blocks
-        return [] if late <= grace or held else [self._drop(entry, "expired in no block")]
+        return [] if late <= grace or held else [self._drop(entry, "expired in no block", held=known)]
 
     async def _settle_late(self, nonces: range, is_canonical: IsCanonical) -> list[Outcome]:
         """Book what was given up and yet included while nobody looked: its nonce is used on chain."""

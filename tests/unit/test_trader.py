@@ -22,7 +22,7 @@ from keeper.gas import GasPrices, Outlay
 from keeper.journal import Journal, State
 from keeper.types import Address, Hash
 from tests.fake_node import FakeNode
-from tests.operator_world import CHAIN_ID, SIGNERS, TRANSACTION, head, journal_at, node_at, transactions_on
+from tests.operator_world import CHAIN_ID, SIGNERS, TRANSACTION, canonical, head, journal_at, node_at, transactions_on
 from tests.unit.test_journal import EXECUTOR, TOKEN
 
 PRICES = GasPrices(base_fee_wei=20_000_000, tip_wei=0, l1_wei_per_unit=0, brotli_level=1)
@@ -113,6 +113,34 @@ async def test_trade__nonce_had_one_that_was_refused__is_its_sibling_with_other_
     assert (first.transaction.nonce, second.transaction.nonce) == (3, 3)
     assert second.transaction.sibling_of == first.id
     assert first.transaction.hash != second.transaction.hash
+
+
+async def test_trade__node_holds_an_expired_sibling__offers_an_eighth_more(
+    node: FakeNode, operators: Operators, journal: Journal
+) -> None:
+    assert await traded(node, operators, Bundle()) == "sent"
+    node.answers["eth_getTransactionByHash"] = {"hash": "0x"}
+    await operators.follow(head(111, timestamp=1_904), canonical)
+    assert journal.entries()[0].state is State.DROPPED
+
+    node.answers["eth_sendRawTransaction"] = RpcError("replacement transaction underpriced", -32000)
+    assert await traded(node, operators, Bundle()) == "refused by the node"  # another node holds a dearer one
+    node.answers["eth_sendRawTransaction"] = node_at().answers["eth_sendRawTransaction"]
+    assert await traded(node, operators, Bundle()) == "sent"
+
+    caps = [parse(entry.transaction.raw)[0].max_fee_wei for entry in journal.entries()]
+    assert caps == [40_000_000, 45_000_001, 50_625_002]
+
+
+async def test_trade__sibling_that_no_node_holds__costs_no_more(
+    node: FakeNode, operators: Operators, journal: Journal
+) -> None:
+    assert await traded(node, operators, Bundle()) == "sent"
+    await operators.follow(head(111, timestamp=1_904), canonical)
+
+    assert await traded(node, operators, Bundle()) == "sent"
+
+    assert [entry.transaction.max_fee_wei for entry in journal.entries()] == [40_000_000, 40_000_000]
 
 
 async def test_trade__pools_of_another_key_in_flight__leaves_them_alone(node: FakeNode, operators: Operators) -> None:
