@@ -68,6 +68,7 @@ class Transactions:
         #: The block at which each was offered last.
         self._offered: dict[int, int] = {}
         self._drifted_at: int | None = None
+        self._behind_at: int | None = None
 
     @property
     def in_flight(self) -> list[Entry]:
@@ -156,13 +157,17 @@ class Transactions:
 
     async def audit(self, head: Block, is_canonical: IsCanonical) -> list[Outcome]:
         """
-        Compare the account's nonce with the keeper's, where nothing in flight can move it, and return what was given
-        up and yet included.
+        Compare the account's nonce with the keeper's, and return what was given up and yet included.
+
+        Where nothing in flight can move it, it must not be higher. If it stays lower, blocks left the chain that nobody
+        told of: what was in them is looked for again.
 
         Raises:
             NonceError: It was moved, and for so many blocks by nothing that the journal knows.
         """
-        if self._open or (on_chain := await self._nonce()) <= self._nonces.next:
+        on_chain = await self._nonce()
+        await self._look_behind(head, on_chain)
+        if self._open or on_chain <= self._nonces.next:
             self._drifted_at = None
             return []
         outcomes = await self._settle_late(range(self._nonces.next, on_chain), is_canonical)
@@ -338,6 +343,17 @@ class Transactions:
         entries = [entry for nonce in nonces for entry in self.siblings(nonce) if entry.state is State.DROPPED]
         found = [await self._found(entry, is_canonical) for entry in entries]
         return [outcome for outcome in found if outcome is not None]
+
+    async def _look_behind(self, head: Block, on_chain: int) -> None:
+        if on_chain >= self._nonces.next:
+            self._behind_at = None
+        elif self._behind_at is None:
+            self._behind_at = head.number  # the node may only lag
+        elif head.number - self._behind_at > self._patience.blocks:
+            for entry in self._included.from_nonce(on_chain):
+                if await self._rpc("eth_getTransactionReceipt", entry.transaction.hash) is None:
+                    self._included.forget(entry)
+                    self._look_again(entry)
 
     async def _nonce(self) -> int:
         return int(await self._rpc("eth_getTransactionCount", self._nonces.sender, "latest"), 16)

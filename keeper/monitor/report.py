@@ -130,8 +130,10 @@ class Report:
 
     def book(self, outcome: Outcome, symbols: Mapping[Address, str], worth_wei: int, touched: bool) -> None:
         """
-        Count a transaction whose fate is known; *worth_wei* is what its gains were worth.
+        Count a transaction whose fate is known; *worth_wei* is what its gains were worth. What was said of it before
+        does not count any more: it was given up, and included all the same.
         """
+        self.take_back(outcome.transaction.hash)
         booking = Booking(outcome, symbols, worth_wei, touched)
         self._count(booking, 1)
         self._bookings[outcome.transaction.hash] = booking
