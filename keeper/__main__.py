@@ -37,6 +37,7 @@ from keeper.redaction import redact
 from keeper.registry import traded
 from keeper.replay.files import standing_logs
 from keeper.replay.replay import Replay
+from keeper.reporting import report as report_command
 from keeper.snapshot import SnapshotFile, snapshot_pools
 from keeper.types import Address
 
@@ -216,6 +217,9 @@ def replay(
         click.echo(f"{found['opportunities']} opportunities, their plans' sha256 {found['plans_sha256']}")
     except KeeperError as error:
         raise click.ClickException(redact(str(error))) from None
+
+
+cli.add_command(report_command)
 
 
 def _lines(path: Path) -> Iterator[str]:

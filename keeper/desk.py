@@ -204,6 +204,8 @@ class Desk:
         if succeeded is not None and (succeeded or len(bundle.legs) == 1):
             self._upkeep.simulated(bundle.pools, succeeded, block)
         outlay = bundle.outlay
+        known = (self._market.peek(address) for address in bundle.pools)
+        self._journal.met({pool.info.address: pool.info.dex for pool in known if pool is not None})
         self._journal.decided(
             Decision(
                 block.number,
@@ -231,7 +233,10 @@ class Desk:
         Book transactions whose fate is known.
         """
         for outcome in outcomes:
-            worth_wei = self._worth_wei(outcome)
+            worths = self._worths(outcome)
+            if outcome.state is State.INCLUDED:
+                self._journal.valued(outcome.transaction.hash, worths)
+            worth_wei = sum(worths.values())
             touched = self._touched(outcome)
             self._report.book(outcome, self.symbols, worth_wei, touched)
             if outcome.state is State.INCLUDED and not touched and not outcome.as_predicted:
@@ -257,9 +262,10 @@ class Desk:
             self._report.take_back(transaction_hash)
             _log.warning("transaction_reorged", hash=transaction_hash)
 
-    def _worth_wei(self, outcome: Outcome) -> int:
+    def _worths(self, outcome: Outcome) -> dict[Address, int]:
+        """What its gains are worth, in wei by token."""
         valuation = Valuation(self._market, self.terms.weth)
-        return sum(valuation.in_eth(token, gain) or 0 for token, gain in outcome.gains)
+        return {token: valuation.in_eth(token, gain) or 0 for token, gain in outcome.gains}
 
     def _touched(self, outcome: Outcome) -> bool:
         """Whether another transaction moved a pool of the routes between the plan's block and this transaction."""
