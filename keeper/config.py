@@ -179,7 +179,7 @@ class Settings(BaseSettings):
         journal_url: PostgreSQL database of the journal, for keepers on several machines; a file in state_dir if it is
             not given.
         journal_lease_seconds: So long a leader may be out of touch with that database; nobody sends for as long when
-            another one takes over.
+            another one takes over. Not below deadline_seconds: what a stopped leader sends late has expired then.
         blocks: Stop after so many blocks; 0 runs until told to stop.
         dry_run: Do everything but send.
         max_hops: The longest cycle that is searched.
@@ -223,7 +223,7 @@ class Settings(BaseSettings):
     chain: str = "arbitrum"
     state_dir: Path = Path("var/keeper")
     journal_url: SecretStr | None = None
-    journal_lease_seconds: float = Field(default=2.0, ge=0.5, le=60)
+    journal_lease_seconds: float = Field(default=3.0, ge=0.5, le=60)
     blocks: int = Field(default=0, ge=0)
     dry_run: bool = False
     max_hops: int = Field(default=4, ge=2, le=4)
