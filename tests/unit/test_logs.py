@@ -40,7 +40,7 @@ def test_json_lines__have_time_level_and_event_and_no_secret() -> None:
 class Full(io.StringIO):
     """A disk without room."""
 
-    def write(self, text: str) -> int:
+    def write(self, _: str) -> int:
         raise OSError(28, "No space left on device")
 
 
