@@ -13,8 +13,9 @@ from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
 from keeper.config import Settings
 from keeper.errors import JournalError, KeeperError, NonceError
-from keeper.execution.breakers import Action, Breaker, Breakers, Settled
+from keeper.execution.breakers import Breakers, Settled
 from keeper.execution.funder import Funder
+from keeper.execution.limits import Action, Breaker
 from keeper.execution.operation import RESULTS_FILE, OperatingState, Operation
 from keeper.journal import Journal, SignedTransaction, State
 from keeper.monitor.alerts import Severity, alert

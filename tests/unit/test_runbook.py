@@ -12,7 +12,8 @@ import pytest
 from prometheus_client import Metric
 
 from keeper.config import Settings, load_settings
-from keeper.execution.breakers import BREAKERS, Breakers
+from keeper.execution.breakers import Breakers
+from keeper.execution.limits import BREAKERS
 from keeper.execution.operation import Operation
 from keeper.market import Market
 from keeper.monitor.figures import Figures, Sources
