@@ -116,7 +116,8 @@ async def _run(settings: Settings, account: LocalAccount, report: Path | None) -
             write_report(report, keeper.report.as_json(rpc.calls, keeper.cache))
         if operation.state is OperatingState.HALTED:
             reasons = "; ".join(operation.reasons.values())
-            raise Halted(f"halted, nothing is sent until it is armed again (keeper rearm): {reasons}")
+            how = f"python -m keeper rearm --state-dir {settings.state_dir}"
+            raise Halted(f"halted, nothing is sent until it is armed again ({how}): {reasons}")
 
 
 async def _keep(keeper: Keeper, stop: asyncio.Event) -> None:

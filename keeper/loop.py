@@ -111,6 +111,8 @@ class Keeper:
         #: Cleared when the journal or a nonce cannot be trusted any more: then nothing is looked up or written down.
         self._accountable = True
         self._begun = False
+        #: How many changes of the state were shown.
+        self._told = 0
         self.operation = operation or Operation(settings.state_dir, settings.dry_run)
         self.metrics = metrics or Metrics()
         self.watch = self._watched(funder)
@@ -278,6 +280,7 @@ class Keeper:
         Take in the next thing that the chain did. A node's failure costs time, never state.
         """
         self.watch.tick()
+        self._tell_state()
         try:
             if self._lost:
                 await self._resync()
@@ -324,6 +327,13 @@ class Keeper:
         elif trading and not self._in_flight:
             await self._trade(news.block, began)
         self._screen.draw(self.market, self.report, len(self._in_flight))
+
+    def _tell_state(self) -> None:
+        """On the screen, where it has changed."""
+        if self.operation.changes != self._told:
+            self._told = self.operation.changes
+            reasons = "; ".join(self.operation.reasons.values())
+            self._screen.tell(f"{self.operation.state}{': ' if reasons else ''}{reasons}")
 
     def _give_up(self, error: KeeperError) -> None:
         """Nothing can be accounted for any more: the keeper is halted, and goes on to look."""

@@ -157,8 +157,14 @@ class Operation:
         """
         Halt if the kill file is there, and write down a halt that could not be written so far.
         """
-        if BY_HAND not in self._halts and (self._directory / KILL_FILE).exists():
-            self.halt(f"the file {KILL_FILE} was put into the state directory")
+        if BY_HAND not in self._halts:
+            try:
+                found = (self._directory / KILL_FILE).exists()
+            except OSError as error:
+                self.halt(f"nobody can tell whether there is a file {KILL_FILE}: {error.strerror}")
+            else:
+                if found:
+                    self.halt(f"the file {KILL_FILE} was put into the state directory")
         self.persist()
 
     def persist(self) -> None:
