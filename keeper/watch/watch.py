@@ -112,6 +112,7 @@ class Watch:
         The head went back, and with it what had been booked.
         """
         self.accounts.unwound(head.number)
+        self._surroundings.clocks.again()
         self._metrics.reorgs.inc()
         self._metrics.reorg_depth.observe(depth)
         self.taken_back(bookings)
@@ -129,6 +130,7 @@ class Watch:
         """
         self._metrics.resyncs.inc()
         self.accounts.unwound(-1)
+        self._surroundings.clocks.again()
         alert(Severity.TICKET, "resync", f"the whole market is read anew, nothing is traded meanwhile: {error}")
 
     def fatal(self, error: KeeperError) -> None:
