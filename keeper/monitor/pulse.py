@@ -83,7 +83,7 @@ class Clocks:
 
     def again(self) -> None:
         """
-        The chain took blocks back: what time it keeps is to be seen again. Of a production chain it is the same; anvil's
+        The chain took blocks back: what time it keeps is to be seen again. A production chain's is the same; anvil's
         falls behind by what was taken back.
         """
         self._follows = None
