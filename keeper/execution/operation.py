@@ -34,11 +34,11 @@ BY_HAND = "by_hand"
 class OperatingState(StrEnum):
     """What the keeper is about."""
 
-    STARTING = "starting"  # it does not know the chain yet
-    DRY_RUN = "dry_run"  # it does everything but send, because it was told so
-    LIVE = "live"  # the only state in which anything is sent
-    DEGRADED = "degraded"  # something pauses it
-    HALTED = "halted"  # something stopped it, for good
+    STARTING = "STARTING"  # it does not know the chain yet
+    DRY_RUN = "DRY_RUN"  # it does everything but send, because it was told so
+    LIVE = "LIVE"  # the only state in which anything is sent
+    DEGRADED = "DEGRADED"  # something pauses it
+    HALTED = "HALTED"  # something stopped it, for good
 
 
 class Operation:
