@@ -220,6 +220,7 @@ class Settings(BaseSettings):
         cool_seconds: The first pause after failures; each one within a day is twice as long as the one before.
         stale_head_seconds: Nothing is sent where the head is older.
         hard_stale_head_seconds: The same, and a louder alert.
+        max_block_lag_seconds: A head whose timestamp is older counts as that old, however lately it came.
         gap_seconds: Nothing is sent where blocks could not be had for so long.
         max_l1_wei_per_unit: Nothing is sent where a unit of L1 data costs more.
         max_clock_skew_seconds: Nothing is sent while the wall clock is wrong by more.
@@ -291,6 +292,7 @@ class Settings(BaseSettings):
     cool_seconds: float = Field(default=300.0, gt=0)
     stale_head_seconds: float = Field(default=5.0, gt=0)
     hard_stale_head_seconds: float = Field(default=15.0, gt=0)
+    max_block_lag_seconds: float = Field(default=5.0, gt=0)
     gap_seconds: float = Field(default=10.0, gt=0)
     max_l1_wei_per_unit: int = Field(default=500 * 10**9, gt=0)
     max_clock_skew_seconds: float = Field(default=0.5, gt=0)

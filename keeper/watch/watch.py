@@ -56,6 +56,7 @@ class Watch:
             funder: Who pays for the operators' gas, if anybody does.
         """
         self._metrics, self._report = metrics, report
+        self._max_block_lag_seconds = settings.max_block_lag_seconds
         self.operation = operation
         self.breakers = Breakers(settings, operation, time.monotonic, self._tripped)
         self.ticked_at = time.monotonic()
@@ -100,7 +101,8 @@ class Watch:
         """
         The head moved forward.
         """
-        self.breakers.head_moved(self._surroundings.clocks.block(block.timestamp))
+        late = self._surroundings.clocks.block(block.timestamp)
+        self.breakers.head_moved(late if late > self._max_block_lag_seconds else 0.0)
         self.breakers.prices(block.base_fee_wei, self._prices[1])
         self._prices = (block.base_fee_wei, self._prices[1])
         self._metrics.head_block.set(block.number)

@@ -70,7 +70,7 @@ def test_runbook__breakers_actions_and_settings__are_the_codes_own() -> None:
     }
     mentioned = set(re.findall(r"`([a-z0-9_]+)`", " ".join(row[1] for row in told.values())))
     assert mentioned <= Settings.model_fields.keys()
-    assert sum(name.startswith(("max_", "min_", "stale", "hard")) for name in mentioned) == 13
+    assert sum(name.startswith(("max_", "min_", "stale", "hard")) for name in mentioned) == 14
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ What the keeper sees of itself, on a node in memory.
 """
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -408,6 +409,18 @@ def test_booked__dropped__is_no_result(bench: Bench) -> None:
 
     assert bench.tripped == set()
     assert b'arb_tx_total{status="dropped"} 9.0' in bench.metrics.render()
+
+
+@pytest.mark.parametrize(("limit", "sends"), [(5.0, False), (60.0, True)])
+def test_advanced__node_serves_old_blocks__head_is_as_old_as_they_are(
+    tmp_path: Path, limit: float, sends: bool
+) -> None:
+    bench = Bench(tmp_path, max_block_lag_seconds=limit)
+    now = int(time.time())
+    for number, timestamp in enumerate((now, now - 20)):
+        bench.watch.advanced(Block(number, Hash("0x01"), Hash("0x00"), timestamp, 10**7))
+
+    assert bench.watch.may_send() is sends
 
 
 async def test_may_send__head_stands_still_within_a_decision__does_not(bench: Bench) -> None:
