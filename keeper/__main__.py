@@ -21,6 +21,10 @@ from keeper import __version__
 from keeper.backtest.command import backtest
 from keeper.chain.heads import Heads, PolledHeads, SubscribedHeads
 from keeper.chain.rpc import Rpc
+from keeper.commands.doctor.command import doctor
+from keeper.commands.find import find
+from keeper.commands.quote import quote
+from keeper.commands.reference import settings as settings_command
 from keeper.config import (
     FUNDER_PASSPHRASE_VARIABLE,
     PASSPHRASE_VARIABLE,
@@ -193,6 +197,10 @@ def cli() -> None:
 
 
 cli.add_command(backtest)
+cli.add_command(doctor)
+cli.add_command(find)
+cli.add_command(quote)
+cli.add_command(settings_command)
 
 
 @cli.command()

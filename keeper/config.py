@@ -172,6 +172,7 @@ class ChainFacts(_Strict):
 class EndpointSettings(_Strict):
     """
     Attributes:
+        url: Where it is.
         kind: How it takes bytes; ``conditional`` and the bundles' need somebody who offers them.
     """
 
