@@ -99,8 +99,8 @@ class Desk:
             raise DeploymentError("--account must be given: something has to be signed")
         allowed = [self._read(role, "address") for role in who.split(" or ")]
         if self._account.address not in allowed:
-            holders = " or ".join(dict.fromkeys(allowed))
-            raise DeploymentError(f"{self._account.address} is not the {who} of executor {self._executor}: {holders} is")
+            sentence = f"{self._account.address} is not the {who} of executor {self._executor}"
+            raise DeploymentError(f"{sentence}: {' or '.join(dict.fromkeys(allowed))} is")
         send(self._rpc, self._account, self._executor, asked.calldata(*arguments), asked.name)
 
     def _done(self, so: bool, sentence: str) -> str:
