@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
+from eth_utils.address import to_checksum_address
 
 from localnet.rpc import Rpc
 from scripts._roles import DeploymentError
@@ -34,7 +35,7 @@ def send(rpc: Rpc, account: LocalAccount, to: str, data: bytes, what: str) -> di
     transaction: dict[str, Any] = {
         "chainId": int(rpc("eth_chainId"), 16),
         "nonce": int(rpc("eth_getTransactionCount", account.address, "latest"), 16),
-        "to": to,
+        "to": to_checksum_address(to),
         "value": 0,
         "data": call["data"],
         "gas": gas,

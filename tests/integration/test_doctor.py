@@ -4,6 +4,7 @@ Whatever is planted, ``doctor`` names it and says what to do; where nothing is, 
 
 import json
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +25,11 @@ from keeper.journal import Journal
 from keeper.types import Address, Hash
 from localnet import Localnet, accounts, node
 from localnet.abi import function
-from localnet.rpc import Rpc
 from scripts._owner import Desk, at_executor
 from scripts._sending import send
+from tests.ape_process import ape
 from tests.http_receiver import receiving
-from tests.keeper_process import KeeperProcess, prepared
+from tests.keeper_process import PASSPHRASE, KeeperProcess, prepared
 
 SECRET = "k3y-of-a-provider"
 FACTS = load_chain("arbitrum")
@@ -229,13 +230,11 @@ async def test_doctor__operator_without_gas__is_named(place: Place) -> None:
 async def test_doctor__owner_approved_the_executor__is_named(place: Place) -> None:
     approve = function("approve(address,uint256)")
     token = FACTS.token("USDC")
-    rpc = Rpc(place.net.url)
-    send(rpc, OWNER, token, approve.calldata(place.executor, 7), "the approval")
+    send(place.net.rpc, OWNER, token, approve.calldata(place.executor, 7), "the approval")
     try:
         finding = the_only(await place.findings(), "approvals")
     finally:
-        send(rpc, OWNER, token, approve.calldata(place.executor, 0), "the approval")
-        rpc.close()
+        send(place.net.rpc, OWNER, token, approve.calldata(place.executor, 0), "the approval")
 
     assert f"{OWNER.address.lower()} lets the executor take its USDC" in finding.found
     assert "revokes it" in finding.advice
@@ -258,7 +257,7 @@ def with_dex(name: str, **changed: Any) -> ChainFacts:
 async def test_doctor__factory_is_not_there__is_named(place: Place) -> None:
     finding = the_only(await place.findings(with_dex("uniswap_v3", factory=NOBODY)), "dex uniswap_v3")
 
-    assert f"no code at its factory {NOBODY}" in finding.found
+    assert f"no code at 1 of its 1 factories: {NOBODY}" in finding.found
     assert "arbitrum.toml" in finding.advice
 
 
@@ -414,3 +413,62 @@ def test_owner__record_of_another_executor__is_refused(place: Place, tmp_path: P
 
     with pytest.raises(KeeperError, match="is not the recorded executor"):
         at_executor(place.net.url, "localnet", OWNER, record, FACTS, Desk.pause)
+
+
+# ---------------------------------------------------------------- as people type them
+
+
+def typed(place: Place, home: Path, *arguments: str, account: str = "owner") -> subprocess.CompletedProcess[str]:
+    """Run a script of Ape's on the localnet as on a real network, with the owner's account for "owner"."""
+    keys = home / "ape" / "accounts" / "owner.json"
+    keys.parent.mkdir(parents=True, exist_ok=True)
+    keys.write_text(place.keeper.keystore.read_text())
+    network = ("--network", f"arbitrum:mainnet:{place.net.url}")
+    signer = ("--account", account) if account else ()
+    return ape(home, "run", *arguments, *network, *signer, APE_ACCOUNTS_owner_PASSPHRASE=PASSPHRASE)
+
+
+def test_script__pause_doctor_unpause__are_one_story(place: Place, tmp_path: Path) -> None:
+    record = ("--record", str(place.record))
+    state = ("--state-dir", str(place.keeper.state_dir))
+
+    paused = typed(place, tmp_path, "pause", *record)
+    seen = typed(place, tmp_path, "doctor", *state, account="")
+    unpaused = typed(place, tmp_path, "unpause", *record)
+
+    assert (paused.returncode, "is paused: no operator can execute" in paused.stdout) == (0, True), paused.stderr
+    assert (seen.returncode, "ape run unpause" in seen.stdout) == (1, True), seen.stderr
+    assert (unpaused.returncode, "is not paused any more" in unpaused.stdout) == (0, True), unpaused.stderr
+
+
+def test_script__sweep_and_operators__do_what_they_say(place: Place, tmp_path: Path) -> None:
+    record = ("--record", str(place.record))
+    place.net.deal("DAI", place.executor, 10**18)
+
+    swept = typed(place, tmp_path, "sweep", "DAI", *record)
+    added = typed(place, tmp_path, "operators", "add", NOBODY, *record)
+    listed = typed(place, tmp_path, "operators", "list", *record, account="")
+    removed = typed(place, tmp_path, "operators", "remove", NOBODY, *record)
+
+    assert f"the treasury {accounts.public(9).address} received 1 DAI" in swept.stdout, swept.stderr
+    assert f"{NOBODY} is an operator now" in added.stdout, added.stderr
+    assert listed.stdout.split()[-2:] == [OWNER.address, NOBODY], listed.stderr
+    assert f"{NOBODY} is no operator any more" in removed.stdout, removed.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "account", "sentence"),
+    [
+        (("pause",), "", "--account must be given"),
+        (("operators", "add", "0x12"), "owner", "'0x12' is not an address"),
+        (("sweep", "PEPE"), "owner", "token 'PEPE' is unknown"),
+    ],
+)
+def test_script__bad_input__is_refused_in_a_sentence(
+    place: Place, tmp_path: Path, arguments: tuple[str, ...], account: str, sentence: str
+) -> None:
+    refused = typed(place, tmp_path, *arguments, "--record", str(place.record), account=account)
+
+    assert refused.returncode != 0
+    assert sentence in refused.stderr
+    assert "Traceback" not in refused.stderr

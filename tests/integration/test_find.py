@@ -2,6 +2,7 @@
 What ``find`` and ``quote`` show is what the contracts pay, to the wei.
 """
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,8 +70,18 @@ def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Still]:
         yield Still(net, keeper)
 
 
-async def test_find__every_opportunity_on_the_evm__pays_what_is_shown(still: Still) -> None:
+def test_find__every_opportunity_on_the_evm__pays_what_is_shown(still: Still) -> None:
     rows = still.found()
+
+    opportunities, paid = asyncio.run(looked_at_and_executed(still))
+
+    assert paid == [Paid.EXACT] * len(rows)
+    assert [row["gain"] for row in rows] == [str(one.gain) for one in opportunities]
+    assert [int(row["net_wei"]) for row in rows] == sorted((one.profit_wei for one in opportunities), reverse=True)
+
+
+async def looked_at_and_executed(still: Still) -> tuple[list[Opportunity], list[Paid]]:
+    """The same opportunities as the command's own look gives them, and what the EVM pays for each."""
     deployment = Deployment.load(still.keeper.state_dir / "deployment.json")
     settings = load_settings(rpc_url=still.net.url, state_dir=still.keeper.state_dir, min_profit_wei=1)
     async with look_out(settings) as outlook, Rpc(still.net.url) as rpc:
@@ -85,11 +96,7 @@ async def test_find__every_opportunity_on_the_evm__pays_what_is_shown(still: Sti
             }
             for one in opportunities
         ]
-        paid = await executed(rpc, findings, deployment.executor)
-
-    assert paid == [Paid.EXACT] * len(rows)
-    assert [row["gain"] for row in rows] == [str(one.gain) for one in opportunities]
-    assert [int(row["net_wei"]) for row in rows] == sorted((one.profit_wei for one in opportunities), reverse=True)
+        return opportunities, await executed(rpc, findings, deployment.executor)
 
 
 def program(one: Opportunity, scene: Scene, deployment: Deployment, min_gain: int) -> str:

@@ -127,15 +127,19 @@ class Examiner:
     async def _dex(self, dex: DexFacts, found: Found | PoolError, codes: Mapping[Address, str]) -> Finding:
         check = f"dex {dex.name}"
         off = dex.name in self._off
-        if missing := [factory for factory in dex.all_factories if not codes[Address(factory)]]:
-            words = f"no code at its factory {missing[0]}"
+        missing = [factory for factory in dex.all_factories if not codes[Address(factory)]]
+        if not (missing and dex.by_lookup):
+            wrong = str(found) if isinstance(found, PoolError) else await self._wrong(dex, found)
+            if wrong is not None and off:
+                return warn(check, wrong, f"it is off: leave it so before you {self._correct}")
+            if wrong is not None:
+                return fail(check, wrong, f"{self._correct}; do not trade it before (dexes_off)")
+        if missing:
+            words = f"no code at {len(missing)} of its {len(dex.all_factories)} factories: {missing[0]}"
             if dex.by_lookup and not off:
                 return fail(check, words, f"{self._correct}; or leave it out (dexes_off)")
-            return warn(check, words, "it has no pools here" + (", and is off" if off else f": {self._correct}"))
-        if isinstance(found, PoolError):
-            return fail(check, str(found), f"{self._correct}; or leave it out (dexes_off)")
-        if (wrong := await self._wrong(dex, found)) is not None:
-            return fail(check, wrong, f"{self._correct}; do not trade it before (dexes_off)")
+            return warn(check, words, "they have no pools here" + (", and it is off" if off else f": {self._correct}"))
+        assert isinstance(found, Found)  # what did not answer was told of
         shown = ", ".join(codes[Address(factory)] for factory in dex.all_factories)
         words = f"factory code {shown}" if shown else "no factory"
         match dex.family:
