@@ -433,11 +433,11 @@ def test_script__pause_doctor_unpause__are_one_story(place: Place, tmp_path: Pat
     state = ("--state-dir", str(place.keeper.state_dir))
 
     paused = typed(place, tmp_path, "pause", *record)
-    seen = typed(place, tmp_path, "doctor", *state, account="")
+    seen = typed(place, tmp_path, "doctor", "--json", *state, account="")
     unpaused = typed(place, tmp_path, "unpause", *record)
 
     assert (paused.returncode, "is paused: no operator can execute" in paused.stdout) == (0, True), paused.stderr
-    assert (seen.returncode, "ape run unpause" in seen.stdout) == (1, True), seen.stderr
+    assert (seen.returncode, "unpauses it: ape run unpause" in seen.stdout) == (1, True), seen.stderr
     assert (unpaused.returncode, "is not paused any more" in unpaused.stdout) == (0, True), unpaused.stderr
 
 
@@ -461,7 +461,6 @@ def test_script__sweep_and_operators__do_what_they_say(place: Place, tmp_path: P
     [
         (("pause",), "", "--account must be given"),
         (("operators", "add", "0x12"), "owner", "'0x12' is not an address"),
-        (("sweep", "PEPE"), "owner", "token 'PEPE' is unknown"),
     ],
 )
 def test_script__bad_input__is_refused_in_a_sentence(
