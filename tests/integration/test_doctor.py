@@ -117,6 +117,52 @@ async def test_doctor__nothing_planted__nothing_fails(place: Place) -> None:
     )
 
 
+async def test_doctor__a_dozen_planted_at_once__each_is_named_and_nothing_else(place: Place, tmp_path: Path) -> None:
+    stranger = STRANGER.address.lower()
+    poor = "0x" + "ab" * 20
+    place.altered(tmp_path, treasury=NOBODY)
+    Journal.open(tmp_path / "journal.sqlite", 10, Hash("0x" + "34" * 32)).close()
+    keystore = tmp_path / "open.json"
+    keystore.write_text(place.keeper.keystore.read_text())
+    keystore.chmod(0o644)
+    usdc = FACTS.tokens["USDC"].model_copy(update={"decimals": 18})
+    facts = with_dex("uniswap_v3", factory=NOBODY).model_copy(update={"tokens": FACTS.tokens | {"USDC": usdc}})
+    place.owner(lambda desk: desk.add(poor))
+    place.owner(Desk.pause)
+    try:
+        async with receiving() as other:
+            block = {"number": "0x1", "timestamp": "0x1", "hash": "0x" + "00" * 32}
+            other.answer = lambda *params: block if params else "0xa"
+            findings = await place.findings(
+                facts.with_dexes(facts.dexes),
+                keystores=(keystore,),
+                operator=stranger,
+                signer_addresses=[poor],
+                state_dir=tmp_path,
+                rpc_urls=[f"http://127.0.0.1:{node.free_port()}", other.url],
+                ws_url=f"ws://127.0.0.1:{node.free_port()}",
+                webhook_urls=["hooks.example.com"],
+            )
+    finally:
+        place.owner(Desk.unpause)
+        place.owner(lambda desk: desk.remove(poor))
+
+    assert set(failed(findings)) == {
+        "node 2 reach",
+        "node 3 chain",
+        "websocket",
+        "keystore open.json",
+        "token USDC",
+        "dex uniswap_v3",
+        "treasury",
+        "paused",
+        f"operator {stranger}",
+        f"operator {poor}",
+        "journal",
+        "webhook_urls 1",
+    }
+
+
 # ---------------------------------------------------------------- nodes
 
 

@@ -82,7 +82,7 @@ async def _on_chain(
 ) -> tuple[list[Finding], Hash | None]:
     async with Rpc(url) as rpc:
         try:
-            head = await Follower(rpc, []).start_settled()
+            head = await Follower(rpc, []).start()
             genesis = await rpc("eth_getBlockByNumber", "0x0", False)
             off = traded(facts, settings)[1].keys()
         except KeeperError as error:
