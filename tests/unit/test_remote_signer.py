@@ -108,8 +108,7 @@ async def test_sign__answer_as_clef_gives_it__is_understood(receiver: HttpReceiv
         (None, "no transaction"),
         ("0x02c0", "no transaction of type 2"),
     ],
-    # Not str: it would tell where functions are in memory, which differs from one process of a parallel run to another.
-    ids=range(12),
+    ids=str,
 )
 async def test_sign__wrong_answer__is_an_error_without_the_url(
     receiver: HttpReceiver, signer: RemoteSigner, answer: Any, words: str
