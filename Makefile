@@ -13,7 +13,11 @@ MINUTES ?= 30
 SEED ?= 1
 ARGS ?=
 
-.PHONY: help setup keeper localnet test check-long mutants soak lint clean
+#: Of the faults, those that take little time; `make faults` has all.
+QUICK_FAULTS := $(addprefix tests/faults/test_,host.py kill.py kill_points.py parameters.py reorg.py submission.py)
+CAMPAIGNS := $(filter-out tests/long/test_pair.py tests/long/test_soak.py,$(wildcard tests/long/test_*.py))
+
+.PHONY: help setup keeper localnet test check-long faults mutants soak lint clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,15 +49,18 @@ lint: setup ## Types, style and layers
 test: lint ## Everything that CI runs in under 15 minutes
 	$(BIN)/python -m localnet verify
 	$(BIN)/pytest -p no:ape_test -q -n 2 --dist loadfile tests/unit tests/fuzz tests/vectors
-	$(BIN)/pytest -p no:ape_test -q tests/integration tests/faults  # each has nodes and keepers of its own that race
+	$(BIN)/pytest -p no:ape_test -q -n 2 --dist loadfile tests/integration $(QUICK_FAULTS)
 	$(BIN)/ape compile -f  # Ape does not see that an imported module changed
 	$(BIN)/ape test -q
 
 check-long: setup ## Campaigns, and what needs the localnet's optional protocols
 	$(BIN)/python -m localnet build --with balancer-v3 --with morpho --with v4
-	$(BIN)/pytest -p no:ape_test -q tests/long tests/unit/test_executor_gas.py tests/integration/test_executor_*.py \
+	$(BIN)/pytest -p no:ape_test -q -n 2 --dist loadfile $(CAMPAIGNS) tests/unit/test_executor_gas.py tests/integration/test_executor_*.py \
 		tests/integration/test_localnet_balancer_v3.py tests/integration/test_localnet_morpho.py \
 		tests/integration/test_keeper_families.py tests/integration/test_coverage.py
+
+faults: setup ## Every fault of docs/faults.md, two keepers on one database, two minutes of random trouble
+	$(BIN)/pytest -p no:ape_test -q tests/faults tests/long/test_pair.py tests/long/test_soak.py
 
 mutants: setup ## Break each check of the executor, one at a time; every such mutant must fail a test
 	$(BIN)/python -m mutants $(ARGS)

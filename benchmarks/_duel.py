@@ -5,7 +5,7 @@ A keeper and a rival on one localnet, block by block: the same noise, and the sa
 import asyncio
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from io import StringIO
@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 import localnet
+from keeper.chain.changes import Change
 from keeper.chain.heads import PolledHeads
 from keeper.chain.rpc import Rpc
 from keeper.config import Settings, load_chain, load_settings
@@ -32,6 +33,9 @@ from scripts._build import Artifact
 from scripts._deployment import deploy, rehearsal_roles
 
 _FACTS = load_chain("arbitrum")
+
+#: What a transaction takes at most that ends at one of its first guards.
+_GUARD_GAS = 45_000
 
 #: How long a keeper may take over a block; then the chain goes on without him.
 _PATIENCE_SECONDS = 20.0
@@ -59,6 +63,7 @@ class Duel:
         entries: The keeper's transactions.
         rival_sent: How many the rival sent, and
         rival_won: how many of them succeeded.
+        changes: What the keeper was told of the chain's parameters.
     """
 
     report: Report
@@ -66,6 +71,7 @@ class Duel:
     meetings: tuple[Meeting, ...]
     rival_sent: int
     rival_won: int
+    changes: tuple[Change, ...]
 
 
 class _Turns(Screen):
@@ -92,10 +98,13 @@ def duel(
     traders: TraderSettings,
     rival: RivalSettings,
     artifact: Artifact | None = None,
+    before_block: Callable[[Localnet, int], None] = lambda net, block: None,  # noqa: ARG005 - nothing happens
     **settings: Any,
 ) -> Duel:
     """
     Let a keeper with these *settings* and a rival meet for so many blocks of a priority gas auction.
+
+    *before_block* may do something to the chain before each block, counted from 0.
 
     In each block the keeper has had its turn before the rival has his, and both before the noise: who comes first is
     decided by tips alone, and how fast the machine is decides nothing.
@@ -113,10 +122,13 @@ def duel(
         fearless = {"max_reverts_in_a_row": 10**6, "max_revert_share": 1.0, "max_failed_gas_wei": 10**18}
         pools = {"dexes_on": ("balancer_v2_stable", "balancer_v3_weighted")}
         given = {**pools, **fearless, "deadline_seconds": 600, **settings}
-        return asyncio.run(_fought(net, load_settings(rpc_url=net.url, state_dir=folder, **given), operator, blocks))
+        chosen = load_settings(rpc_url=net.url, state_dir=folder, **given)
+        return asyncio.run(_fought(net, chosen, operator, blocks, before_block))
 
 
-async def _fought(net: Localnet, settings: Settings, operator: Any, blocks: int) -> Duel:
+async def _fought(
+    net: Localnet, settings: Settings, operator: Any, blocks: int, before_block: Callable[[Localnet, int], None]
+) -> Duel:
     deployment = Deployment.load(settings.state_dir / "deployment.json")
     journal = Journal.open(settings.state_dir / "journal.sqlite", _FACTS.chain_id, deployment.genesis_hash)
     turns, stop = _Turns(), asyncio.Event()
@@ -129,28 +141,31 @@ async def _fought(net: Localnet, settings: Settings, operator: Any, blocks: int)
         ):
             heads = PolledHeads(settings.poll_seconds)
             keeper = Keeper(rpc, heads, settings, _FACTS, deployment, signers, broadcast, journal, turns, file)
+            changes: list[Change] = []
+            keeper.changes.listeners.append(changes.append)
             running = asyncio.create_task(keeper.run(stop))
-            await asyncio.to_thread(_blocks, net, turns, blocks)
+            await asyncio.to_thread(_blocks, net, turns, blocks, before_block)
             stop.set()
             while not running.done():
                 await asyncio.to_thread(net.mine)
                 await asyncio.wait({running}, timeout=0.2)
             await running
         entries = tuple(journal.entries())
-    return _told(net, keeper.report, entries)
+    return _told(net, keeper.report, entries, tuple(changes))
 
 
-def _blocks(net: Localnet, turns: _Turns, blocks: int) -> None:
+def _blocks(net: Localnet, turns: _Turns, blocks: int, before_block: Callable[[Localnet, int], None]) -> None:
     assert net.rival is not None
     assert net.traders is not None
-    for _ in range(blocks):
+    for block in range(blocks):
+        before_block(net, block)
         turns.wait_for(int(net.rpc("eth_blockNumber"), 16))
         net.rival.step()
         net.traders.step()
         net.mine()
 
 
-def _told(net: Localnet, report: Report, entries: tuple[Entry, ...]) -> Duel:
+def _told(net: Localnet, report: Report, entries: tuple[Entry, ...], changes: tuple[Change, ...]) -> Duel:
     assert net.rival is not None
     receipts: Mapping[str, Any] = {
         attempt.hash: net.rpc("eth_getTransactionReceipt", attempt.hash) for attempt in net.rival.attempts
@@ -163,7 +178,7 @@ def _told(net: Localnet, report: Report, entries: tuple[Entry, ...]) -> Duel:
             his = int(receipts[attempt.hash]["transactionIndex"], 16)
             meetings.append(Meeting(entry, entry.detail["transaction_index"] < his))
     won = sum(int(receipt["status"], 16) for receipt in receipts.values())
-    return Duel(report, entries, tuple(meetings), len(receipts), won)
+    return Duel(report, entries, tuple(meetings), len(receipts), won, changes)
 
 
 def counted(fought: Duel) -> dict[str, float]:
@@ -179,6 +194,7 @@ def counted(fought: Duel) -> dict[str, float]:
         "won": sum(m.first and m.entry.state in (State.SOFT, State.FINAL) for m in fought.meetings),
         "lost": len(lost),
         "reverted": len(reverted),
+        "reverted_late": sum(int(entry.detail["gas_used"]) > _GUARD_GAS for entry in reverted),
         "reverted_gas": sum(int(entry.detail["gas_used"]) for entry in reverted),
         "reverted_eth": sum(int(entry.detail["gas_wei"]) for entry in reverted) / 10**18,
         "bids_eth": sum(

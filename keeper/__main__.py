@@ -21,6 +21,10 @@ from keeper import __version__
 from keeper.backtest.command import backtest
 from keeper.chain.heads import Heads, PolledHeads, SubscribedHeads
 from keeper.chain.rpc import Rpc
+from keeper.commands.doctor.command import doctor
+from keeper.commands.find import find
+from keeper.commands.quote import quote
+from keeper.commands.reference import settings as settings_command
 from keeper.config import (
     FUNDER_PASSPHRASE_VARIABLE,
     PASSPHRASE_VARIABLE,
@@ -50,6 +54,7 @@ from keeper.redaction import redact
 from keeper.registry import traded
 from keeper.replay.files import read_lines, standing_logs
 from keeper.replay.replay import Plans, Replay
+from keeper.reporting import report as report_command
 from keeper.snapshot import SnapshotFile, snapshot_pools
 from keeper.types import Address
 
@@ -132,7 +137,8 @@ async def _run(settings: Settings, accounts: Sequence[LocalAccount], report: Pat
             write_report(report, keeper.report.as_json(rpc.calls, keeper.cache))
         if operation.state is OperatingState.HALTED:
             reasons = "; ".join(operation.reasons.values())
-            raise Halted(f"halted, nothing is sent until it is armed again (keeper rearm): {reasons}")
+            how = f"python -m keeper rearm --state-dir {settings.state_dir}"
+            raise Halted(f"halted, nothing is sent until it is armed again ({how}): {reasons}")
 
 
 async def _keep(keeper: Keeper, stop: asyncio.Event) -> None:
@@ -220,6 +226,10 @@ def cli() -> None:
 
 
 cli.add_command(backtest)
+cli.add_command(doctor)
+cli.add_command(find)
+cli.add_command(quote)
+cli.add_command(settings_command)
 
 
 @cli.command()
@@ -332,6 +342,9 @@ def replay(
         click.echo(f"{found['opportunities']} opportunities, their plans' sha256 {found['plans_sha256']}")
     except KeeperError as error:
         raise click.ClickException(redact(str(error))) from None
+
+
+cli.add_command(report_command)
 
 
 def _passphrase(keystore: Path) -> str:

@@ -174,6 +174,7 @@ class ChainFacts(_Strict):
 class EndpointSettings(_Strict):
     """
     Attributes:
+        url: Where it is.
         kind: How it takes bytes; ``conditional`` and the bundles' need somebody who offers them.
     """
 
@@ -194,7 +195,7 @@ class Settings(BaseSettings):
         journal_url: PostgreSQL database of the journal, for keepers on several machines; a file in state_dir if it is
             not given.
         journal_lease_seconds: So long a leader may be out of touch with that database; nobody sends for as long when
-            another one takes over.
+            another one takes over. Not below deadline_seconds: what a stopped leader sends late has expired then.
         blocks: Stop after so many blocks; 0 runs until told to stop.
         dry_run: Do everything but send.
         max_hops: The longest cycle that is searched.
@@ -249,6 +250,7 @@ class Settings(BaseSettings):
         cool_seconds: The first pause after failures; each one within a day is twice as long as the one before.
         stale_head_seconds: Nothing is sent where the head is older.
         hard_stale_head_seconds: The same, and a louder alert.
+        max_block_lag_seconds: A head whose timestamp is older counts as that old, however lately it came.
         gap_seconds: Nothing is sent where blocks could not be had for so long.
         max_clock_skew_seconds: Nothing is sent while the wall clock is wrong by more.
         ordering_pause_seconds: The pause after a change of how the chain orders transactions.
@@ -276,7 +278,7 @@ class Settings(BaseSettings):
     chain: str = "arbitrum"
     state_dir: Path = Path("var/keeper")
     journal_url: SecretStr | None = None
-    journal_lease_seconds: float = Field(default=2.0, ge=0.5, le=60)
+    journal_lease_seconds: float = Field(default=3.0, ge=0.5, le=60)
     blocks: int = Field(default=0, ge=0)
     dry_run: bool = False
     max_hops: int = Field(default=4, ge=2, le=4)
@@ -335,6 +337,7 @@ class Settings(BaseSettings):
     cool_seconds: float = Field(default=300.0, gt=0)
     stale_head_seconds: float = Field(default=5.0, gt=0)
     hard_stale_head_seconds: float = Field(default=15.0, gt=0)
+    max_block_lag_seconds: float = Field(default=5.0, gt=0)
     gap_seconds: float = Field(default=10.0, gt=0)
     max_clock_skew_seconds: float = Field(default=0.5, gt=0)
     ordering_pause_seconds: float = Field(default=60.0, gt=0)

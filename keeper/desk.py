@@ -217,6 +217,8 @@ class Desk:
         if succeeded is not None and (succeeded or len(bundle.legs) == 1):
             self._upkeep.simulated(bundle.pools, succeeded, block)
         outlay = bundle.outlay
+        known = (self._market.peek(address) for address in bundle.pools)
+        self._journal.met({pool.info.address: pool.info.dex for pool in known if pool is not None})
         decision = Decision(
             block.number,
             planned_routes(bundle),
@@ -262,7 +264,10 @@ class Desk:
         booked = []
         for outcome in outcomes:
             self.races.note(outcome.transaction, outcome.state)
-            worth_wei = self._worth_wei(outcome)
+            worths = self._worths(outcome)
+            if outcome.state is State.SOFT:
+                self._journal.valued(outcome.transaction.hash, worths)
+            worth_wei = sum(worths.values())
             touched = self._touched(outcome)
             booked.append(self._report.book(outcome, self.symbols, worth_wei, touched))
             if outcome.state is State.SOFT and not touched and not outcome.as_predicted:
@@ -293,9 +298,10 @@ class Desk:
             _log.warning("transaction_reorged", hash=transaction_hash)
         return taken
 
-    def _worth_wei(self, outcome: Outcome) -> int:
+    def _worths(self, outcome: Outcome) -> dict[Address, int]:
+        """What its gains are worth, in wei by token."""
         valuation = Valuation(self._market, self.terms.weth)
-        return sum(valuation.in_eth(token, gain) or 0 for token, gain in outcome.gains)
+        return {token: valuation.in_eth(token, gain) or 0 for token, gain in outcome.gains}
 
     def _touched(self, outcome: Outcome) -> bool:
         """Whether another transaction moved a pool of the routes between the plan's block and this transaction."""

@@ -12,7 +12,7 @@ from eth_account.signers.local import LocalAccount
 
 from keeper.abi import answer, call
 from keeper.chain.arbitrum import ArbosParameters, read_arbos
-from keeper.chain.changes import Change, Changes
+from keeper.chain.changes import Change, Changes, Parameter
 from keeper.chain.feed import Feed
 from keeper.chain.follower import Follower, NewBlock, Unwound
 from keeper.chain.heads import Heads
@@ -20,7 +20,16 @@ from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
 from keeper.config import ChainFacts, Settings
 from keeper.desk import Desk, profit_tokens
-from keeper.errors import ChainError, JournalError, KeeperError, MalformedLog, NonceError, ReorgError
+from keeper.errors import (
+    ChainError,
+    JournalError,
+    KeeperError,
+    LifeCycleError,
+    MalformedLog,
+    NonceError,
+    ReorgError,
+    SubmissionError,
+)
 from keeper.events import TOPICS, Log, decode_each, speakers
 from keeper.execution.funder import Funder
 from keeper.execution.opening import open_operators
@@ -119,14 +128,17 @@ class Keeper:
         self._resumption = Resumption(file, self._upkeep, self._follower, settings.resume_blocks, settings.save_seconds)
         self._lost = False
         self._operators: Operators | Onlooker = Onlooker()
+        self._stopping = False
         self._simulator = Simulator(rpc, deployment.executor, Address(facts.node_interface))
         self._treasury_before: dict[Address, int] = {}
         self.report = Report()
         self.changes = Changes()
-        self.changes.listeners.append(_announce)
+        self.changes.listeners.append(self._announce)
         self._desk = Desk(settings, facts, deployment, self._upkeep, journal, self.report, screen)
         #: Cleared when the journal or a nonce cannot be trusted any more: then nothing is looked up or written down.
         self._accountable = True
+        #: How many changes of the state were shown.
+        self._told = 0
         self.operation = operation or Operation(settings.state_dir, settings.dry_run)
         self.metrics = metrics or Metrics()
         self.watch = self._watched(funder)
@@ -169,9 +181,14 @@ class Keeper:
                 await self._take_over()
                 trading = asyncio.create_task(self._trade_until(stop))
                 told = asyncio.create_task(stop.wait())
-                await asyncio.wait({trading, told}, return_when=asyncio.FIRST_COMPLETED)
-                told.cancel()
-                await self._drain(trading)
+                try:
+                    await asyncio.wait({trading, told}, return_when=asyncio.FIRST_COMPLETED)
+                    await self._drain(trading)
+                finally:
+                    # Whoever cancels the keeper cancels all of it: nothing of it uses the journal after that.
+                    for task in (trading, told):
+                        task.cancel()
+                    await asyncio.wait({trading, told})
                 await self._note_treasury()
         if not self._lost:
             await self._resumption.save()
@@ -282,14 +299,14 @@ class Keeper:
         while not stop.is_set() and not self._finished:
             self._journal.require_lead()
             await self._step(trading=True)
-        self._operators.silent = True
+        self._stopping = self._operators.silent = True
         deadline = time.monotonic() + _SETTLE_SECONDS
         while self._in_flight and self._accountable and not stop.is_set() and time.monotonic() < deadline:
             await self._step(trading=False)
 
     async def _drain(self, trading: "asyncio.Task[None]") -> None:
         """From now on nothing is signed or sent; what is in flight, and the step that goes on, have a moment to end."""
-        self._operators.silent = True
+        self._stopping = self._operators.silent = True
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):
                 await trading
@@ -313,6 +330,7 @@ class Keeper:
         """
         self.watch.tick()
         self._watcher.ticked()
+        self._tell_state()
         try:
             if self._lost:
                 await self._resync()
@@ -326,7 +344,7 @@ class Keeper:
             self._lost = True
             self.watch.lost(error)
             self.watch.resynced(error)
-        except (NonceError, JournalError) as error:
+        except (NonceError, JournalError, SubmissionError, LifeCycleError) as error:
             self._give_up(error)
         except ChainError as error:
             self.watch.lost(error)
@@ -346,6 +364,7 @@ class Keeper:
         if self._upkeep.wants_reads():
             with self.report.latency.stage("refresh"):
                 await self._refresh()
+        self._operators.silent = self._stopping or not self.watch.may_send()
         if self._accountable:
             outcomes = await self._operators.follow(news.block, self._is_canonical)
             self.watch.booked(self._desk.book(outcomes))
@@ -359,10 +378,18 @@ class Keeper:
             self.report.refused["not live"] += 1
         elif trading and (self._settings.dry_run or self._operators.ready(news.block)):
             await self._trade(news.block, began)
-        if trading and self.watch.may_send():
+        if trading:
             await self._operators.fill_gaps(news.block, self._prices(news.block))
+        self.watch.breakers.signer_failures(self._operators.signer_failures)
         self._screen.draw(self.market, self.report, len(self._in_flight), self.operation.state.upper())
         self._watcher.block_ended(self._moment(news.block, time.perf_counter() - began))
+
+    def _tell_state(self) -> None:
+        """On the screen, where it has changed."""
+        if self.operation.changes != self._told:
+            self._told = self.operation.changes
+            reasons = "; ".join(self.operation.reasons.values())
+            self._screen.tell(f"{self.operation.state}{': ' if reasons else ''}{reasons}")
 
     def _give_up(self, error: KeeperError) -> None:
         """Nothing can be accounted for any more: the keeper is halted, and goes on to look."""
@@ -421,6 +448,12 @@ class Keeper:
 
     # ---------------------------------------------------------------- what is asked of the chain
 
+    def _announce(self, change: Change) -> None:
+        alert(Severity.TICKET, "chain_parameters", str(change))
+        if change.parameter is Parameter.ARBOS_VERSION:
+            # What it executes and charges may be other than was proved; a person looks, and starts the keeper anew.
+            self.operation.pause("arbos_version", str(change))
+
     def _prices(self, block: Block) -> GasPrices:
         tip_wei = self._desk.races.bidder.least_tip_wei
         return GasPrices(block.base_fee_wei, tip_wei, self._arbos.l1_wei_per_unit, self._arbos.brotli_level)
@@ -449,7 +482,3 @@ class Keeper:
             token: answer("uint256", balance, f"balance of {token}")
             for token, balance in zip(tokens, answers, strict=True)
         }
-
-
-def _announce(change: Change) -> None:
-    alert(Severity.TICKET, "chain_parameters", str(change))

@@ -136,7 +136,8 @@ def plan_legs(
         pool_of: The pools as of the head.
         deadline: Unix second after which the executor refuses it.
         profit_tokens: The executor's own list, in its order.
-        insist: Whether none goes on where the first route's race is lost.
+        insist: Whether none goes on where the first route's race is lost, and every pool of that is guarded, though a
+            short program may not have room for it: what fails late pays the bid for all its gas.
 
     Raises:
         PlanError: The executor has no hop for one of the pools, or cannot have such routes under one loan.
@@ -145,7 +146,7 @@ def plan_legs(
     plan = Plan(routes, deadline, profit_tokens)
     if len(legs) == 1:
         guards = _guards(legs[0], routes[0], Wake(pool_of))
-        room = _SHORT_GUARDS if fits(plan) else len(guards)
+        room = _SHORT_GUARDS if fits(plan) and not insist else len(guards)
         return replace(plan, routes=(_guarded(routes[0], guards[:room]),))
     wake, planned, following = Wake(pool_of), list[Route](), iter(zip(legs, routes, strict=True))
     for group in program_of(plan).groups:

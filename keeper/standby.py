@@ -19,6 +19,7 @@ class Onlooker:
 
     in_flight: Sequence[Entry] = ()
     silent = True
+    signer_failures = 0
 
     def __iter__(self) -> Iterator[Operator]:
         return iter(())

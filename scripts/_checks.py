@@ -78,7 +78,7 @@ def verify(rpc: Rpc, artifact: Artifact, roles: Roles) -> None:
         "paused": ("bool", False),
     }
     for name, (kind, wanted) in asked.items():
-        if (told := _read(rpc, executor, name, kind)) != wanted:
+        if (told := read(rpc, executor, name, kind)) != wanted:
             raise DeploymentError(f"executor {executor} says {told} for {name}(), {wanted} was asked for")
 
 
@@ -86,7 +86,7 @@ def advice(rpc: Rpc, executor: str, roles: Roles, payer: str) -> Iterator[str]:
     """
     Yield what the owner should know or do next, where the money is real.
     """
-    if (pending := _read(rpc, executor, "pending_owner", "address")) != _ZERO:
+    if (pending := read(rpc, executor, "pending_owner", "address")) != _ZERO:
         yield f"{pending} was offered the ownership: it calls accept_ownership(), until then {roles.owner} is the owner"
     if roles.owner == payer:
         yield (
@@ -115,7 +115,10 @@ def code(rpc: Rpc, address: str) -> bytes:
     return bytes.fromhex(rpc("eth_getCode", address, "latest")[2:])
 
 
-def _read(rpc: Rpc, executor: str, name: str, kind: str) -> Any:
+def read(rpc: Rpc, executor: str, name: str, kind: str) -> Any:
+    """
+    Return what a view of the executor without arguments says; addresses are checksummed.
+    """
     view = function(f"{name}()", [kind])
     data = "0x" + view.calldata().hex()
     value = view.decode(bytes.fromhex(rpc("eth_call", {"to": executor, "data": data}, "latest")[2:]))

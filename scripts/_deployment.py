@@ -6,7 +6,6 @@ its address tells its code and its constructor's arguments: anybody may deploy i
 """
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -20,11 +19,10 @@ from localnet.rpc import Rpc
 from scripts._build import COMPILER, EVM_VERSION, PROXY, ROOT, SALT, Artifact, compile_executor
 from scripts._checks import check_chain, check_proxy, check_roles, code, verify
 from scripts._roles import DeploymentError, Roles, rehearsal_roles
+from scripts._sending import send
 
 __all__ = ["ROOT", "DeploymentError", "Roles", "compile_executor", "default_record", "deploy", "rehearsal_roles"]
 
-_BASE_FEE_FLOOR_WEI = 20_000_000
-_RECEIPT_SECONDS = 60
 #: What a record tells about the deployment itself.
 _PROVENANCE = ("deployer", "transaction_hash", "block_number")
 
@@ -88,40 +86,7 @@ def default_record(rpc: Rpc, network: str) -> Path:
 
 def _deploy(rpc: Rpc, account: LocalAccount, init_code: bytes) -> dict[str, Any]:
     check_proxy(rpc)
-    data = "0x" + (SALT + init_code).hex()
-    call = {"from": account.address, "to": PROXY, "data": data}
-    gas = int(rpc("eth_estimateGas", call), 16) * 5 // 4
-    # Not less than Arbitrum's floor: a fork's base fee may have decayed to nothing.
-    fee = max(int(rpc("eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16), _BASE_FEE_FLOOR_WEI) * 2
-    if (balance := int(rpc("eth_getBalance", account.address, "latest"), 16)) < gas * fee:
-        raise DeploymentError(f"{account.address} has {balance} wei, the deployment may take {gas * fee}")
-    transaction: dict[str, Any] = {
-        "chainId": int(rpc("eth_chainId"), 16),
-        "nonce": int(rpc("eth_getTransactionCount", account.address, "latest"), 16),
-        "to": PROXY,
-        "value": 0,
-        "data": data,
-        "gas": gas,
-        "maxFeePerGas": fee,
-        "maxPriorityFeePerGas": 0,
-    }
-    signed = account.sign_transaction(transaction)
-    receipt = _wait(rpc, rpc("eth_sendRawTransaction", "0x" + signed.raw_transaction.hex().removeprefix("0x")))
-    if receipt["status"] != "0x1":
-        raise DeploymentError(f"the deployment {receipt['transactionHash']} reverted")
-    return receipt
-
-
-def _wait(rpc: Rpc, transaction_hash: str) -> dict[str, Any]:
-    deadline = time.monotonic() + _RECEIPT_SECONDS
-    while time.monotonic() < deadline:
-        receipt: dict[str, Any] | None = rpc("eth_getTransactionReceipt", transaction_hash)
-        if receipt is not None:
-            return receipt
-        time.sleep(0.1)
-    raise DeploymentError(
-        f"the deployment {transaction_hash} is in no block after {_RECEIPT_SECONDS} seconds; run again"
-    )
+    return send(rpc, account, PROXY, SALT + init_code, "the deployment")
 
 
 def _record(rpc: Rpc, network: str, artifact: Artifact, roles: Roles, provenance: Mapping[str, Any]) -> dict[str, Any]:

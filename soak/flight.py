@@ -167,6 +167,9 @@ class Flight:
             "state_dir": self.directory / "state",
             "dexes_on": DEXES_OF_THE_LOCALNET,
             "max_routes": 2,
+            # A paced chain does not go by the machine's clock, least of all once anvil has reorganised it.
+            "max_block_lag_seconds": 3_600.0,
+            "max_clock_skew_seconds": 3_600.0,
         }
         return Settings(**usual | self.options)
 

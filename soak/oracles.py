@@ -177,7 +177,8 @@ async def recovers(flight: Flight, seconds: float) -> None:
         report = flight.keeper.report
         raise OracleError(
             f"O5: nothing earned within {seconds} s; the last transactions are {states}, {report.blocks} blocks were"
-            f" taken in, refused {dict(report.refused)}"
+            f" taken in, refused {dict(report.refused)}, it is {flight.keeper.operation.state}:"
+            f" {dict(flight.keeper.operation.reasons)}"
         ) from None
 
 

@@ -48,6 +48,8 @@ class KeeperProcess:
             "KEEPER_STATE_DIR": str(self.state_dir),
             "KEEPER_PASSPHRASE": PASSPHRASE,
             "KEEPER_DEXES_ON": json.dumps(DEXES_OF_THE_LOCALNET),
+            # With each reorganisation anvil's clock falls behind for good, by what was taken back.
+            "KEEPER_MAX_BLOCK_LAG_SECONDS": "3600",
         }
         return subprocess.Popen(
             [*command, *arguments],

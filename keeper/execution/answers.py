@@ -36,6 +36,8 @@ class Answer:
     code: int | None = None
 
 
+UNDERPRICED = "replacement underpriced"
+
 _TAKEN, _REFUSED, _RETRY, _UNKNOWN = Submission.ACCEPTED, Submission.REFUSED, Submission.RETRY, Submission.UNKNOWN
 
 ANSWERS = (
@@ -53,7 +55,7 @@ ANSWERS = (
     Answer("intrinsic gas too low", _REFUSED, ("intrinsic gas too low",)),
     Answer("insufficient funds", _REFUSED, ("insufficient funds",)),
     # Another of ours has the nonce in the node's pool: that one is in the journal, this one was not taken.
-    Answer("replacement underpriced", _REFUSED, ("replacement transaction underpriced", "transaction underpriced")),
+    Answer(UNDERPRICED, _REFUSED, ("replacement transaction underpriced", "transaction underpriced")),
     Answer("gas limit too high", _REFUSED, ("exceeds block gas limit", "gas limit too high")),
     Answer(
         "malformed",

@@ -10,11 +10,11 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from math import inf
 from statistics import median
 
 from keeper.config import Settings
+from keeper.execution.limits import BREAKERS, Action, Breaker
 from keeper.execution.operation import OperatingState, Operation
 
 _ETH = 10**18
@@ -22,59 +22,6 @@ _MINUTE, _HOUR, _DAY = 60.0, 3_600.0, 86_400.0
 
 #: Over so many of the last transactions, and of the last that succeeded, shares are taken.
 RATIO_WINDOW, DIVERGENCE_WINDOW = 50, 20
-
-
-class Action(StrEnum):
-    """What a breaker does when it trips, and how the keeper comes back."""
-
-    HALT = "halt"  # a person arms the keeper again
-    PAUSE = "pause"  # a person resumes it
-    COOL = "cool"  # resumes itself after a while, twice as long each time
-    WHILE = "while"  # resumes itself when the cause has gone
-
-
-@dataclass(frozen=True, slots=True)
-class Breaker:
-    """
-    Attributes:
-        page: Whether somebody is to be woken, rather than to look today.
-    """
-
-    name: str
-    action: Action
-    page: bool = False
-
-
-BREAKERS: Mapping[str, Breaker] = {
-    breaker.name: breaker
-    for breaker in (
-        Breaker("loss_hour", Action.HALT, page=True),
-        Breaker("loss_day", Action.HALT, page=True),
-        Breaker("failed_gas", Action.COOL),
-        Breaker("reverts_in_a_row", Action.COOL),
-        Breaker("revert_share", Action.COOL),
-        Breaker("divergence", Action.PAUSE),
-        Breaker("balance_unexplained", Action.HALT, page=True),
-        Breaker("treasury_unexplained", Action.PAUSE, page=True),
-        Breaker("nonce_moved", Action.HALT, page=True),
-        Breaker("stale_head", Action.WHILE),
-        Breaker("stale_head_hard", Action.WHILE),
-        Breaker("feed_gap", Action.WHILE),
-        Breaker("base_fee", Action.WHILE),
-        Breaker("l1_price", Action.WHILE),
-        Breaker("operator_balance", Action.WHILE),
-        Breaker("chain_id", Action.HALT, page=True),
-        Breaker("code_changed", Action.HALT, page=True),
-        Breaker("executor_paused", Action.HALT, page=True),
-        Breaker("operator_removed", Action.HALT, page=True),
-        Breaker("signer", Action.COOL),
-        Breaker("clock_skew", Action.WHILE),
-        Breaker("ordering_changed", Action.COOL),
-        Breaker("disk", Action.HALT, page=True),
-        Breaker("journal", Action.HALT, page=True),
-        Breaker("books", Action.HALT, page=True),
-    )
-}
 
 
 @dataclass(frozen=True, slots=True)

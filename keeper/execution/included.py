@@ -84,6 +84,19 @@ class Included:
             return []
         return self._taken(under)
 
+    def from_nonce(self, nonce: int) -> list[Entry]:
+        """
+        Return those with this nonce and higher ones, the lowest first.
+        """
+        above = [entry for entry in self._entries.values() if entry.transaction.nonce >= nonce]
+        return sorted(above, key=lambda entry: entry.transaction.nonce)
+
+    def forget(self, entry: Entry) -> None:
+        """
+        Watch a transaction no more.
+        """
+        self._taken([entry])
+
     def _taken(self, entries: list[Entry]) -> list[Entry]:
         for entry in entries:
             del self._entries[entry.id]

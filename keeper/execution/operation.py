@@ -34,11 +34,11 @@ BY_HAND = "by_hand"
 class OperatingState(StrEnum):
     """What the keeper is about."""
 
-    STARTING = "starting"  # it does not know the chain yet
-    DRY_RUN = "dry_run"  # it does everything but send, because it was told so
-    LIVE = "live"  # the only state in which anything is sent
-    DEGRADED = "degraded"  # something pauses it
-    HALTED = "halted"  # something stopped it, for good
+    STARTING = "STARTING"  # it does not know the chain yet
+    DRY_RUN = "DRY_RUN"  # it does everything but send, because it was told so
+    LIVE = "LIVE"  # the only state in which anything is sent
+    DEGRADED = "DEGRADED"  # something pauses it
+    HALTED = "HALTED"  # something stopped it, for good
 
 
 class Operation:
@@ -157,8 +157,14 @@ class Operation:
         """
         Halt if the kill file is there, and write down a halt that could not be written so far.
         """
-        if BY_HAND not in self._halts and (self._directory / KILL_FILE).exists():
-            self.halt(f"the file {KILL_FILE} was put into the state directory")
+        if BY_HAND not in self._halts:
+            try:
+                found = (self._directory / KILL_FILE).exists()
+            except OSError as error:
+                self.halt(f"nobody can tell whether there is a file {KILL_FILE}: {error.strerror}")
+            else:
+                if found:
+                    self.halt(f"the file {KILL_FILE} was put into the state directory")
         self.persist()
 
     def persist(self) -> None:

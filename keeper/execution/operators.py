@@ -230,7 +230,8 @@ class Operators:
         siblings = operator.transactions.siblings(nonce)
         # One unit more for each sibling: no two of them have the same bytes.
         gas_limit = _NOOP_GAS + l1_gas(l1_wei, prices) * 13 // 10 + len(siblings)
-        max_fee_wei = min(2 * prices.base_fee_wei + prices.tip_wei, self._caps.max_fee_wei)
+        max_fee_wei = max(2 * prices.base_fee_wei + prices.tip_wei, operator.transactions.replacing_fee_wei(siblings))
+        max_fee_wei = min(max_fee_wei, self._caps.max_fee_wei)
         unsigned = Unsigned(self._caps.chain_id, nonce, operator.address, b"", gas_limit, max_fee_wei, prices.tip_wei)
         raw, transaction_hash = await operator.sign(unsigned, block.number)
         return SignedTransaction(

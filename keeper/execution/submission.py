@@ -12,7 +12,7 @@ from typing import Self
 import structlog
 
 from keeper.errors import RpcError, SubmissionError
-from keeper.execution.answers import Submission, classify
+from keeper.execution.answers import UNDERPRICED, Submission, classify
 from keeper.execution.endpoints import SubmissionEndpoint
 from keeper.execution.receipts import Receipt
 from keeper.journal import SignedTransaction
@@ -35,10 +35,12 @@ class Verdict:
 
     Attributes:
         words: Of whom it was known by, where it was no acceptance.
+        is_held: Whether it was refused because the node holds another transaction with its nonce, which costs more.
     """
 
     means: Submission
     words: str = ""
+    is_held: bool = False
 
 
 class Broadcast:
@@ -128,7 +130,7 @@ class Broadcast:
             answer = classify(error)
             self.answers[endpoint.name, answer.name] += 1
             _log.info("bytes_answered", endpoint=endpoint.name, answer=answer.name, hash=transaction.hash)
-            return Verdict(answer.means, f"{answer.name}: {error}")
+            return Verdict(answer.means, f"{answer.name}: {error}", answer.name == UNDERPRICED)
         except SubmissionError as error:
             self.answers[endpoint.name, "other hash"] += 1
             self._failure = error

@@ -79,6 +79,8 @@ class Trader:
         return refusal, bundle
 
     async def _send(self, operator: Operator, bundle: Bundle, block: Block, prices: GasPrices, stage: Stage) -> str:
+        if not self._may_send():
+            return "not live"
         with stage("sign"):
             try:
                 signed = await self._sign(operator, bundle, block, prices)
@@ -102,7 +104,9 @@ class Trader:
         siblings = operator.transactions.siblings(nonce)
         # One unit more for each sibling: no two of them have the same bytes.
         limit = gas_limit(bundle.gas, bundle.outlay.l1_wei, prices) + len(siblings)
+        most_wei = self._settings.max_base_fee_wei + bundle.tip_wei
         fee_wei = max_fee_wei(prices, bundle.tip_wei, self._settings.max_base_fee_wei)
+        fee_wei = max(fee_wei, min(operator.transactions.replacing_fee_wei(siblings), most_wei))
         raw, transaction_hash = await operator.sign(
             Unsigned(self._chain_id, nonce, self._executor, bundle.calldata, limit, fee_wei, bundle.tip_wei),
             block.number,

@@ -6,7 +6,7 @@ is the same bytes; other bytes for a nonce are a sibling, and written down as on
 the chain: for the receipt, then for the nonce, then for the bytes.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,6 +69,7 @@ class Transactions:
         #: The block at which each was offered last.
         self._offered: dict[int, int] = {}
         self._drifted_at: int | None = None
+        self._behind_at: int | None = None
 
     @property
     def in_flight(self) -> list[Entry]:
@@ -113,14 +114,12 @@ class Transactions:
         entry = Entry(self._journal.signed(transaction), 0, transaction, State.SIGNED, {})
         self._open[entry.id] = entry
         self._offered[entry.id] = transaction.block_number
-        # The process may have been stopped since: then another one leads, and looks after what is written down.
-        self._journal.require_lead()
         verdict = await self._offer(entry, self._broadcast.send)
         match verdict.means:
             case Submission.ACCEPTED:
                 self._step(entry, State.SENT)
             case Submission.REFUSED:
-                self._step(entry, State.DROPPED, reason=verdict.words)
+                self._step(entry, State.DROPPED, reason=verdict.words, held=verdict.is_held)
             case Submission.RETRY:
                 self._step(entry, State.SIGNED, reason=verdict.words)
             case Submission.UNKNOWN:
@@ -132,6 +131,14 @@ class Transactions:
         Return what was signed for a nonce, oldest first.
         """
         return self._journal.of_nonce(self._nonces.sender, nonce)
+
+    def replacing_fee_wei(self, siblings: Sequence[Entry]) -> int:
+        """
+        Return the least cap of the price of gas with which a node takes another sibling: an eighth more than those have
+        that it may hold in its pool; 0 if it holds none.
+        """
+        held = [entry.transaction.max_fee_wei for entry in siblings if entry.detail.get("held")]
+        return max(held) * 9 // 8 + 1 if held else 0
 
     async def follow(self, head: Block, is_canonical: IsCanonical, sending: bool = True) -> list[Outcome]:
         """
@@ -151,13 +158,17 @@ class Transactions:
 
     async def audit(self, head: Block, is_canonical: IsCanonical) -> list[Outcome]:
         """
-        Compare the account's nonce with the keeper's, where nothing in flight can move it, and return what was given
-        up and yet included.
+        Compare the account's nonce with the keeper's, and return what was given up and yet included.
+
+        Where nothing in flight can move it, it must not be higher. If it stays lower, blocks left the chain that nobody
+        told of: what was in them is looked for again.
 
         Raises:
             NonceError: It was moved, and for so many blocks by nothing that the journal knows.
         """
-        if self._open or (on_chain := await self._nonce()) <= self._nonces.next:
+        on_chain = await self._nonce()
+        await self._look_behind(head, on_chain)
+        if self._open or on_chain <= self._nonces.next:
             self._drifted_at = None
             return []
         outcomes = await self._settle_late(range(self._nonces.next, on_chain), is_canonical)
@@ -213,6 +224,8 @@ class Transactions:
         return entry.transaction.hash
 
     async def _offer(self, entry: Entry, send: Callable[[SignedTransaction], Awaitable[Verdict]]) -> Verdict:
+        # The process may have been stopped since: then another one leads, and looks after what is written down.
+        self._journal.require_lead()
         try:
             return await send(entry.transaction)
         except SubmissionError as error:
@@ -233,10 +246,10 @@ class Transactions:
             case State.SIGNED, Submission.UNKNOWN:
                 self._step(entry, State.UNKNOWN, again=again, reason=verdict.words)
             case State.SIGNED, Submission.REFUSED:
-                self._step(entry, State.DROPPED, reason=verdict.words)
+                self._step(entry, State.DROPPED, reason=verdict.words, held=verdict.is_held)
 
-    def _drop(self, entry: Entry, reason: str) -> Outcome:
-        self._step(entry, State.DROPPED, reason=reason)
+    def _drop(self, entry: Entry, reason: str, **detail: Any) -> Outcome:
+        self._step(entry, State.DROPPED, reason=reason, **detail)
         return Outcome(entry.transaction, State.DROPPED)
 
     # ---------------------------------------------------------------- what the chain says
@@ -326,13 +339,24 @@ class Transactions:
             return []
         grace = self._patience.unknown_seconds if entry.state is State.UNKNOWN else 0
         held = known and head.number - transaction.block_number <= self._patience.blocks
-        return [] if late <= grace or held else [self._drop(entry, "expired in no block")]
+        return [] if late <= grace or held else [self._drop(entry, "expired in no block", held=known)]
 
     async def _settle_late(self, nonces: range, is_canonical: IsCanonical) -> list[Outcome]:
         """Book what was given up and yet included while nobody looked: its nonce is used on chain."""
         entries = [entry for nonce in nonces for entry in self.siblings(nonce) if entry.state is State.DROPPED]
         found = [await self._found(entry, is_canonical) for entry in entries]
         return [outcome for outcome in found if outcome is not None]
+
+    async def _look_behind(self, head: Block, on_chain: int) -> None:
+        if on_chain >= self._nonces.next:
+            self._behind_at = None
+        elif self._behind_at is None:
+            self._behind_at = head.number  # the node may only lag
+        elif head.number - self._behind_at > self._patience.blocks:
+            for entry in self._included.from_nonce(on_chain):
+                if await self._rpc("eth_getTransactionReceipt", entry.transaction.hash) is None:
+                    self._included.forget(entry)
+                    self._look_again(entry)
 
     async def _nonce(self) -> int:
         return quantity(await self._rpc("eth_getTransactionCount", self._nonces.sender, "latest"), "nonce")

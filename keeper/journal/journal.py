@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from keeper.config import Settings
-from keeper.errors import JournalError
+from keeper.errors import ConfigError, JournalError
 from keeper.journal.leader import Leadership
 from keeper.journal.migration import bring_up_to_date
 from keeper.journal.postgres import PostgresStore
@@ -23,9 +23,17 @@ from keeper.types import Address, Hash
 def open_journal(settings: Settings, chain_id: int, genesis_hash: Hash) -> "Journal":
     """
     Return the journal that the settings name; see ``Journal.open`` and ``Journal.connect``.
+
+    Raises:
+        ConfigError: A leader's transactions would outlive its lease.
     """
     if settings.journal_url is None:
         return Journal.open(settings.state_dir / "journal.sqlite", chain_id, genesis_hash)
+    if settings.journal_lease_seconds < settings.deadline_seconds:
+        raise ConfigError(
+            f"journal_lease_seconds is {settings.journal_lease_seconds:g}, and may not be below deadline_seconds, which"
+            f" is {settings.deadline_seconds}"
+        )
     url = settings.journal_url.get_secret_value()
     return Journal.connect(url, chain_id, genesis_hash, settings.journal_lease_seconds)
 

@@ -13,7 +13,8 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from keeper.execution.breakers import BREAKERS, Breakers
+from keeper.execution.breakers import Breakers
+from keeper.execution.limits import BREAKERS
 from keeper.execution.operation import OperatingState, Operation
 from keeper.market import CacheCounts, Market
 from keeper.monitor.metrics import PREFIX, Metrics

@@ -81,6 +81,14 @@ class Clocks:
         # A timestamp is the second that had begun.
         return max(lag - 1.0, 0.0) if self._follows else 0.0
 
+    def again(self) -> None:
+        """
+        The chain took blocks back: what time it keeps is to be seen again. A production chain's is the same; anvil's
+        falls behind by what was taken back.
+        """
+        self._follows = None
+        self._lags.clear()
+
     def skew(self) -> float:
         """
         Return by how many seconds the wall clock seems to be wrong: what it was set by since this was asked last, or

@@ -175,8 +175,9 @@ class Report:
     def book(self, outcome: Outcome, symbols: Mapping[Address, str], worth_wei: int, touched: bool) -> Booking:
         """
         Count a transaction whose fate is known, and return it as it was counted; *worth_wei* is what its gains were
-        worth.
+        worth. What was said of it before does not count any more: it was given up, and included all the same.
         """
+        self.take_back(outcome.transaction.hash)
         booking = Booking(outcome, symbols, worth_wei, touched)
         self._count(booking, 1)
         self._bookings[outcome.transaction.hash] = booking

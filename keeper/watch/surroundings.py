@@ -53,7 +53,7 @@ class Surroundings:
         await self._look_at_code()
 
     def _look_at_ordering(self, arbos: ArbosParameters) -> None:
-        policy = "fee" if arbos.collects_tips else "arrival"
+        policy = arbos.ordering.name.lower()
         self._breakers.ordering(policy)
         self._metrics.ordering.clear()
         self._metrics.ordering.labels(policy).set(1)

@@ -13,8 +13,9 @@ from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
 from keeper.config import Settings
 from keeper.errors import JournalError, KeeperError, NonceError
-from keeper.execution.breakers import Action, Breaker, Breakers, Settled
+from keeper.execution.breakers import Breakers, Settled
 from keeper.execution.funder import Funder
+from keeper.execution.limits import Action, Breaker
 from keeper.execution.operation import RESULTS_FILE, OperatingState, Operation
 from keeper.journal import Journal, SignedTransaction, State
 from keeper.monitor.alerts import Severity, alert
@@ -55,6 +56,7 @@ class Watch:
             funder: Who pays for the operators' gas, if anybody does.
         """
         self._metrics, self._report = metrics, report
+        self._max_block_lag_seconds = settings.max_block_lag_seconds
         self.operation = operation
         self.breakers = Breakers(settings, operation, time.monotonic, self._tripped)
         self.ticked_at = time.monotonic()
@@ -99,7 +101,8 @@ class Watch:
         """
         The head moved forward.
         """
-        self.breakers.head_moved(self._surroundings.clocks.block(block.timestamp))
+        late = self._surroundings.clocks.block(block.timestamp)
+        self.breakers.head_moved(late if late > self._max_block_lag_seconds else 0.0)
         self.breakers.prices(block.base_fee_wei, self._prices[1])
         self._prices = (block.base_fee_wei, self._prices[1])
         self._metrics.head_block.set(block.number)
@@ -111,6 +114,7 @@ class Watch:
         The head went back, and with it what had been booked.
         """
         self.accounts.unwound(head.number)
+        self._surroundings.clocks.again()
         self._metrics.reorgs.inc()
         self._metrics.reorg_depth.observe(depth)
         self.taken_back(bookings)
@@ -128,6 +132,7 @@ class Watch:
         """
         self._metrics.resyncs.inc()
         self.accounts.unwound(-1)
+        self._surroundings.clocks.again()
         alert(Severity.TICKET, "resync", f"the whole market is read anew, nothing is traded meanwhile: {error}")
 
     def fatal(self, error: KeeperError) -> None:
@@ -163,12 +168,16 @@ class Watch:
         now, metrics = time.monotonic(), self._metrics
         lost = False
         for booking in bookings:
-            lost |= booking.worth_wei < booking.outcome.gas_wei
             outcome = booking.outcome
+            lost |= booking.worth_wei < outcome.gas_wei and not outcome.filled_a_gap
             metrics.transactions.labels(str(outcome.state)).inc()
             if (sent_at := self._sent_at.pop(outcome.transaction.hash, None)) is not None:
                 metrics.confirmation.observe(now - sent_at)
             if outcome.state is State.DROPPED:
+                continue
+            if outcome.filled_a_gap:
+                metrics.gas_spent.labels("gap").inc(outcome.gas_wei)
+                self.accounts.booked(booking)
                 continue
             result = _settled(booking)
             metrics.gas_spent.labels("success" if result.succeeded else "failure").inc(outcome.gas_wei)

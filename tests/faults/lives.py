@@ -24,9 +24,13 @@ if __name__ == "__main__":
 from eth_account import Account
 
 from keeper.chain.rpc import Rpc
+from keeper.execution.endpoints import RawEndpoint
 from keeper.execution.nonces import NonceManager
-from keeper.execution.signer import LocalSigner, Unsigned
-from keeper.execution.transactions import Transactions
+from keeper.execution.payouts import Payouts
+from keeper.execution.signer import LocalSigner, Policy
+from keeper.execution.submission import Broadcast
+from keeper.execution.transactions import Patience, Transactions
+from keeper.execution.wire import Unsigned
 from keeper.journal import Journal, PlannedRoute, SignedTransaction, State
 from keeper.journal.leader import Leadership
 from keeper.journal.migration import bring_up_to_date
@@ -150,19 +154,19 @@ async def live(url: str, where: str, fate: Fate, seed: int, most: int) -> None:
     while not journal.lead(OPERATOR):
         await asyncio.sleep(0.01)
     journal.begin_run(OPERATOR, EXECUTOR)
-    signer = LocalSigner(ACCOUNT, CHAIN_ID, EXECUTOR)
+    signer = LocalSigner(ACCOUNT, Policy(CHAIN_ID, EXECUTOR, max_fee_wei=10**10))
     async with MortalRpc(url) as rpc:
         rpc.fate = fate
         nonces = NonceManager(OPERATOR, int(await rpc("eth_getTransactionCount", OPERATOR, "latest"), 16))
-        transactions = Transactions(rpc, journal, nonces, EXECUTOR, TREASURY, patience_blocks=6)
-        await transactions.settle_late(_is_canonical)
-        if not transactions.in_flight:
-            nonces.compare(journal.next_nonce(OPERATOR))
+        broadcast = Broadcast([RawEndpoint("node", rpc)])
+        patience = Patience(blocks=6, rebroadcast_blocks=2, unknown_seconds=2)
+        transactions = Transactions(rpc, broadcast, journal, nonces, Payouts(rpc, EXECUTOR, TREASURY), patience)
+        await transactions.begin(_is_canonical)
         sent = 0
         while transactions.in_flight or sent < most:
             head = _block(await rpc("test_mine"))
             await transactions.follow(head, _is_canonical)
-            if not transactions.in_flight and sent < most:
+            if not transactions.in_flight and transactions.is_certain and sent < most:
                 sent += 1
                 await transactions.send(_signed(signer, nonces.next, head, transactions, rng))
     journal.close()
@@ -173,7 +177,8 @@ def _signed(
 ) -> SignedTransaction:
     deadline = head.timestamp + DEADLINE_SECONDS
     data = deadline.to_bytes(8) + rng.randbytes(24)
-    raw, transaction_hash = signer.sign(Unsigned(CHAIN_ID, nonce, EXECUTOR, data, 300_000, 40_000_000, 0))
+    siblings = transactions.siblings(nonce)
+    raw, transaction_hash = signer.sign_now(Unsigned(CHAIN_ID, nonce, EXECUTOR, data, 300_000, 40_000_000, 0))
     return SignedTransaction(
         sender=signer.address,
         nonce=nonce,
@@ -186,7 +191,7 @@ def _signed(
         predicted_profit_wei=10**18,
         gas_limit=300_000,
         max_fee_wei=40_000_000,
-        sibling_of=transactions.last_of_nonce(nonce),
+        sibling_of=siblings[-1].id if siblings else None,
     )
 
 

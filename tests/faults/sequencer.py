@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 import rlp
+from eth_account import Account
 from eth_utils.crypto import keccak
 
 _TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
@@ -129,6 +130,8 @@ class Sequencer:
         topics = [_TRANSFER, *("0x" + who[2:].rjust(64, "0") for who in (self.executor, self.treasury))]
         return {
             "transactionHash": arrival.hash,
+            "from": str(Account.recover_transaction(arrival.raw)).lower(),
+            "to": self.executor,
             "blockHash": _block_hash(self.number),
             "blockNumber": hex(self.number),
             "transactionIndex": hex(index),

@@ -24,7 +24,7 @@ def branch_off(flight: Flight, stack: ExitStack, net: Localnet, depth: int) -> N
 
 def states_of(flight: Flight, entry_id: int) -> list[str]:
     """All that became of a transaction so far."""
-    rows = flight.journal._db.execute("SELECT state FROM steps WHERE transaction_id = ?", (entry_id,))
+    rows = flight.journal._store.query("SELECT state FROM steps WHERE transaction_id = ?", (entry_id,))
     return [row["state"] for row in rows]
 
 

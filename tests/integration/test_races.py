@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks._duel import Duel, duel
+from keeper.chain.arbitrum import Ordering
+from keeper.chain.changes import Parameter
 from keeper.journal import State
-from localnet import RivalSettings, TraderSettings
+from localnet import Localnet, RivalSettings, TraderSettings
+from localnet.precompiles import PRICE_PER_UNIT_WEI
 from tests.executor_artifact import artifact
 
 BLOCKS = 14
@@ -39,6 +42,37 @@ def test_race__rival_bids_more__is_lost_and_ends_in_the_state_guard(outbid: Duel
     assert {entry.state for entry in lost} == {State.REVERTED}
     assert all(0 < entry.detail["gas_used"] < GUARD_GAS for entry in lost)
     assert outbid.report.transactions["reverted"] >= len(lost)
+
+
+def test_keeper__chain_stops_collecting_tips_and_l1_gets_dearer__is_told_and_bids_no_more(tmp_path: Path) -> None:
+    flipped: list[int] = []
+
+    def flip(net: Localnet, block: int) -> None:
+        if block == 12:
+            net.set_collect_tips(False)
+            net.set_l1_price(20 * PRICE_PER_UNIT_WEI)
+            flipped.append(int(net.rpc("eth_blockNumber"), 16))
+
+    seen = duel(
+        tmp_path,
+        48,
+        TraderSettings(seed=2),
+        RivalSettings(),
+        artifact(),
+        flip,
+        bidder="share",
+        max_routes=1,
+        max_hops=2,
+        ordering_pause_seconds=0.001,
+    )
+
+    assert sorted(change.parameter for change in seen.changes) == [Parameter.L1_PRICE, Parameter.ORDERING]
+    ordering = next(change for change in seen.changes if change.parameter is Parameter.ORDERING)
+    assert (ordering.before, ordering.after) == (Ordering.PRIORITY_GAS, Ordering.ARRIVAL)
+    # What the keeper looks at every twenty blocks, it has looked at by then.
+    sent = [(entry.transaction.block_number - flipped[0], entry.transaction.bid_wei) for entry in seen.entries]
+    assert all(bid_wei > 0 for after, bid_wei in sent if after < 0)
+    assert {bid_wei for after, bid_wei in sent if after > 20} == {0}
 
 
 def test_race__keeper_bids_more__is_won_and_the_bid_is_paid(outbidding: Duel) -> None:

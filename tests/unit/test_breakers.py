@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from keeper.config import Settings, load_settings
-from keeper.execution.breakers import BREAKERS, Action, Breaker, Breakers, Settled
+from keeper.execution.breakers import Breakers, Settled
+from keeper.execution.limits import BREAKERS, Action, Breaker
 from keeper.execution.operation import OperatingState, Operation
 
 ETH = 10**18

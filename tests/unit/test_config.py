@@ -67,7 +67,8 @@ def test_settings__misspelt_variable__is_refused(monkeypatch: pytest.MonkeyPatch
 
 
 def test_settings__shown__hide_the_url() -> None:
-    settings = load_settings(rpc_url="http://node/KEY", rpc_urls=["http://other/KEY"])
+    outside = {"slack_url": "http://s/KEY", "webhook_urls": ["http://w/KEY"], "heartbeat_url": "http://h/KEY"}
+    settings = load_settings(rpc_url="http://node/KEY", rpc_urls=["http://other/KEY"], **outside)
 
     assert "KEY" not in repr(settings)
     assert settings.nodes == ("http://node/KEY", "http://other/KEY")

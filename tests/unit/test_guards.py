@@ -8,12 +8,13 @@ from math import exp
 
 import pytest
 
+from keeper.bidding import NO_BID, FixedTip
 from keeper.plan import Plan, decode
 from keeper.planning import Leg
 from keeper.pools.pool import Pool
 from keeper.pools.uniswap_v2 import UniswapV2Pool
 from keeper.types import Address
-from tests.unit.test_bundling import USDC, WETH, apart, joined, scene
+from tests.unit.test_bundling import DAI, USDC, WETH, apart, joined, pair, scene
 
 
 def planned(pools: list[Pool]) -> tuple[Leg, Plan]:
@@ -59,3 +60,19 @@ def test_guard__at_the_best_amount__is_about_half_as_wide_as_the_gap() -> None:
     leg, _ = planned(apart()[:2])
 
     assert 0.3 * leg.log_rate < leg.log_room < 0.5 * leg.log_rate
+
+
+def test_guards__something_is_bid_for_three_hops__are_on_every_pool() -> None:
+    pools: list[Pool] = [
+        pair("sushi_v2", (WETH, DAI), 10_000, 10_500),
+        pair("sushi_v2", (USDC, DAI), 10_000, 10_000),
+        pair("sushi_v2", (WETH, USDC), 10_000, 10_000),
+    ]
+    counts = []
+    for bidder in (NO_BID, FixedTip(10**7)):
+        best, _, bundler = joined(replace(scene(pools), bidder=bidder))
+        read = decode(bundler.alone(best).calldata, (WETH, USDC))
+        routes = read.routes if isinstance(read, Plan) else read.groups[0].routes
+        counts.append(len(routes[0].guards))
+
+    assert counts == [2, 3]

@@ -197,6 +197,18 @@ def test_journal__cannot_be_reached__is_one_sentence_without_the_password(
     assert "hidden" not in str(caught.value) + repr(settings) + redact(f"journal at {url_of}".replace("hidden n", "n"))
 
 
+def test_open_journal__lease_shorter_than_a_transaction_is_good__is_refused(url: str) -> None:
+    settings = Settings(
+        rpc_url="http://127.0.0.1:9",  # type: ignore[arg-type]
+        journal_url=url,  # type: ignore[arg-type]
+        journal_lease_seconds=2.0,
+        deadline_seconds=4,
+    )
+
+    with pytest.raises(ConfigError, match="may not be below deadline_seconds, which is 4"):
+        open_journal(settings, 42161, GENESIS)
+
+
 # -------------------------------------------------------------------- who may write
 
 

@@ -3,6 +3,8 @@ Which state may follow which, and no other.
 """
 
 import itertools
+import re
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,8 @@ from keeper.errors import LifeCycleError
 from keeper.execution.lifecycle import TRANSITIONS, require
 from keeper.journal import IN_BLOCK, OPEN, State
 
-#: As docs/execution.md draws it.
+DOCUMENT = Path(__file__).parents[2] / "docs" / "execution.md"
+
 ALLOWED = {
     State.PLANNED: {State.SIGNED},
     State.SIGNED: {
@@ -44,3 +47,15 @@ def test_states__each__is_open_in_a_block_or_neither() -> None:
 def test_states__every_open_one__can_come_to_an_end() -> None:
     for state in OPEN:
         assert {State.SOFT, State.REVERTED, State.DROPPED} <= TRANSITIONS[state]
+
+
+def test_documentation__its_table__is_the_code_s() -> None:
+    rows = [line.strip("| ").split(" | ") for line in DOCUMENT.read_text().splitlines() if line.startswith("| ")]
+    names = [str(state) for state in State]
+    told = {
+        State(row[0]): {State(word) for word in re.findall(r"\w+", re.sub(r"\(.*?\)", "", row[2])) if word in names}
+        for row in rows
+        if row[0] in names
+    }
+
+    assert told == {state: set(after) for state, after in TRANSITIONS.items()}

@@ -38,7 +38,7 @@ Check = Callable[[Any], None]
         (oracles.nonces_signed_once, flight(entry(1, State.SENT), entry(2, State.SENT)), "O1: .* not as siblings"),
         (
             oracles.nonces_signed_once,
-            flight(entry(1, State.INCLUDED), entry(2, State.REVERTED, sibling_of=1)),
+            flight(entry(1, State.SOFT), entry(2, State.REVERTED, sibling_of=1)),
             "O1: two transactions",
         ),
         (oracles.everything_sent_is_written, flight(sent=(replace(SENT, written=False),)), "O2: sent before"),
@@ -55,7 +55,7 @@ def test_oracle__does_not_hold__says_so(check: Check, flown: Any, words: str) ->
 def test_oracles__all_is_well__say_nothing() -> None:
     flown = flight(
         entry(1, State.DROPPED),
-        entry(2, State.INCLUDED, sibling_of=1, name=OTHER),
+        entry(2, State.SOFT, sibling_of=1, name=OTHER),
         sent=(SENT, replace(SENT, state="LIVE")),
     )
 
@@ -79,7 +79,7 @@ async def test_footprint__has_grown__is_noticed(field: str) -> None:
     [
         (SimpleNamespace(), None),
         (SimpleNamespace(state="live"), "LIVE"),
-        (SimpleNamespace(operation=SimpleNamespace(state=SimpleNamespace(value="Halted"))), "HALTED"),
+        (SimpleNamespace(operation=SimpleNamespace(state="halted")), "HALTED"),
     ],
 )
 def test_state__of_a_keeper_with_and_without__is_told(keeper: Any, state: str | None) -> None:

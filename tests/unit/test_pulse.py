@@ -95,6 +95,15 @@ def test_clocks__blocks_come_late__say_by_how_much() -> None:
     assert 4.0 < times.block(ahead=-6.0) <= 6.0
 
 
+def test_clocks__chain_took_blocks_back__its_time_is_learnt_again() -> None:
+    times = Times()
+    for _ in range(20):
+        times.block()
+    times.clocks.again()
+
+    assert [times.block(ahead=-7.0) for _ in range(20)] == [0.0] * 20
+
+
 def test_clocks__chain_keeps_another_time__says_nothing() -> None:
     times = Times()
     lags = [times.block(ahead=-9_000.0) for _ in range(40)]

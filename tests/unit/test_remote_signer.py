@@ -108,7 +108,7 @@ async def test_sign__answer_as_clef_gives_it__is_understood(receiver: HttpReceiv
         (None, "no transaction"),
         ("0x02c0", "no transaction of type 2"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) and "0x" not in value else "answer",
 )
 async def test_sign__wrong_answer__is_an_error_without_the_url(
     receiver: HttpReceiver, signer: RemoteSigner, answer: Any, words: str

@@ -7,6 +7,7 @@ from keeper.journal import State
 from keeper.market import CacheCounts
 from keeper.monitor.report import Report, write_report
 from keeper.monitor.table import shown, summary
+from keeper.types import Hash
 from tests.unit.test_journal import TOKEN, TRANSACTION
 
 GAIN = TRANSACTION.predicted[0][1]
@@ -89,9 +90,9 @@ def test_report__block_left_the_chain__is_taken_back() -> None:
 
 def test_report__as_json__adds_up(tmp_path: Path) -> None:
     report = Report(blocks=2)
-    for _ in range(2):
+    for name in ("0x01", "0x02"):
         report.book(
-            Outcome(TRANSACTION, State.SOFT, gains=((TOKEN, GAIN),), gas_wei=1),
+            Outcome(replace(TRANSACTION, hash=Hash(name)), State.SOFT, gains=((TOKEN, GAIN),), gas_wei=1),
             SYMBOLS,
             worth_wei=20,
             touched=False,
@@ -137,3 +138,12 @@ def test_report__filled_a_gap__costs_gas_and_counts_as_no_trade() -> None:
     report.take_back(filler.hash)
 
     assert (report.gas_wei, report.net_profit_wei) == (0, 0)
+
+
+def test_report__given_up_and_included_all_the_same__counts_once() -> None:
+    report = Report()
+    report.book(Outcome(TRANSACTION, State.DROPPED), SYMBOLS, worth_wei=0, touched=False)
+
+    report.book(Outcome(TRANSACTION, State.REVERTED, gas_wei=30), SYMBOLS, worth_wei=0, touched=False)
+
+    assert (report.transactions["dropped"], report.transactions["reverted"]) == (0, 1)

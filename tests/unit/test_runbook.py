@@ -12,7 +12,8 @@ import pytest
 from prometheus_client import Metric
 
 from keeper.config import Settings, load_settings
-from keeper.execution.breakers import BREAKERS, Breakers
+from keeper.execution.breakers import Breakers
+from keeper.execution.limits import BREAKERS
 from keeper.execution.operation import Operation
 from keeper.market import Market
 from keeper.monitor.figures import Figures, Sources
@@ -69,7 +70,7 @@ def test_runbook__breakers_actions_and_settings__are_the_codes_own() -> None:
     }
     mentioned = set(re.findall(r"`([a-z0-9_]+)`", " ".join(row[1] for row in told.values())))
     assert mentioned <= Settings.model_fields.keys()
-    assert sum(name.startswith(("max_", "min_", "stale", "hard")) for name in mentioned) == 13
+    assert sum(name.startswith(("max_", "min_", "stale", "hard")) for name in mentioned) == 14
 
 
 @pytest.fixture

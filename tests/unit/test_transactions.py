@@ -32,7 +32,7 @@ from tests.operator_world import (
 )
 from tests.unit.test_journal import EXECUTOR, TOKEN
 
-SIBLING = signed(data=b"\x02", block_number=103)
+SIBLING = signed(data=b"\x02", block_number=103, sibling_of=1)
 RAW = "0x" + TRANSACTION.raw.hex()
 
 

@@ -361,3 +361,31 @@ async def test_audit__moved_by_one_of_ours_that_was_given_up__is_booked(
     assert (outcome.state, outcome.transaction.hash) == (State.SOFT, Hash(TRANSACTION.hash))
     assert nonces.next == 4
     assert transactions.is_certain
+
+
+async def test_audit__nonce_stays_below_what_is_in_blocks__what_has_no_receipt_is_looked_for_again(
+    node: FakeNode, transactions: Transactions, nonces: NonceManager
+) -> None:
+    await included(node, transactions)
+    node.answers |= {"eth_getTransactionCount": "0x3", "eth_getTransactionReceipt": None}
+
+    await transactions.audit(head(120), canonical)
+    assert nonces.next == 4  # the node may only lag
+    await transactions.audit(head(140), canonical)
+
+    assert [entry.state for entry in transactions.in_flight] == [State.REORGED]
+    assert nonces.next == 3
+    assert transactions.unwound(head(100)) == []
+
+
+async def test_audit__nonce_stays_below_and_the_receipt_is_there__nothing_is_looked_for(
+    node: FakeNode, transactions: Transactions, nonces: NonceManager
+) -> None:
+    await included(node, transactions)
+    node.answers["eth_getTransactionCount"] = "0x3"
+
+    await transactions.audit(head(120), canonical)
+    await transactions.audit(head(140), canonical)
+
+    assert not transactions.in_flight
+    assert nonces.next == 4

@@ -3,7 +3,10 @@ What the keeper sees of itself, on a node in memory.
 """
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from keeper.chain.arbitrum import ArbosParameters
+from keeper.chain.arbitrum import ArbosParameters, Ordering
 from keeper.config import load_settings
 from keeper.errors import JournalError, KeeperError, NonceError
 from keeper.execution.funder import TopUp
@@ -31,7 +34,14 @@ from tests.unit.test_journal import EXECUTOR, GENESIS, OPERATOR, TOKEN, TRANSACT
 TREASURY = Address("0x" + "0c" * 20)
 MULTICALL3 = Address("0x" + "ca" * 20)
 CODE = b"\x60\x00"
-ARBOS = ArbosParameters(l1_wei_per_unit=10**9, brotli_level=1, collects_tips=False)
+ARBOS = ArbosParameters(
+    l1_wei_per_unit=10**9,
+    brotli_level=1,
+    ordering=Ordering.ARRIVAL,
+    version=60,
+    min_base_fee_wei=20_000_000,
+    estimates_l1=True,
+)
 ETH = 10**18
 GAIN = TRANSACTION.predicted[0][1]
 
@@ -69,7 +79,8 @@ class Bench:
 
     def __init__(self, directory: Path, **given: object) -> None:
         self.node = Node()
-        self.journal = Journal.open(directory / "journal.sqlite", 42161, GENESIS)
+        self.journal_path = directory / "journal.sqlite"
+        self.journal = Journal.open(self.journal_path, 42161, GENESIS)
         self.operation = Operation(directory)
         self.metrics, self.report = Metrics(), Report()
         code_hash = Hash("0x" + keccak(CODE).hex())
@@ -165,7 +176,8 @@ async def test_look__other_chain__halts(bench: Bench) -> None:
 
 
 async def test_look__flag_in_the_journal__halts(bench: Bench, heard: list[Alert]) -> None:
-    bench.journal._db.execute("INSERT INTO meta VALUES ('halt', 'moving house')")
+    with closing(sqlite3.connect(bench.journal_path)) as database, database:
+        database.execute("INSERT INTO meta VALUES ('halt', 'moving house')")
 
     await bench.look()
     bench.watch.tick()
@@ -318,7 +330,7 @@ async def test_look__anything_else_is_amiss__nobody_pays_for_gas(bench: Bench, s
 
 async def test_look__chain_collects_tips_now__pauses(bench: Bench) -> None:
     await bench.look()
-    await bench.look(replace(ARBOS, collects_tips=True))
+    await bench.look(replace(ARBOS, ordering=Ordering.PRIORITY_GAS))
 
     assert bench.tripped == {"ordering_changed"}
 
@@ -408,6 +420,18 @@ def test_booked__dropped__is_no_result(bench: Bench) -> None:
 
     assert bench.tripped == set()
     assert b'arb_tx_total{status="dropped"} 9.0' in bench.metrics.render()
+
+
+@pytest.mark.parametrize(("limit", "sends"), [(5.0, False), (60.0, True)])
+def test_advanced__node_serves_old_blocks__head_is_as_old_as_they_are(
+    tmp_path: Path, limit: float, sends: bool
+) -> None:
+    bench = Bench(tmp_path, max_block_lag_seconds=limit)
+    now = int(time.time())
+    for number, timestamp in enumerate((now, now - 20)):
+        bench.watch.advanced(Block(number, Hash("0x01"), Hash("0x00"), timestamp, 10**7))
+
+    assert bench.watch.may_send() is sends
 
 
 async def test_may_send__head_stands_still_within_a_decision__does_not(bench: Bench) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from keeper.execution.breakers import BREAKERS
+from keeper.execution.limits import BREAKERS
 from keeper.execution.operation import OperatingState, Operation
 from keeper.monitor.metrics import Metrics
 

@@ -155,12 +155,12 @@ class Server:
         if not self._guard.accepts(request.headers.get("Authorization")):
             _log.warning("action_refused", action=action, reason="wrong token")
             return _refusal(403, "the token is wrong: the keeper wrote this run's to dashboard.token in its state_dir")
-        reason = await _reason(request)
+        reason, name = await _said(request)
         match action:
             case "pause":
                 self._seat.pause(OPERATOR, reason or "paused from the dashboard")
             case "resume":
-                self._seat.resume(OPERATOR)
+                self._seat.resume(name or OPERATOR)
             case _:
                 self._seat.halt(reason or "halted from the dashboard")
         standing = self._seat.status()
@@ -169,16 +169,17 @@ class Server:
         return web.json_response({"state": standing.state, "reasons": dict(standing.reasons)})
 
 
-async def _reason(request: web.Request) -> str:
-    """What the operator says about it, if he does."""
+async def _said(request: web.Request) -> tuple[str, str]:
+    """Why the operator does it, and, of a pause that something else made, the name by which it is resumed."""
     try:
         body = json.loads(await request.text() or "{}")
     except ValueError:
         body = None
-    reason = body.get("reason", "") if isinstance(body, dict) else None
-    if not isinstance(reason, str):
-        raise web.HTTPBadRequest(reason='The body must be empty or {"reason": "..."}')
-    return redact(" ".join(reason.split())[:_MOST_REASON])
+    told = [body.get(key, "") if isinstance(body, dict) else None for key in ("reason", "name")]
+    if not all(isinstance(text, str) for text in told):
+        raise web.HTTPBadRequest(reason='The body must be empty or {"reason": "...", "name": "..."}')
+    reason, name = (redact(" ".join(str(text).split())[:_MOST_REASON]) for text in told)
+    return reason, name
 
 
 def event(name: str, data: bytes) -> bytes:

@@ -15,6 +15,7 @@ from keeper.errors import RpcError, SignerError
 from keeper.execution.endpoints import RawEndpoint
 from keeper.execution.nonces import NonceManager
 from keeper.execution.operators import Caps, Operator, Operators
+from keeper.execution.simulation import Simulator
 from keeper.execution.submission import Broadcast
 from keeper.execution.trader import Trader
 from keeper.execution.wire import Unsigned, parse
@@ -22,7 +23,7 @@ from keeper.gas import GasPrices, Outlay
 from keeper.journal import Journal, State
 from keeper.types import Address, Hash
 from tests.fake_node import FakeNode
-from tests.operator_world import CHAIN_ID, SIGNERS, TRANSACTION, head, journal_at, node_at, transactions_on
+from tests.operator_world import CHAIN_ID, SIGNERS, TRANSACTION, canonical, head, journal_at, node_at, transactions_on
 from tests.unit.test_journal import EXECUTOR, TOKEN
 
 PRICES = GasPrices(base_fee_wei=20_000_000, tip_wei=0, l1_wei_per_unit=0, brotli_level=1)
@@ -36,6 +37,7 @@ class Bundle:
     pools: tuple[Address, ...] = (Address("0x" + "bb" * 20),)
     profit_wei: int = 10**16
     gas: int = 200_000
+    tip_wei: int = 0
     outlay: Outlay = field(default_factory=lambda: Outlay(0, 0, 0))
     deadline: int = 1_903
     gains: tuple[tuple[Address, int], ...] = ((TOKEN, 5),)
@@ -52,8 +54,10 @@ class Watched:
 
     def __init__(self) -> None:
         self.happens: Callable[[], None] = lambda: None
+        self.asked = 0
 
     async def sign(self, transaction: Unsigned) -> tuple[bytes, Hash]:
+        self.asked += 1
         self.happens()
         return await SIGNERS[0].sign(transaction)
 
@@ -82,9 +86,17 @@ def operators(node: FakeNode, journal: Journal, signer: Watched) -> Operators:
     return Operators(node, Broadcast([RawEndpoint("node", node)]), [operator], Caps(CHAIN_ID, 10**10))  # type: ignore[arg-type]
 
 
-async def traded(node: FakeNode, operators: Operators, *bundles: Bundle, **changed: Any) -> str:
+async def traded(
+    node: FakeNode,
+    operators: Operators,
+    *bundles: Bundle,
+    may_send: Callable[[], bool] = lambda: True,
+    **changed: Any,
+) -> str:
     settings: Settings = load_settings(rpc_url="http://x", **changed)
-    trader = Trader(node, settings, load_chain("arbitrum"), EXECUTOR, operators)  # type: ignore[arg-type]
+    facts = load_chain("arbitrum")
+    simulator = Simulator(node, EXECUTOR, Address(facts.node_interface.lower()))  # type: ignore[arg-type]
+    trader = Trader(simulator, settings, facts, EXECUTOR, operators, may_send)
     outcome, _ = await trader.trade(bundles, head(100), PRICES, lambda _: nullcontext())  # type: ignore[arg-type]
     return outcome
 
@@ -113,6 +125,34 @@ async def test_trade__nonce_had_one_that_was_refused__is_its_sibling_with_other_
     assert (first.transaction.nonce, second.transaction.nonce) == (3, 3)
     assert second.transaction.sibling_of == first.id
     assert first.transaction.hash != second.transaction.hash
+
+
+async def test_trade__node_holds_an_expired_sibling__offers_an_eighth_more(
+    node: FakeNode, operators: Operators, journal: Journal
+) -> None:
+    assert await traded(node, operators, Bundle()) == "sent"
+    node.answers["eth_getTransactionByHash"] = {"hash": "0x"}
+    await operators.follow(head(111, timestamp=1_904), canonical)
+    assert journal.entries()[0].state is State.DROPPED
+
+    node.answers["eth_sendRawTransaction"] = RpcError("replacement transaction underpriced", -32000)
+    assert await traded(node, operators, Bundle()) == "refused by the node"  # another node holds a dearer one
+    node.answers["eth_sendRawTransaction"] = node_at().answers["eth_sendRawTransaction"]
+    assert await traded(node, operators, Bundle()) == "sent"
+
+    caps = [parse(entry.transaction.raw)[0].max_fee_wei for entry in journal.entries()]
+    assert caps == [40_000_000, 45_000_001, 50_625_002]
+
+
+async def test_trade__sibling_that_no_node_holds__costs_no_more(
+    node: FakeNode, operators: Operators, journal: Journal
+) -> None:
+    assert await traded(node, operators, Bundle()) == "sent"
+    await operators.follow(head(111, timestamp=1_904), canonical)
+
+    assert await traded(node, operators, Bundle()) == "sent"
+
+    assert [entry.transaction.max_fee_wei for entry in journal.entries()] == [40_000_000, 40_000_000]
 
 
 async def test_trade__pools_of_another_key_in_flight__leaves_them_alone(node: FakeNode, operators: Operators) -> None:
@@ -187,3 +227,21 @@ async def test_trade__not_to_be_sent__says_why(
 ) -> None:
     assert await traded(node, operators, bundle, **changed) == outcome
     assert node.sent == []
+
+
+async def test_trade__halted_while_it_was_simulated__is_not_signed(
+    node: FakeNode, operators: Operators, journal: Journal, signer: Watched
+) -> None:
+    live = [True]
+
+    def simulate(*_: object) -> str:
+        live[0] = False
+        return "0x"
+
+    node.answers["eth_call"] = simulate
+
+    assert await traded(node, operators, Bundle(), may_send=lambda: live[0]) == "not live"
+
+    assert node.sent == []
+    assert journal.entries() == []
+    assert signer.asked == 0
