@@ -46,8 +46,9 @@ def test_mine__by_hand__leaves_the_floor_for_the_next_block() -> None:
     with localnet.start(sequencer=False) as net:
         net.mine(3)
 
-        fees = net.rpc("eth_feeHistory", "0x1", "latest", [])["baseFeePerGas"]
-    assert [int(fee, 16) for fee in fees] == [BASE_FEE_WEI, BASE_FEE_WEI]
+        # Not by eth_feeHistory: anvil adds the latest block to it a moment later.
+        blocks = [net.rpc("eth_getBlockByNumber", which, False) for which in ("latest", "pending")]
+    assert [int(block["baseFeePerGas"], 16) for block in blocks] == [BASE_FEE_WEI, BASE_FEE_WEI]
 
 
 def test_sequencer__somebody_else_mines__keeps_the_fee_floor(net: Localnet) -> None:
