@@ -20,11 +20,16 @@ def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync(folder: Path) -> None:
-    """Have the new name of a file on disk."""
+def sync_folder(folder: Path) -> None:
+    """
+    Have what was renamed or removed in a folder on disk.
+
+    Raises:
+        OSError: The disk does not take it.
+    """
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -8,7 +8,6 @@ DEGRADED and HALTED keepers follow the chain and their own transactions; they se
 """
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -17,6 +16,7 @@ from pathlib import Path
 import structlog
 
 from keeper.errors import ConfigError
+from keeper.files import replace_file, sync_folder
 
 _log = structlog.get_logger("operation")
 
@@ -147,7 +147,7 @@ class Operation:
         try:
             for name in (HALTED_FILE, RESULTS_FILE):
                 (self._directory / name).unlink(missing_ok=True)
-            _sync(self._directory)
+            sync_folder(self._directory)
         except OSError as error:
             raise ConfigError(f"{self._directory / HALTED_FILE} cannot be removed: {error.strerror}") from None
         self._halts.clear()
@@ -174,7 +174,8 @@ class Operation:
         if not self._halts or self._on_disk:
             return
         try:
-            write_synced(self._directory / HALTED_FILE, {"at": self._clock(), "reasons": self._halts})
+            record = {"at": self._clock(), "reasons": self._halts}
+            replace_file(self._directory / HALTED_FILE, [json.dumps(record, indent=2).encode()])
             self._on_disk = True
         except OSError as error:
             _log.error("halt_not_written", reason=error.strerror)
@@ -193,27 +194,3 @@ def _read(path: Path) -> dict[str, str]:
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {BY_HAND: f"{path} is there, and cannot be read"}
-
-
-def write_synced(path: Path, record: Mapping[str, object]) -> None:
-    """
-    Write JSON, whole or not at all; it is there after a loss of power.
-
-    Raises:
-        OSError: The disk does not take it.
-    """
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w") as file:
-        json.dump(record, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    _sync(path.parent)
-
-
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

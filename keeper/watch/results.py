@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from keeper.execution.operation import write_synced
+from keeper.files import replace_file
 
 _log = structlog.get_logger("watch")
 
@@ -43,7 +43,8 @@ class Results:
             return
         try:
             # As strings: wei are beyond what JSON's numbers hold exactly.
-            write_synced(self._path, {"wei_by_minute": {str(minute): str(wei) for minute, wei in results.items()}})
+            record = {"wei_by_minute": {str(minute): str(wei) for minute, wei in results.items()}}
+            replace_file(self._path, [json.dumps(record, indent=2).encode()])
             self._saved = dict(results)
         except OSError as error:
             _log.warning("results_not_written", reason=error.strerror)
