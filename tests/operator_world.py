@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from eth_account import Account
 
 from keeper.execution.endpoints import RawEndpoint
@@ -126,3 +127,28 @@ async def canonical(block_hash: Hash, number: int) -> bool:
 
 async def nowhere(block_hash: Hash, number: int) -> bool:
     return False
+
+
+@pytest.fixture
+def node() -> FakeNode:
+    return node_at(3)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.sqlite"
+
+
+@pytest.fixture
+def journal(path: Path) -> Journal:
+    return journal_at(path)
+
+
+@pytest.fixture
+def nonces() -> NonceManager:
+    return NonceManager(OPERATOR, on_chain=3)
+
+
+@pytest.fixture
+def transactions(node: FakeNode, journal: Journal, nonces: NonceManager) -> Transactions:
+    return transactions_on(node, journal, nonces)

@@ -21,44 +21,24 @@ from tests.operator_world import (
     TRANSACTION,
     canonical,
     head,
-    journal_at,
-    node_at,
+    journal,
+    node,
+    nonces,
     nowhere,
+    path,
     receipt,
     receipts,
     signed,
     steps,
+    transactions,
     transactions_on,
 )
 from tests.unit.test_journal import EXECUTOR, TOKEN
 
+__all__ = ["journal", "node", "nonces", "path", "transactions"]
+
 SIBLING = signed(data=b"\x02", block_number=103, sibling_of=1)
 RAW = "0x" + TRANSACTION.raw.hex()
-
-
-@pytest.fixture
-def node() -> FakeNode:
-    return node_at(3)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.sqlite"
-
-
-@pytest.fixture
-def journal(path: Path) -> Journal:
-    return journal_at(path)
-
-
-@pytest.fixture
-def nonces() -> NonceManager:
-    return NonceManager(OPERATOR, on_chain=3)
-
-
-@pytest.fixture
-def transactions(node: FakeNode, journal: Journal, nonces: NonceManager) -> Transactions:
-    return transactions_on(node, journal, nonces)
 
 
 async def test_send__journal_has_it_before_the_node_does(

@@ -18,43 +18,23 @@ from tests.operator_world import (
     TRANSACTION,
     canonical,
     head,
-    journal_at,
-    node_at,
+    journal,
+    node,
+    nonces,
     nowhere,
+    path,
     receipt,
     receipts,
     signed,
     steps,
+    transactions,
     transactions_on,
 )
 
+__all__ = ["journal", "node", "nonces", "path", "transactions"]
+
 RAW = "0x" + TRANSACTION.raw.hex()
 NEXT = signed(nonce=4)
-
-
-@pytest.fixture
-def node() -> FakeNode:
-    return node_at(3)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.sqlite"
-
-
-@pytest.fixture
-def journal(path: Path) -> Journal:
-    return journal_at(path)
-
-
-@pytest.fixture
-def nonces() -> NonceManager:
-    return NonceManager(OPERATOR, on_chain=3)
-
-
-@pytest.fixture
-def transactions(node: FakeNode, journal: Journal, nonces: NonceManager) -> Transactions:
-    return transactions_on(node, journal, nonces)
 
 
 def restarted(node: FakeNode, journal: Journal, on_chain: int) -> tuple[Transactions, NonceManager]:
