@@ -170,6 +170,7 @@ class Flight:
             # A paced chain does not go by the machine's clock, least of all once anvil has reorganised it.
             "max_block_lag_seconds": 3_600.0,
             "max_clock_skew_seconds": 3_600.0,
+            "cool_seconds": 1.0,
         }
         return Settings(**usual | self.options)
 
@@ -223,20 +224,32 @@ class Flight:
             raise AssertionError("the keeper ended by itself")
 
     def forgive(self) -> None:
-        """Have both nodes be as good as new to the keeper, as two quiet minutes would."""
+        """Have nodes and transactions be as good as new to the keeper, as a quiet day would."""
         for node in self.rpc._nodes:
             node.paused_until = node.pause_seconds = 0.0
             node.lag = 0
+        breakers = self.keeper.watch.breakers
+        breakers._cooled.clear()
+        breakers._ended.clear()
 
     async def pass_blocks(self, blocks: int, seconds: float = PATIENCE_SECONDS) -> None:
         """Return when the keeper has taken in so many blocks more."""
         target = self.blocks + blocks
         await self.until(lambda: self.blocks >= target, seconds)
 
+    @property
+    def newest(self) -> int:
+        """The journal's number of the newest transaction; 0 before any."""
+        return max((entry.id for entry in self.entries), default=0)
+
+    def earned_since(self, newest: int) -> bool:
+        """Whether a transaction that was signed after this one is in a block."""
+        return any(entry.id > newest and entry.state in EARNED for entry in self.entries)
+
     async def earn(self, seconds: float = PATIENCE_SECONDS) -> None:
         """Return when a transaction that is signed from now on is in a block."""
-        newest = max((entry.id for entry in self.entries), default=0)
-        await self.until(lambda: any(entry.id > newest and entry.state in EARNED for entry in self.entries), seconds)
+        newest = self.newest
+        await self.until(lambda: self.earned_since(newest), seconds)
 
     def _offered(self, raw: bytes) -> None:
         transaction_hash = Hash("0x" + keccak(raw).hex())

@@ -19,6 +19,8 @@ from pathlib import Path
 from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
 from keeper.errors import ChainError, PoolError
+from keeper.execution.limits import BREAKERS, Action
+from keeper.execution.operation import OperatingState, Operation
 from keeper.journal import State
 from keeper.market.audit import same
 from keeper.pools import FAMILIES
@@ -169,17 +171,28 @@ def nothing_sent_unless_live(flight: Flight) -> None:
 
 
 async def recovers(flight: Flight, seconds: float) -> None:
-    """O5."""
+    """O5; not waited for where it cannot come, since a person has to say so first."""
+    newest = flight.newest
+    operation = flight.keeper.operation
     try:
-        await flight.earn(seconds)
+        await flight.until(lambda: flight.earned_since(newest) or _needs_a_person(operation), seconds)
     except TimeoutError:
-        states = [str(entry.state) for entry in flight.entries[-5:]]
-        report = flight.keeper.report
-        raise OracleError(
-            f"O5: nothing earned within {seconds} s; the last transactions are {states}, {report.blocks} blocks were"
-            f" taken in, refused {dict(report.refused)}, it is {flight.keeper.operation.state}:"
-            f" {dict(flight.keeper.operation.reasons)}"
-        ) from None
+        pass
+    else:
+        if flight.earned_since(newest):
+            return
+    states = [str(entry.state) for entry in flight.entries[-5:]]
+    report = flight.keeper.report
+    raise OracleError(
+        f"O5: nothing earned, within {seconds} s at most; the last transactions are {states}, {report.blocks} blocks"
+        f" were taken in, refused {dict(report.refused)}, it is {operation.state}: {dict(operation.reasons)}"
+    )
+
+
+def _needs_a_person(operation: Operation) -> bool:
+    return operation.state is OperatingState.HALTED or any(
+        name in BREAKERS and BREAKERS[name].action is Action.PAUSE for name in operation.pauses
+    )
 
 
 def _require(holds: bool, words: str) -> None:

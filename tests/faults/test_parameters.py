@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from keeper.execution.operation import OperatingState
 from keeper.preflight import Deployment
 from localnet import Localnet
 from soak import faults
@@ -88,14 +89,22 @@ def replaced(net: Localnet, address: str, code: str) -> Iterator[None]:
 REVERTS = "0x60006000fd"
 
 
-async def test_executor__refuses_everything__nothing_is_sent(checked: Flight, chain: Localnet) -> None:
+async def test_executor__is_other_code__nothing_is_sent_and_it_halts_until_a_person_has_looked(
+    checked: Flight, chain: Localnet
+) -> None:
     executor = Deployment.load(checked.settings().state_dir / "deployment.json").executor
+    operation = checked.keeper.operation
     with replaced(chain, executor, REVERTS):
         await checked.pass_blocks(2)
         sent = len(checked.sent)
+        await checked.until(lambda: operation.state is OperatingState.HALTED)
         await checked.pass_blocks(6)
 
+        assert set(operation.reasons) == {"code_changed"}
         assert len(checked.sent) == sent
+    await checked.pass_blocks(6)
+    assert len(checked.sent) == sent
+    operation.rearm()
 
 
 @pytest.mark.parametrize("code", ["0x", REVERTS], ids=["destroyed", "paused"])
