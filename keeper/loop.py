@@ -361,7 +361,8 @@ class Keeper:
         self._advance(news)
         self.watch.advanced(news.block)
         await self._upkeep.notice(news.block, news.logs)
-        if self._upkeep.wants_reads():
+        # What is behind is not read: its state may be gone, and it is no opportunity any more.
+        if self._upkeep.wants_reads() and not self._feed.waiting:
             with self.report.latency.stage("refresh"):
                 await self._refresh()
         self._operators.silent = self._stopping or not self.watch.may_send()

@@ -75,6 +75,8 @@ class FakeNode:
 
     def _logs(self, wanted: dict[str, Any]) -> list[dict[str, Any]]:
         if "blockHash" in wanted:
+            if all(block["hash"] != wanted["blockHash"] for block in self.chain):
+                raise RpcError("eth_getLogs failed: unknown block", -32000)
             return self.logs.get(wanted["blockHash"], [])
         first, last = int(wanted["fromBlock"], 16), int(wanted["toBlock"], 16)
         self.ranges.append(last - first + 1)

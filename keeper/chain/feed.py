@@ -9,9 +9,14 @@ how much is waiting, and drops opportunities.
 import asyncio
 from typing import Self
 
+import structlog
+
 from keeper.chain.follower import ChainNews, Follower
 from keeper.chain.heads import Heads
 from keeper.errors import ChainError, RateLimited, ReorgError
+from keeper.types import Block
+
+_log = structlog.get_logger("feed")
 
 #: Sixteen seconds of Arbitrum's blocks.
 QUEUE_BLOCKS = 64
@@ -84,7 +89,7 @@ class Feed:
         while True:
             latest = await self._heads.next()
             try:
-                news = await self._follower.news(latest)
+                news = await self._look(latest)
             except ReorgError as error:
                 await self._news.put(error)
                 return
@@ -95,6 +100,19 @@ class Feed:
             self._pause = _BACK_OFF_SECONDS[0]
             for item in news:
                 await self._news.put(item)
+
+    async def _look(self, told: Block | None) -> list[ChainNews]:
+        """
+        What happened up to the head that was told; a head that leads nowhere is a tale until HTTP says the same.
+        """
+        if told is not None:
+            try:
+                return await self._follower.news(told, hearsay=True)
+            except RateLimited:
+                raise
+            except ChainError as error:
+                _log.debug("told_head_leads_nowhere", block=told.number, reason=str(error))
+        return await self._follower.news()
 
     async def _back_off(self, error: ChainError) -> None:
         asked_for = error.retry_after if isinstance(error, RateLimited) else None

@@ -120,12 +120,13 @@ class Follower:
         block = to_block(header) if header is not None else None
         return self._begin(block) if block is not None and block.hash == block_hash else None
 
-    async def news(self, latest: Block | None = None) -> list[ChainNews]:
+    async def news(self, latest: Block | None = None, hearsay: bool = False) -> list[ChainNews]:
         """
         Return what happened since the last call, oldest first; empty if nothing did.
 
         Args:
             latest: The node's latest block, if it is known already.
+            hearsay: Whether somebody else told it; what contradicts it does not speak against the node then.
 
         Raises:
             RpcError: The node failed; nothing was lost, call again.
@@ -138,7 +139,8 @@ class Follower:
         try:
             return await self._advance(latest)
         except Unproved as error:
-            self._rpc.distrust(error)
+            if not hearsay:
+                self._rpc.distrust(error)
             raise
 
     async def catch_up(self, latest: Block) -> AsyncIterator[ChainNews]:

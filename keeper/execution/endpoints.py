@@ -6,6 +6,7 @@ The formats: ``eth_sendRawTransaction`` (Ethereum JSON-RPC), ``...Sync`` (EIP-79
 (Flashbots). ``timeboost_sendBundle`` is a vendor's, of whose format only what its users send is known.
 """
 
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ Ask = Callable[..., Awaitable[Any]]
 
 #: How long a node is to wait for a receipt: longer than a few blocks there is no use in waiting.
 SYNC_MILLISECONDS = 2_000
+
+_HASH = re.compile(r"0[xX][0-9a-fA-F]{64}")
 
 _LANE_DOMAIN = b"TIMEBOOST_BID"
 #: Of the express lane's transactions, those without a place in the controller's own order.
@@ -57,10 +60,10 @@ def _hex(raw: bytes) -> str:
 
 
 def _require_hash(transaction: SignedTransaction, answered: object, name: str) -> None:
-    if not isinstance(answered, str):
+    if not (isinstance(answered, str) and _HASH.fullmatch(answered)):
         raise RpcError(f"{name} answered without a transaction hash")
     if answered.lower() != transaction.hash:
-        raise SubmissionError(f"{name} took {transaction.hash} and answered with the hash {answered[:66]}")
+        raise SubmissionError(f"{name} took {transaction.hash} and answered with the hash {answered}")
 
 
 @dataclass(frozen=True, slots=True)

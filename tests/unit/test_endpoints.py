@@ -126,7 +126,7 @@ async def test_any__answers_with_another_hash__is_a_hard_stop(receiver: HttpRece
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("answer", [None, 7, []])
+@pytest.mark.parametrize("answer", [None, 7, [], "abc", "0x", "0x" + "9" * 63, "0x" + "9z" * 32])
 async def test_any__answers_with_no_hash__it_is_not_known(
     receiver: HttpReceiver, ask: Endpoint, kind: Any, answer: Any
 ) -> None:

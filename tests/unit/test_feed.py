@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from keeper.chain.feed import Feed
-from keeper.chain.follower import RING, Follower, NewBlock
+from keeper.chain.follower import RING, Follower, NewBlock, to_block
 from keeper.chain.heads import PolledHeads
 from keeper.errors import ReorgError, RpcError
 from keeper.types import Block, Hash
@@ -40,10 +40,15 @@ async def numbers(feed: Feed, count: int) -> list[int]:
     return taken
 
 
+async def until_waiting(feed: Feed, count: int) -> None:
+    async with asyncio.timeout(10):
+        while feed.waiting < count:
+            await asyncio.sleep(0)
+
+
 async def test_feed__caller_is_slow__news_wait_within_bounds_and_none_is_lost(node: FakeNode, feed: Feed) -> None:
     node.chain += [header(number) for number in range(11, 61)]
-    await asyncio.sleep(0.05)
-    assert feed.waiting == 4
+    await until_waiting(feed, 4)
     node.chain += [header(number) for number in range(61, 81)]
 
     assert await numbers(feed, 70) == list(range(11, 81))
@@ -52,7 +57,7 @@ async def test_feed__caller_is_slow__news_wait_within_bounds_and_none_is_lost(no
 
 async def test_feed__reorganised_while_the_caller_is_slow__tells_in_order(node: FakeNode, feed: Feed) -> None:
     node.chain += [header(11), header(12)]
-    await asyncio.sleep(0.05)
+    await until_waiting(feed, 2)
     node.chain = [*node.chain[:10], header(11, "b", parent=block_hash(10)), header(12, "b"), header(13, "b")]
 
     assert await numbers(feed, 6) == [11, 12, -10, 11, 12, 13]
@@ -72,6 +77,34 @@ async def test_feed__node_fails__is_told_and_nothing_is_lost(node: FakeNode, fee
                 break
             except RpcError:
                 continue
+
+
+class ToldHeads:
+    """Tells the same head again and again."""
+
+    def __init__(self, head: Block) -> None:
+        self._head = head
+
+    async def next(self) -> Block:
+        await asyncio.sleep(0)
+        return self._head
+
+
+TALES = {
+    "far ahead": to_block(header(2**60, "d")),
+    "another hash": to_block(header(11, "d", parent=block_hash(10))),
+    "another parent": to_block(header(11, "d")),
+}
+
+
+@pytest.mark.parametrize("tale", TALES.values(), ids=TALES)
+async def test_feed__told_heads_lead_nowhere__nodes_own_word_counts(
+    node: FakeNode, follower: Follower, tale: Block
+) -> None:
+    node.chain += [header(11), header(12)]
+    async with Feed(follower, ToldHeads(tale)) as feed:
+        assert await numbers(feed, 2) == [11, 12]
+        assert node.distrusted == []
 
 
 async def test_feed__chain_left_the_memory__stops_until_restarted(
