@@ -13,9 +13,10 @@ MINUTES ?= 30
 SEED ?= 1
 ARGS ?=
 
-#: Of the faults, those that take little time; `make faults` has all.
+#: The faults that every test run has, and those of the long one; `make faults` has all.
 QUICK_FAULTS := $(addprefix tests/faults/test_,host.py kill.py kill_points.py parameters.py reorg.py submission.py)
-CAMPAIGNS := $(filter-out tests/long/test_pair.py tests/long/test_soak.py,$(wildcard tests/long/test_*.py))
+SLOW_FAULTS := $(addprefix tests/faults/test_,branches.py sockets.py transport.py truth.py)
+CAMPAIGNS := $(filter-out tests/long/test_pair.py,$(wildcard tests/long/test_*.py)) $(SLOW_FAULTS)
 
 .PHONY: help setup keeper localnet test check-long faults mutants soak lint clean
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from eth_utils.crypto import keccak
-from web3 import AsyncHTTPProvider
 
 from benchmarks._markets import World
 from benchmarks._probe import Probe
@@ -176,7 +175,7 @@ class Node:
             answer = json.dumps(every | {"result": kept}).encode()
         self._begin()
         with self._probe.stage("JSON"):
-            logs: list[Log] = AsyncHTTPProvider.decode_rpc_response(answer)["result"]
+            logs: list[Log] = json.loads(answer)["result"]
         return logs
 
     def _receipt(self, transaction_hash: str) -> dict[str, Any]:

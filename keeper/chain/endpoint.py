@@ -2,13 +2,13 @@
 JSON-RPC over HTTP: the one place where bytes leave the keeper.
 """
 
+import itertools
 import json
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
-from web3 import AsyncHTTPProvider
-from web3.types import RPCEndpoint, RPCResponse
 
 from keeper.errors import RateLimited, RpcError
 from keeper.redaction import redact, redact_url
@@ -22,24 +22,6 @@ _TOO_MANY_REQUESTS = 429
 _RATE_WORDS = ("rate limit", "rate exceeded", "request rate", "too many requests", "request count", "compute units")
 
 
-class _Provider(AsyncHTTPProvider):
-    """
-    A provider that takes no answer to another request for its own: a proxy may mix up what passes through it.
-    """
-
-    async def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        request = self.form_request(method, params)
-        answer = json.loads(await self._make_request(method, self.encode_rpc_dict(request)))
-        # A node that could not read a request does not know its number; some tell numbers as text.
-        if isinstance(answer, dict) and "result" in answer and str(answer.get("id")) != str(request["id"]):
-            raise _OtherAnswer
-        return answer  # type: ignore[no-any-return]
-
-
-class _OtherAnswer(Exception):  # noqa: N818 - what it is
-    """An answer to another request."""
-
-
 class Endpoint:
     """
     One node.
@@ -50,12 +32,9 @@ class Endpoint:
 
     def __init__(self, url: str) -> None:
         self.url = redact_url(url)
-        self._provider = _Provider(
-            url,
-            request_kwargs={"timeout": aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)},
-            # What may be repeated is decided where it is known what is asked.
-            exception_retry_configuration=None,
-        )
+        self._url = url
+        self._numbers = itertools.count(1)
+        self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -63,7 +42,8 @@ class Endpoint:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._provider.disconnect()
+        if self._session is not None:
+            await self._session.close()
 
     async def __call__(self, method: str, *params: Any) -> Any:
         """
@@ -72,15 +52,14 @@ class Endpoint:
         Raises:
             RpcError: The node is out of reach, or answered with an error or with something that is no answer.
         """
+        number = next(self._numbers)
         try:
-            answer = await self._provider.make_request(RPCEndpoint(method), list(params))
+            answer = json.loads(await self._post({"jsonrpc": "2.0", "id": number, "method": method, "params": params}))
         except aiohttp.ClientResponseError as error:
             raise self._http_error(method, error) from None
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             reason = "timed out" if isinstance(error, TimeoutError) else redact(str(error)) or type(error).__name__
             raise RpcError(f"node {self.url} is out of reach for {method}: {reason}") from None
-        except _OtherAnswer:
-            raise RpcError(f"node {self.url} answered {method} with the answer to another request") from None
         except (ValueError, RecursionError):
             raise RpcError(f"node {self.url} answered {method} with something that is not JSON") from None
         if not isinstance(answer, dict):
@@ -89,7 +68,19 @@ class Endpoint:
             raise _node_error(method, error_object)
         if "result" not in answer:
             raise RpcError(f"node {self.url} answered {method} without a result")
+        # A proxy may mix up what passes through it; some nodes tell numbers as text.
+        if str(answer.get("id")) != str(number):
+            raise RpcError(f"node {self.url} answered {method} with the answer to another request")
         return answer["result"]
+
+    async def _post(self, request: Mapping[str, Any]) -> bytes:
+        if self._session is None:  # a session belongs to the loop that runs when it is made
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS))
+        async with self._session.post(
+            self._url, data=json.dumps(request), headers={"Content-Type": "application/json"}
+        ) as response:
+            response.raise_for_status()
+            return await response.read()
 
     def _http_error(self, method: str, error: aiohttp.ClientResponseError) -> RpcError:
         words = f"node {self.url} answered {method} with HTTP status {error.status}"

@@ -74,8 +74,7 @@ def configure_logs(level: str = "info", json_lines: bool = False, stream: TextIO
         logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Unfailing(stream or sys.stderr))),
         cache_logger_on_first_use=False,
     )
-    # web3 and aiohttp log through the standard library; they may quote URLs.
-    logging.getLogger("web3").setLevel(logging.CRITICAL)
+    # aiohttp logs through the standard library, and may quote URLs.
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
 
 

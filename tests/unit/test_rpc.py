@@ -198,6 +198,20 @@ async def test_rpc__first_hangs__second_answers_soon(
     assert time.monotonic() - began < 2
 
 
+async def test_rpc__requests_are_given_up_at_every_moment__later_ones_are_answered(servers: list[Server]) -> None:
+    async with Rpc(servers[0].url) as rpc:
+        for moments in range(40):
+            given_up = [asyncio.create_task(rpc("eth_gasPrice")) for _ in range(8)]
+            for _ in range(moments):
+                await asyncio.sleep(0)
+            for task in given_up:
+                task.cancel()
+            await asyncio.wait(given_up)
+
+        async with asyncio.timeout(10):
+            assert await rpc("eth_blockNumber") == "0x64"
+
+
 async def test_rpc__rate_limited__node_is_left_alone_as_long_as_it_says(servers: list[Server], rpc: Rpc) -> None:
     servers[0].misbehave = status(429, **{"Retry-After": "7"})
 
