@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with TemporaryDirectory(prefix="soak-") as scratch, _started(options.seed) as net:
             directory = Path(scratch)
             deploy_executor(net, directory, compile_executor())
+            net.mine(2)  # a keeper begins at the parent of the latest block, and the executor must be there
             summary = asyncio.run(
                 soak(net, directory, options.minutes, options.seed, lambda words: print(words, flush=True))
             )

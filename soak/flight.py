@@ -170,7 +170,9 @@ class Flight:
             # A paced chain does not go by the machine's clock, least of all once anvil has reorganised it.
             "max_block_lag_seconds": 3_600.0,
             "max_clock_skew_seconds": 3_600.0,
+            # Long enough to be seen, and no longer: every fault waits for the keeper to trade again.
             "cool_seconds": 1.0,
+            "ordering_pause_seconds": 2.0,
         }
         return Settings(**usual | self.options)
 

@@ -30,7 +30,8 @@ from keeper.types import Address, Block
 from soak.flight import EARNED, FACTS, IN_BLOCK, PATIENCE_SECONDS, Flight
 
 _MORE_BYTES = 200 * 2**20
-_MORE_DESCRIPTORS = 40
+#: Connections are kept open for a while after a market was read anew, at both of their ends in this one process.
+_MORE_DESCRIPTORS = 100
 _MORE_TASKS = 40
 
 #: How many blocks later the state of one is asked for: a node may not have settled that of its latest.

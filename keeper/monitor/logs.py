@@ -74,7 +74,8 @@ def configure_logs(level: str = "info", json_lines: bool = False, stream: TextIO
         logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Unfailing(stream or sys.stderr))),
         cache_logger_on_first_use=False,
     )
-    # aiohttp logs through the standard library, and may quote URLs.
+    # web3 and aiohttp log through the standard library; they may quote URLs.
+    logging.getLogger("web3").setLevel(logging.CRITICAL)
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
 
 
