@@ -96,7 +96,8 @@ class Transactions:
         """
         for entry in self.in_flight:
             if entry.state is State.SIGNED:
-                self._step(entry, State.UNKNOWN, reason="the keeper ended before it knew whether it was sent")
+                reason = "the keeper ended before it knew whether it was sent"
+                self._step(entry, State.UNKNOWN, reason=reason, left_behind=True)
         await self.recheck(is_canonical)
         sender, on_chain = self._nonces.sender, self._nonces.next
         await self._settle_late(range(self._journal.next_nonce(sender) or on_chain, on_chain), is_canonical)
@@ -337,7 +338,10 @@ class Transactions:
             if due and sending:
                 await self._offer_again(entry, head)
             return []
-        grace = self._patience.unknown_seconds if entry.state is State.UNKNOWN else 0
+        # What died with its process is not waited for as what a node may hold is: had a node taken it, it would be in a
+        # block or known by now; should it come after all, it does nothing, for its program has expired.
+        queued = entry.state is State.UNKNOWN and not entry.detail.get("left_behind")
+        grace = self._patience.unknown_seconds if queued else 0
         held = known and head.number - transaction.block_number <= self._patience.blocks
         return [] if late <= grace or held else [self._drop(entry, "expired in no block", held=known)]
 
