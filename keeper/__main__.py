@@ -39,6 +39,7 @@ from keeper.execution.opening import open_broadcast, open_signers
 from keeper.execution.operation import OperatingState, Operation
 from keeper.gas import GasPrices
 from keeper.journal import open_journal
+from keeper.journal.halts import open_halts
 from keeper.loop import Keeper
 from keeper.monitor.alerts import Severity, alert
 from keeper.monitor.dashboard import Controls, Dashboard, Identity
@@ -57,6 +58,9 @@ from keeper.replay.replay import Plans, Replay
 from keeper.reporting import report as report_command
 from keeper.snapshot import SnapshotFile, snapshot_pools
 from keeper.types import Address
+
+#: Arming asks no node; the setting must be there all the same.
+_NO_NODE = "http://127.0.0.1"
 
 #: The keeper's own, so that a replay decides what it would.
 _MAX_HOPS = Settings.model_fields["max_hops"].default
@@ -258,25 +262,26 @@ def run(
 
 
 @cli.command()
+@click.option("--config", type=click.Path(path_type=Path), help="Settings file (TOML); it may name the journal.")
 @click.option(
     "--state-dir",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    envvar="KEEPER_STATE_DIR",
-    default=Settings.model_fields["state_dir"].default,
-    show_default=True,
     help="Of the keeper that is halted.",
 )
-def rearm(state_dir: Path) -> None:
-    """Let a halted keeper send again, from its next start on; it must not be running."""
+def rearm(config: Path | None, state_dir: Path | None) -> None:
+    """Let a halted keeper send again, from its next start on; it must not be running. Its journal is armed, too."""
     configure_logs("warning")
     try:
-        with _lock(state_dir):
-            operation = Operation(state_dir)
+        settings = load_settings(config, state_dir=state_dir, rpc_url=_NO_NODE)
+        with _lock(settings.state_dir), open_halts(settings) as halts:
+            operation = Operation(settings.state_dir)
+            if halts is not None:
+                operation.look_elsewhere(halts)
             if operation.state is not OperatingState.HALTED:
                 click.echo("the keeper is not halted")
                 return
             reasons = dict(operation.reasons)
-            operation.rearm()
+            operation.rearm(halts)
     except KeeperError as error:
         raise click.ClickException(redact(str(error))) from None
     for name, reason in reasons.items():

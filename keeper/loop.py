@@ -23,6 +23,7 @@ from keeper.desk import Desk, profit_tokens
 from keeper.errors import (
     ChainError,
     JournalError,
+    JournalOutOfReach,
     KeeperError,
     LifeCycleError,
     MalformedLog,
@@ -128,6 +129,7 @@ class Keeper:
         self._resumption = Resumption(file, self._upkeep, self._follower, settings.resume_blocks, settings.save_seconds)
         self._lost = False
         self._operators: Operators | Onlooker = Onlooker()
+        self._leads = False
         self._stopping = False
         self._simulator = Simulator(rpc, deployment.executor, Address(facts.node_interface))
         self._treasury_before: dict[Address, int] = {}
@@ -240,6 +242,7 @@ class Keeper:
         executor = self._deployment.executor
         names = " ".join(signer.address for signer in self._signers)
         self._journal.begin_run(Address(names), executor)
+        self.operation.lead(self._journal.halts)
         operators = await open_operators(
             self._rpc,
             self._broadcast,
@@ -250,9 +253,11 @@ class Keeper:
             self._signers,
         )
         self._trader = Trader(self._simulator, self._settings, self._facts, executor, operators, self.watch.may_send)
-        self._operators = operators
+        self._operators, self._leads = operators, True
         try:
             await operators.begin(self._follower.is_canonical)
+        except JournalOutOfReach:
+            raise
         except (NonceError, JournalError) as error:
             self._give_up(error)
         self._treasury_before = await self._treasury()
@@ -344,6 +349,8 @@ class Keeper:
             self._lost = True
             self.watch.lost(error)
             self.watch.resynced(error)
+        except JournalOutOfReach:
+            raise  # another keeper may lead by now: that is the end of this life, and no reason to halt the next
         except (NonceError, JournalError, SubmissionError, LifeCycleError) as error:
             self._give_up(error)
         except ChainError as error:
@@ -465,7 +472,9 @@ class Keeper:
         self.changes.look(self._arbos)
         self._desk.rank_flash_pools()
         self._desk.lenders.invalidate()
-        await self.watch.look(self.market.head, self._arbos, quiet=not self._in_flight)
+        # What a standby does not know of moves the balances of its leader's keys.
+        quiet = self._leads and not self._in_flight
+        await self.watch.look(self.market.head, self._arbos, quiet)
 
     async def _read_lenders(self) -> None:
         """What they take and have, where that may have changed."""
