@@ -8,8 +8,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +39,15 @@ from keeper.execution.keystore import open_keystore
 from keeper.execution.opening import open_broadcast, open_signers
 from keeper.execution.operation import OperatingState, Operation
 from keeper.gas import GasPrices
-from keeper.journal import open_journal
+from keeper.journal import Journal, open_journal
 from keeper.journal.halts import open_halts
 from keeper.loop import Keeper
+from keeper.market import CacheCounts
 from keeper.monitor.alerts import Severity, alert
 from keeper.monitor.dashboard import Controls, Dashboard, Identity
 from keeper.monitor.logs import configure_logs
 from keeper.monitor.metrics import Metrics
-from keeper.monitor.report import write_report
+from keeper.monitor.report import Report, write_report
 from keeper.monitor.reporting import reporting
 from keeper.monitor.table import Screen, summary
 from keeper.opportunity import Terms
@@ -57,6 +59,7 @@ from keeper.replay.files import read_lines, standing_logs
 from keeper.replay.replay import Plans, Replay
 from keeper.reporting import report as report_command
 from keeper.snapshot import SnapshotFile, snapshot_pools
+from keeper.stopping import Stopped, unless_told
 from keeper.types import Address
 
 #: Arming asks no node; the setting must be there all the same.
@@ -81,68 +84,97 @@ def run_keeper(settings: Settings, accounts: Sequence[LocalAccount], report: Pat
     return 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Assembled:
+    """A keeper, and what it is shown by."""
+
+    keeper: Keeper
+    rpc: Rpc
+    journal: Journal
+    screen: Screen
+    dashboard: Dashboard | None
+
+
 async def _run(settings: Settings, accounts: Sequence[LocalAccount], report: Path | None) -> None:
     stop = _stop_on_signals()
     facts = load_chain(settings.chain)
+    decimals = {symbol: token.decimals for symbol, token in facts.tokens.items()}
     async with AsyncExitStack() as opened:
-        rpc = await opened.enter_async_context(Rpc(*settings.nodes, chain_id=facts.chain_id))
-        heads = await opened.enter_async_context(_heads(settings))
-        genesis_hash = await read_genesis(rpc, facts)
-        deployment = Deployment.load(settings.state_dir / "deployment.json")
-        await check_executor(rpc, deployment, facts.chain_id, genesis_hash)
-        await check_facts(rpc, traded(facts, settings)[0])
-        signers = await opened.enter_async_context(
-            open_signers(settings, facts.chain_id, deployment.executor, accounts)
-        )
-        for signer in signers:
-            await check_operator(rpc, deployment.executor, signer.address)
-        broadcast = await opened.enter_async_context(open_broadcast(settings, facts, rpc, accounts))
-        journal = open_journal(settings, facts.chain_id, genesis_hash)
-        screen = Screen(f"{facts.name}, executor {deployment.executor}", Console(stderr=True))
-        file = SnapshotFile(
-            settings.market_file or settings.state_dir / "market.jsonl",
-            {"chain_id": facts.chain_id, "genesis_hash": genesis_hash, "executor": deployment.executor},
-        )
-        operation, metrics = Operation(settings.state_dir, settings.dry_run), Metrics()
-        metrics.describe(__version__, deployment.executor, deployment.code_hash)
-        operators = [signer.address for signer in signers]
-        dashboard = _dashboard(settings, facts, deployment, operators, Controls(operation, metrics))
-        keeper = Keeper(
-            rpc,
-            heads,
-            settings,
-            facts,
-            deployment,
-            signers,
-            broadcast,
-            journal,
-            screen,
-            file,
-            operation,
-            metrics,
-            _funder(settings),
-            dashboard,
-        )
-        check_profit_tokens(deployment, facts, keeper.profit_tokens)
-        _halt_on_signal(operation)
+        try:
+            async with unless_told(stop):
+                assembled = await _assemble(opened, settings, facts, accounts)
+        except Stopped:
+            _tell(Report(), stop, decimals)
+            if report is not None:
+                write_report(report, Report().as_json({}, CacheCounts()))
+            return
+        keeper, screen, dashboard = assembled.keeper, assembled.screen, assembled.dashboard
+        _halt_on_signal(keeper.operation)
         try:
             async with dashboard or nullcontext():
                 if dashboard is not None:
                     click.echo(dashboard.notice(sys.stderr.isatty()), err=True)
                 screen.start()
-                async with reporting(settings, metrics, screen.title, lambda: keeper.watch.ticked_at):
+                async with reporting(settings, keeper.metrics, screen.title, lambda: keeper.watch.ticked_at):
                     await _keep(keeper, stop)
         finally:
             screen.stop()
-            journal.close()
-        decimals = {symbol: token.decimals for symbol, token in facts.tokens.items()}
-        click.echo(summary(keeper.report, "when told to" if stop.is_set() else "as asked", decimals))
+            assembled.journal.close()
+        _tell(keeper.report, stop, decimals)
         if report is not None:
-            write_report(report, keeper.report.as_json(rpc.calls, keeper.cache))
-        if operation.state is OperatingState.HALTED:
-            reasons = "; ".join(operation.reasons.values())
+            write_report(report, keeper.report.as_json(assembled.rpc.calls, keeper.cache))
+        if keeper.operation.state is OperatingState.HALTED:
+            reasons = "; ".join(keeper.operation.reasons.values())
             how = f"python -m keeper rearm --state-dir {settings.state_dir}"
             raise Halted(f"halted, nothing is sent until it is armed again ({how}): {reasons}")
+
+
+async def _assemble(
+    opened: AsyncExitStack, settings: Settings, facts: ChainFacts, accounts: Sequence[LocalAccount]
+) -> _Assembled:
+    """Check what the keeper relies on, and put it together."""
+    rpc = await opened.enter_async_context(Rpc(*settings.nodes, chain_id=facts.chain_id))
+    heads = await opened.enter_async_context(_heads(settings))
+    genesis_hash = await read_genesis(rpc, facts)
+    deployment = Deployment.load(settings.state_dir / "deployment.json")
+    await check_executor(rpc, deployment, facts.chain_id, genesis_hash)
+    await check_facts(rpc, traded(facts, settings)[0])
+    signers = await opened.enter_async_context(open_signers(settings, facts.chain_id, deployment.executor, accounts))
+    for signer in signers:
+        await check_operator(rpc, deployment.executor, signer.address)
+    broadcast = await opened.enter_async_context(open_broadcast(settings, facts, rpc, accounts))
+    journal = open_journal(settings, facts.chain_id, genesis_hash)
+    screen = Screen(f"{facts.name}, executor {deployment.executor}", Console(stderr=True))
+    file = SnapshotFile(
+        settings.market_file or settings.state_dir / "market.jsonl",
+        {"chain_id": facts.chain_id, "genesis_hash": genesis_hash, "executor": deployment.executor},
+    )
+    operation, metrics = Operation(settings.state_dir, settings.dry_run), Metrics()
+    metrics.describe(__version__, deployment.executor, deployment.code_hash)
+    operators = [signer.address for signer in signers]
+    dashboard = _dashboard(settings, facts, deployment, operators, Controls(operation, metrics))
+    keeper = Keeper(
+        rpc,
+        heads,
+        settings,
+        facts,
+        deployment,
+        signers,
+        broadcast,
+        journal,
+        screen,
+        file,
+        operation,
+        metrics,
+        _funder(settings),
+        dashboard,
+    )
+    check_profit_tokens(deployment, facts, keeper.profit_tokens)
+    return _Assembled(keeper, rpc, journal, screen, dashboard)
+
+
+def _tell(report: Report, stop: asyncio.Event, decimals: Mapping[str, int]) -> None:
+    click.echo(summary(report, "when told to" if stop.is_set() else "as asked", decimals))
 
 
 async def _keep(keeper: Keeper, stop: asyncio.Event) -> None:
@@ -191,6 +223,12 @@ def _funder(settings: Settings) -> LocalAccount | None:
     if passphrase is None:
         raise ConfigError(f"no passphrase for {settings.funder_keystore.name}: set {FUNDER_PASSPHRASE_VARIABLE}")
     return open_keystore(settings.funder_keystore, passphrase)
+
+
+def _leave(_number: int, _frame: object) -> None:
+    """Nothing has begun yet, and nothing is to be ended."""
+    click.echo(summary(Report(), "when told to", {}))
+    sys.exit(0)
 
 
 def _halt_on_signal(operation: Operation) -> None:
@@ -251,6 +289,8 @@ def run(
     config: Path | None, keystores: tuple[Path, ...], report: Path | None, log_level: str, json_logs: bool, **given: Any
 ) -> None:
     """Trade until told to stop; with every key that is given, all of one passphrase."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
     configure_logs(log_level, json_logs)
     try:
         settings = load_settings(config, **given)
