@@ -34,7 +34,7 @@ from keeper.config import (
     load_chain,
     load_settings,
 )
-from keeper.errors import ConfigError, Halted, KeeperError
+from keeper.errors import ConfigError, Halted, KeeperError, LeaderError
 from keeper.execution.keystore import open_keystore
 from keeper.execution.opening import open_broadcast, open_signers
 from keeper.execution.operation import OperatingState, Operation
@@ -58,6 +58,7 @@ from keeper.registry import traded
 from keeper.replay.files import read_lines, standing_logs
 from keeper.replay.replay import Plans, Replay
 from keeper.reporting import report as report_command
+from keeper.restarts import SOUND_SECONDS, Restarts
 from keeper.snapshot import SnapshotFile, snapshot_pools
 from keeper.stopping import Stopped, unless_told
 from keeper.types import Address
@@ -77,7 +78,12 @@ def run_keeper(settings: Settings, accounts: Sequence[LocalAccount], report: Pat
     """
     try:
         with _lock(settings.state_dir):
-            asyncio.run(_run(settings, accounts, report))
+            restarts = Restarts(settings.state_dir, settings.max_quick_failures)
+            try:
+                asyncio.run(_run(settings, accounts, report, restarts))
+            except (ConfigError, LeaderError):
+                restarts.excuse()  # a person is there to mend it, or another keeper trades
+                raise
     except KeeperError as error:
         click.echo(f"keeper: {redact(str(error))}", err=True)
         return 1
@@ -95,21 +101,24 @@ class _Assembled:
     dashboard: Dashboard | None
 
 
-async def _run(settings: Settings, accounts: Sequence[LocalAccount], report: Path | None) -> None:
+async def _run(settings: Settings, accounts: Sequence[LocalAccount], report: Path | None, restarts: Restarts) -> None:
     stop = _stop_on_signals()
     facts = load_chain(settings.chain)
     decimals = {symbol: token.decimals for symbol, token in facts.tokens.items()}
     async with AsyncExitStack() as opened:
         try:
             async with unless_told(stop):
+                await _back_off(settings, restarts)
                 assembled = await _assemble(opened, settings, facts, accounts)
         except Stopped:
+            restarts.sound()
             _tell(Report(), stop, decimals)
             if report is not None:
                 write_report(report, Report().as_json({}, CacheCounts()))
             return
         keeper, screen, dashboard = assembled.keeper, assembled.screen, assembled.dashboard
         _halt_on_signal(keeper.operation)
+        lasts = asyncio.get_running_loop().call_later(SOUND_SECONDS, restarts.sound)
         try:
             async with dashboard or nullcontext():
                 if dashboard is not None:
@@ -118,8 +127,10 @@ async def _run(settings: Settings, accounts: Sequence[LocalAccount], report: Pat
                 async with reporting(settings, keeper.metrics, screen.title, lambda: keeper.watch.ticked_at):
                     await _keep(keeper, stop)
         finally:
+            lasts.cancel()
             screen.stop()
             assembled.journal.close()
+        restarts.sound()
         _tell(keeper.report, stop, decimals)
         if report is not None:
             write_report(report, keeper.report.as_json(assembled.rpc.calls, keeper.cache))
@@ -127,6 +138,17 @@ async def _run(settings: Settings, accounts: Sequence[LocalAccount], report: Pat
             reasons = "; ".join(keeper.operation.reasons.values())
             how = f"python -m keeper rearm --state-dir {settings.state_dir}"
             raise Halted(f"halted, nothing is sent until it is armed again ({how}): {reasons}")
+
+
+async def _back_off(settings: Settings, restarts: Restarts) -> None:
+    """Wait where the lives before this one ended at once, and tell somebody."""
+    if not (seconds := restarts.begin()):
+        return
+    # No sign of life goes out meanwhile.
+    async with reporting(settings, Metrics(), "keeper", lambda: float("-inf")):
+        words = f"the keeper was started {restarts.failures} times and ended at once: it waits for {seconds:g} s"
+        alert(Severity.PAGE, "restart_loop", words)
+        await asyncio.sleep(seconds)
 
 
 async def _assemble(

@@ -55,6 +55,8 @@ class KeeperProcess:
             "KEEPER_DEXES_ON": json.dumps(DEXES_OF_THE_LOCALNET),
             # With each reorganisation anvil's clock falls behind for good, by what was taken back.
             "KEEPER_MAX_BLOCK_LAG_SECONDS": "3600",
+            # Many are killed here soon after their start.
+            "KEEPER_MAX_QUICK_FAILURES": "0",
         }
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":

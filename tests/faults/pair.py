@@ -41,7 +41,7 @@ LEASE_SECONDS = 3.0
 #: What docs/journal.md promises: the other one leads after so many leases, one of which it waits for, and a moment.
 LEADS_IN_LEASES: dict[Accident, float] = {"killed": 1.25, "stopped": 2.25, "cut off": 2.25}
 
-#: How long that moment may be where two cores run all of this, and how long until something that pays was found and sent.
+#: How long that moment may be where two cores run all of this, and how long until something that pays was sent.
 _MOMENT_SECONDS, _SENDS_SECONDS = 3.0, 6.0
 
 BLOCK_SECONDS = 0.5
