@@ -174,6 +174,9 @@ class Keeper:
             lenders=lambda: len(self._desk.lenders.current(time.monotonic())),
             in_flight=lambda: {one.address: len(one.transactions.in_flight) for one in self._operators},
             nonces=lambda: {one.address: one.nonces.next for one in self._operators},
+            answers=lambda: self._broadcast.answers,
+            gaps=lambda: (self._operators.gaps_found, self._operators.gaps_filled),
+            backfilled=lambda: self._follower.backfilled,
         )
         Figures(self.metrics, sources)
         return watch

@@ -106,6 +106,8 @@ class Operators:
     """
     Attributes:
         silent: Nothing is signed or sent, only followed: while the keeper stops, or must not trade.
+        gaps_found: How many nonces were found that something in flight waited for and nothing had.
+        gaps_filled: How many times one was filled with a transaction that does nothing.
     """
 
     def __init__(
@@ -116,7 +118,10 @@ class Operators:
         self._operators = tuple(operators)
         self._caps = caps
         self._looked_at = 0
+        self._gaps: set[tuple[Address, int]] = set()
         self.silent = silent
+        self.gaps_found = 0
+        self.gaps_filled = 0
 
     def __iter__(self) -> Iterator[Operator]:
         return iter(self._operators)
@@ -187,6 +192,9 @@ class Operators:
         """
         Send what does nothing for each nonce that something in flight waits for and nothing has.
         """
+        gaps = {(operator.address, nonce) for operator in self._operators for nonce in operator.gaps}
+        self.gaps_found += len(gaps - self._gaps)
+        self._gaps = gaps
         if self.silent or block.base_fee_wei > self._caps.max_fee_wei:
             return
         for operator in self._operators:
@@ -198,6 +206,7 @@ class Operators:
                 except SignerError as error:
                     _log.warning("gap_left_open", operator=operator.address, nonce=nonce, reason=str(error))
                     break
+                self.gaps_filled += 1
                 _log.warning("gap_filled", operator=operator.address, nonce=nonce)
 
     def unwound(self, head: Block) -> list[Hash]:

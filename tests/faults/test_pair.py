@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.faults.pair import ACCIDENTS, have_accidents
 
-TIMES = 2
+TIMES = 1
 
 
 def test_keepers__leader_meets_with_accidents__the_other_takes_over_within_seconds(tmp_path: Path) -> None:

@@ -169,6 +169,7 @@ async def test_fill_gaps__nonce_that_is_waited_for__is_used_by_what_does_nothing
     await operators.fill_gaps(head(102), PRICES)
     await operators.fill_gaps(head(103), PRICES)  # once is enough
 
+    assert (operators.gaps_found, operators.gaps_filled) == (1, 1)
     assert states(journal) == {3: [State.DROPPED, State.SENT], 4: [State.SENT]}
     (filler,) = (entry.transaction for entry in operators.in_flight if entry.transaction.nonce == 3)
     says, _ = parse(filler.raw)
