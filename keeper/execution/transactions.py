@@ -21,6 +21,7 @@ from keeper.execution.payouts import Payouts
 from keeper.execution.receipts import Outcome, Receipt, block_of, outcome_of
 from keeper.execution.submission import Broadcast, Verdict
 from keeper.execution.wire import parse
+from keeper.gas import GasPrices, max_fee_wei
 from keeper.journal import IN_BLOCK, OPEN, Entry, Journal, SignedTransaction, State
 from keeper.types import Address, Block, Hash
 
@@ -140,6 +141,14 @@ class Transactions:
         """
         held = [entry.transaction.max_fee_wei for entry in siblings if entry.detail.get("held")]
         return max(held) * 9 // 8 + 1 if held else 0
+
+    def fee_cap_wei(self, siblings: Sequence[Entry], prices: GasPrices, tip_wei: int, max_base_fee_wei: int) -> int:
+        """
+        Return the most that a unit of gas may cost in the next signature for the nonce of these: enough to be taken in
+        place of them, and never more than the operator's cap of the base fee and the whole tip.
+        """
+        most_wei = max_base_fee_wei + tip_wei
+        return max(max_fee_wei(prices, tip_wei, max_base_fee_wei), min(self.replacing_fee_wei(siblings), most_wei))
 
     async def follow(self, head: Block, is_canonical: IsCanonical, sending: bool = True) -> list[Outcome]:
         """
