@@ -15,7 +15,7 @@ ARGS ?=
 
 #: Of the faults, those that take little time; `make faults` has all.
 QUICK_FAULTS := $(addprefix tests/faults/test_,host.py kill.py kill_points.py parameters.py reorg.py submission.py)
-CAMPAIGNS := $(filter-out tests/long/test_pair.py tests/long/test_soak.py,$(wildcard tests/long/test_*.py))
+CAMPAIGNS := $(filter-out tests/long/test_soak.py,$(wildcard tests/long/test_*.py))
 
 .PHONY: help setup keeper localnet test check-long faults mutants soak lint clean
 

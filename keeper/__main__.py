@@ -53,7 +53,7 @@ from keeper.monitor.table import Screen, summary
 from keeper.opportunity import Terms
 from keeper.preflight import Deployment, check_executor, check_facts, check_operator, check_profit_tokens, read_genesis
 from keeper.record import record as record_blocks
-from keeper.redaction import redact
+from keeper.redaction import conceal, redact
 from keeper.registry import traded
 from keeper.replay.files import read_lines, standing_logs
 from keeper.replay.replay import Plans, Replay
@@ -76,6 +76,8 @@ def run_keeper(settings: Settings, accounts: Sequence[LocalAccount], report: Pat
 
     Every expected failure is told in one sentence on standard error.
     """
+    for account in accounts:
+        conceal(account.key.hex().removeprefix("0x"))
     try:
         with _lock(settings.state_dir):
             restarts = Restarts(settings.state_dir, settings.max_quick_failures)
