@@ -52,6 +52,9 @@ _SETTINGS = {"KEEPER_MAX_HOPS": "3", "KEEPER_MAX_ROUTES": "1", "KEEPER_JOURNAL_L
 #: Whatever takes longer will not come, however busy the machine is.
 _PATIENCE_SECONDS = 150.0
 
+#: A keeper that is not halted sends something in every other one here.
+_HALTED_BLOCKS = 12
+
 #: More than two looks at what no event announces, balances among it.
 _REST_BLOCKS = 50
 
@@ -151,6 +154,25 @@ class Pair:
         self._until(lambda: int(self.keeper.net.rpc("eth_blockNumber"), 16) >= until, "time passes", *self.sides)
         assert standby.lives == lives
         assert "HALTED" not in standby.output.read_text()
+
+    def halt(self) -> None:
+        """Have the leader halted and killed: whoever takes over is halted, too, and sends nothing."""
+        epoch, leader, standby = self._sending()
+        os.kill(leader.pid, signal.SIGUSR1)
+        self._until(lambda: self._rows("SELECT key FROM meta WHERE key = 'halted:by_hand'"), "the halt is written down")
+        os.kill(leader.pid, signal.SIGKILL)
+        self._ended(leader, -signal.SIGKILL)
+        sent = len(self.record.sent)
+        self._until(lambda: "keeper_started" in standby.output.read_text(), f"{standby.name} leads")
+        first = int(self.keeper.net.rpc("eth_blockNumber"), 16)
+        self._until(lambda: int(self.keeper.net.rpc("eth_blockNumber"), 16) > first + _HALTED_BLOCKS, "time passes")
+        assert self._epoch() > epoch
+        assert len(self.record.sent) == sent, "a keeper that was halted sent something"
+        os.kill(standby.pid, signal.SIGTERM)
+        self._until(lambda: self._has_ended(standby), f"{standby.name} ends")
+        said = standby.output.read_text()
+        assert standby.code == 1
+        assert "halted, nothing is sent until it is armed again" in said.splitlines()[-1], said
 
     def end(self) -> None:
         """Stop both when told to; the standby first, for else it would lead."""
@@ -352,21 +374,25 @@ def pair(keeper: KeeperProcess, postgres: Server, folder: Path) -> Iterator[Pair
         yield both
 
 
-def have_accidents(folder: Path, accidents: list[Accident], seed: int, rests: bool = False) -> "Campaign":
+def have_accidents(folder: Path, accidents: list[Accident], seed: int, thorough: bool = False) -> "Campaign":
     """
     Have one leader after another meet with these accidents, in random order.
 
     Args:
-        rests: Whether they have time without any in between.
+        thorough: Whether they have some time without any besides, and then a leader that is halted.
     """
     rng = random.Random(seed)
     rng.shuffle(accidents)
     with server() as postgres, slow_localnet(folder) as keeper, pair(keeper, postgres, folder) as both:
         for accident in accidents:
             both.meet(accident, rng)
-        if rests:
+        if thorough:
             both.rest()
         both.end()
+        if thorough:
+            for side in both.sides:
+                both.start(side)
+            both.halt()
         nonces = both.check()
         sent = len(both.record.sent)
     return Campaign(both.takeovers, nonces, sent)
