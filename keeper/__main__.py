@@ -105,13 +105,15 @@ class _Assembled:
 
 async def _run(settings: Settings, accounts: Sequence[LocalAccount], report: Path | None, restarts: Restarts) -> None:
     stop = _stop_on_signals()
+    operation = Operation(settings.state_dir, settings.dry_run)
+    _halt_on_signal(operation)
     facts = load_chain(settings.chain)
     decimals = {symbol: token.decimals for symbol, token in facts.tokens.items()}
     async with AsyncExitStack() as opened:
         try:
             async with unless_told(stop):
                 await _back_off(settings, restarts)
-                assembled = await _assemble(opened, settings, facts, accounts)
+                assembled = await _assemble(opened, settings, facts, accounts, operation)
         except Stopped:
             restarts.sound()
             _tell(Report(), stop, decimals)
@@ -119,7 +121,6 @@ async def _run(settings: Settings, accounts: Sequence[LocalAccount], report: Pat
                 write_report(report, Report().as_json({}, CacheCounts()))
             return
         keeper, screen, dashboard = assembled.keeper, assembled.screen, assembled.dashboard
-        _halt_on_signal(keeper.operation)
         lasts = asyncio.get_running_loop().call_later(SOUND_SECONDS, restarts.sound)
         try:
             async with dashboard or nullcontext():
@@ -154,7 +155,11 @@ async def _back_off(settings: Settings, restarts: Restarts) -> None:
 
 
 async def _assemble(
-    opened: AsyncExitStack, settings: Settings, facts: ChainFacts, accounts: Sequence[LocalAccount]
+    opened: AsyncExitStack,
+    settings: Settings,
+    facts: ChainFacts,
+    accounts: Sequence[LocalAccount],
+    operation: Operation,
 ) -> _Assembled:
     """Check what the keeper relies on, and put it together."""
     rpc = await opened.enter_async_context(Rpc(*settings.nodes, chain_id=facts.chain_id))
@@ -173,7 +178,7 @@ async def _assemble(
         settings.market_file or settings.state_dir / "market.jsonl",
         {"chain_id": facts.chain_id, "genesis_hash": genesis_hash, "executor": deployment.executor},
     )
-    operation, metrics = Operation(settings.state_dir, settings.dry_run), Metrics()
+    metrics = Metrics()
     metrics.describe(__version__, deployment.executor, deployment.code_hash)
     operators = [signer.address for signer in signers]
     dashboard = _dashboard(settings, facts, deployment, operators, Controls(operation, metrics))

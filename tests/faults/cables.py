@@ -91,7 +91,10 @@ class Cable:
             if self._open:
                 target.shutdown(socket.SHUT_WR)
         except OSError:
-            pass  # the other end is gone, or somebody hung up
+            # A process that is killed with something unread resets its connection: the other end hears of that, too.
+            if self._open:
+                with suppress(OSError):
+                    target.shutdown(socket.SHUT_RDWR)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from click.testing import CliRunner
 
 from keeper.__main__ import cli
@@ -31,6 +32,14 @@ names = itertools.count()
 def postgres() -> Iterator[Server]:
     with server() as found:
         yield found
+
+
+@pytest.fixture
+def logs_restored() -> Iterator[None]:
+    """A command chooses where its log goes."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 class Machine:
@@ -199,6 +208,7 @@ def test_record__cannot_be_understood__halts_all_the_same(alone: Machine) -> Non
     assert another_life(alone).operation.reasons == {"books": "no reason is recorded"}
 
 
+@pytest.mark.usefixtures("logs_restored")
 def test_rearm_command__forgets_what_file_and_journal_have(alone: Machine) -> None:
     alone.operation.halt(REASON, "loss_hour")
     alone.journal.halts.latch("books", "they do not agree")
