@@ -119,6 +119,7 @@ async def _run(settings: Settings, accounts: Sequence[LocalAccount], report: Pat
             _tell(Report(), stop, decimals)
             if report is not None:
                 write_report(report, Report().as_json({}, CacheCounts()))
+            _require_armed(operation, settings)
             return
         keeper, screen, dashboard = assembled.keeper, assembled.screen, assembled.dashboard
         lasts = asyncio.get_running_loop().call_later(SOUND_SECONDS, restarts.sound)
@@ -137,10 +138,7 @@ async def _run(settings: Settings, accounts: Sequence[LocalAccount], report: Pat
         _tell(keeper.report, stop, decimals)
         if report is not None:
             write_report(report, keeper.report.as_json(assembled.rpc.calls, keeper.cache))
-        if keeper.operation.state is OperatingState.HALTED:
-            reasons = "; ".join(keeper.operation.reasons.values())
-            how = f"python -m keeper rearm --state-dir {settings.state_dir}"
-            raise Halted(f"halted, nothing is sent until it is armed again ({how}): {reasons}")
+        _require_armed(operation, settings)
 
 
 async def _back_off(settings: Settings, restarts: Restarts) -> None:
@@ -200,6 +198,17 @@ async def _assemble(
     )
     check_profit_tokens(deployment, facts, keeper.profit_tokens)
     return _Assembled(keeper, rpc, journal, screen, dashboard)
+
+
+def _require_armed(operation: Operation, settings: Settings) -> None:
+    """
+    Raises:
+        Halted: A person must look before anything is sent again.
+    """
+    if operation.state is OperatingState.HALTED:
+        reasons = "; ".join(operation.reasons.values())
+        how = f"python -m keeper rearm --state-dir {settings.state_dir}"
+        raise Halted(f"halted, nothing is sent until it is armed again ({how}): {reasons}")
 
 
 def _tell(report: Report, stop: asyncio.Event, decimals: Mapping[str, int]) -> None:

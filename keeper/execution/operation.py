@@ -139,9 +139,9 @@ class Operation:
         Raises:
             JournalError: The journal does not tell.
         """
-        found = halts.latched()
+        found, flag = halts.found()
         self._in_journal = set(found)
-        if (flag := halts.flag()) is not None:
+        if flag is not None:
             reason = f"the journal's halt flag is set: {flag}"
             if self._journal is not None:
                 self.halt(reason, JOURNAL_FLAG)

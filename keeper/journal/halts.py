@@ -34,18 +34,25 @@ class Halts:
         self._store = store
         self._writing = writing or store.writing
 
-    def latched(self) -> dict[str, str]:
+    def found(self) -> tuple[dict[str, str], str | None]:
         """
-        Return why nothing may be sent: a sentence by name.
+        Return why nothing may be sent, a sentence by name, and what a person wrote into the row ``halt``, if one did.
 
         Raises:
             JournalError: The journal cannot be read.
         """
-        return {name: reason for name, reason in halts_in(self._rows()).items() if name != _FLAG}
+        statement = "SELECT key, value FROM meta WHERE key = ? OR substr(key, 1, ?) = ?"
+        rows = self._store.query(statement, (_FLAG, len(_PREFIX), _PREFIX))
+        meta = {str(row["key"]): str(row["value"]) for row in rows}
+        return {name: reason for name, reason in halts_in(meta).items() if name != _FLAG}, meta.get(_FLAG)
+
+    def latched(self) -> dict[str, str]:
+        """Return the first part of ``found``."""
+        return self.found()[0]
 
     def flag(self) -> str | None:
-        """Return why somebody wants the keeper halted: the value of the row ``halt``, or None without one."""
-        return self._rows().get(_FLAG)
+        """Return the second part of ``found``."""
+        return self.found()[1]
 
     def latch(self, name: str, reason: str) -> None:
         """
@@ -71,11 +78,6 @@ class Halts:
         with self._store.writing():
             for name in self.latched():
                 self._store.query("DELETE FROM meta WHERE key = ?", (_PREFIX + name,))
-
-    def _rows(self) -> dict[str, str]:
-        statement = "SELECT key, value FROM meta WHERE key = ? OR substr(key, 1, ?) = ?"
-        rows = self._store.query(statement, (_FLAG, len(_PREFIX), _PREFIX))
-        return {str(row["key"]): str(row["value"]) for row in rows}
 
 
 def halts_in(meta: Mapping[str, str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import localnet
+from keeper.execution.operation import HALTED_FILE
 from localnet import Localnet, TraderSettings
 from tests.faults.cables import Cable
 from tests.keeper_process import KeeperProcess, prepared
@@ -81,6 +82,24 @@ def test_keeper__told_to_stop_before_a_node_answered__leaves_at_once(keeper: Kee
 
         asking.close()
     assert "after 0 blocks" in output
+
+
+def test_keeper__killed_by_its_signal_before_a_node_answered__is_halted(keeper: KeeperProcess, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(PATIENCE_SECONDS)
+        nowhere = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        process = keeper.start(KEEPER_RPC_URL=nowhere, KEEPER_STATE_DIR=str(tmp_path))
+        asking, _ = silent.accept()
+
+        process.send_signal(signal.SIGUSR1)
+        wait_for((tmp_path / HALTED_FILE).exists, process)
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=PATIENCE_SECONDS)
+
+        asking.close()
+    assert process.returncode == 1
+    assert "Stopped when told to after 0 blocks" in output
+    assert "SIGUSR1 was received" in errors.splitlines()[-1]
 
 
 @SIGNALS
