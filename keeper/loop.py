@@ -263,6 +263,7 @@ class Keeper:
         except (NonceError, JournalError) as error:
             self._give_up(error)
         self._treasury_before = await self._treasury()
+        await self.watch.begin(self.market.head)
         self.operation.begin()
         _log.info("keeper_started", pools=len(self.market), block=self.market.head.number, operators=names)
 

@@ -77,6 +77,15 @@ class Watch:
         #: Halts that somebody was told of; those of an earlier life are told again.
         self._told: set[str] = set()
 
+    async def begin(self, head: Block) -> None:
+        """
+        From now on every balance is accounted for: before that, another keeper may have moved them.
+
+        Raises:
+            ChainError: A node failed.
+        """
+        await self.accounts.look(head, quiet=True)
+
     # ---------------------------------------------------------------- at every step
 
     def tick(self) -> None:
