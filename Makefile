@@ -14,9 +14,9 @@ SEED ?= 1
 ARGS ?=
 
 #: The faults that every test run has, and those of the long one; `make faults` has all.
-QUICK_FAULTS := $(addprefix tests/faults/test_,host.py kill.py kill_points.py parameters.py reorg.py submission.py)
+QUICK_FAULTS := $(addprefix tests/faults/test_,host.py kill.py kill_points.py pair.py parameters.py reorg.py submission.py)
 SLOW_FAULTS := $(addprefix tests/faults/test_,branches.py sockets.py transport.py truth.py)
-CAMPAIGNS := $(filter-out tests/long/test_pair.py,$(wildcard tests/long/test_*.py)) $(SLOW_FAULTS)
+CAMPAIGNS := $(wildcard tests/long/test_*.py) $(SLOW_FAULTS)
 
 .PHONY: help setup keeper localnet test check-long faults mutants soak lint clean
 
@@ -60,7 +60,7 @@ check-long: setup ## Campaigns, and what needs the localnet's optional protocols
 		tests/integration/test_localnet_balancer_v3.py tests/integration/test_localnet_morpho.py \
 		tests/integration/test_keeper_families.py tests/integration/test_coverage.py
 
-faults: setup ## Every fault of docs/faults.md, two keepers on one database, two minutes of random trouble
+faults: setup ## Every fault of docs/faults.md, two keepers on one database often, two minutes of random trouble
 	$(BIN)/pytest -p no:ape_test -q tests/faults tests/long/test_pair.py tests/long/test_soak.py
 
 mutants: setup ## Break each check of the executor, one at a time; every such mutant must fail a test

@@ -8,8 +8,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,30 +34,37 @@ from keeper.config import (
     load_chain,
     load_settings,
 )
-from keeper.errors import ConfigError, Halted, KeeperError
+from keeper.errors import ConfigError, Halted, KeeperError, LeaderError
 from keeper.execution.keystore import open_keystore
 from keeper.execution.opening import open_broadcast, open_signers
 from keeper.execution.operation import OperatingState, Operation
 from keeper.gas import GasPrices
-from keeper.journal import open_journal
+from keeper.journal import Journal, open_journal
+from keeper.journal.halts import open_halts
 from keeper.loop import Keeper
+from keeper.market import CacheCounts
 from keeper.monitor.alerts import Severity, alert
 from keeper.monitor.dashboard import Controls, Dashboard, Identity
 from keeper.monitor.logs import configure_logs
 from keeper.monitor.metrics import Metrics
-from keeper.monitor.report import write_report
+from keeper.monitor.report import Report, write_report
 from keeper.monitor.reporting import reporting
 from keeper.monitor.table import Screen, summary
 from keeper.opportunity import Terms
 from keeper.preflight import Deployment, check_executor, check_facts, check_operator, check_profit_tokens, read_genesis
 from keeper.record import record as record_blocks
-from keeper.redaction import redact
+from keeper.redaction import conceal, redact
 from keeper.registry import traded
 from keeper.replay.files import read_lines, standing_logs
 from keeper.replay.replay import Plans, Replay
 from keeper.reporting import report as report_command
+from keeper.restarts import SOUND_SECONDS, Restarts
 from keeper.snapshot import SnapshotFile, snapshot_pools
+from keeper.stopping import Stopped, unless_told
 from keeper.types import Address
+
+#: Arming asks no node; the setting must be there all the same.
+_NO_NODE = "http://127.0.0.1"
 
 #: The keeper's own, so that a replay decides what it would.
 _MAX_HOPS = Settings.model_fields["max_hops"].default
@@ -68,77 +76,143 @@ def run_keeper(settings: Settings, accounts: Sequence[LocalAccount], report: Pat
 
     Every expected failure is told in one sentence on standard error.
     """
+    for account in accounts:
+        conceal(account.key.hex().removeprefix("0x"))
     try:
         with _lock(settings.state_dir):
-            asyncio.run(_run(settings, accounts, report))
+            restarts = Restarts(settings.state_dir, settings.max_quick_failures)
+            try:
+                asyncio.run(_run(settings, accounts, report, restarts))
+            except (ConfigError, LeaderError):
+                restarts.excuse()  # a person is there to mend it, or another keeper trades
+                raise
     except KeeperError as error:
         click.echo(f"keeper: {redact(str(error))}", err=True)
         return 1
     return 0
 
 
-async def _run(settings: Settings, accounts: Sequence[LocalAccount], report: Path | None) -> None:
+@dataclass(frozen=True, slots=True)
+class _Assembled:
+    """A keeper, and what it is shown by."""
+
+    keeper: Keeper
+    rpc: Rpc
+    journal: Journal
+    screen: Screen
+    dashboard: Dashboard | None
+
+
+async def _run(settings: Settings, accounts: Sequence[LocalAccount], report: Path | None, restarts: Restarts) -> None:
     stop = _stop_on_signals()
+    operation = Operation(settings.state_dir, settings.dry_run)
+    _halt_on_signal(operation)
     facts = load_chain(settings.chain)
+    decimals = {symbol: token.decimals for symbol, token in facts.tokens.items()}
     async with AsyncExitStack() as opened:
-        rpc = await opened.enter_async_context(Rpc(*settings.nodes, chain_id=facts.chain_id))
-        heads = await opened.enter_async_context(_heads(settings))
-        genesis_hash = await read_genesis(rpc, facts)
-        deployment = Deployment.load(settings.state_dir / "deployment.json")
-        await check_executor(rpc, deployment, facts.chain_id, genesis_hash)
-        await check_facts(rpc, traded(facts, settings)[0])
-        signers = await opened.enter_async_context(
-            open_signers(settings, facts.chain_id, deployment.executor, accounts)
-        )
-        for signer in signers:
-            await check_operator(rpc, deployment.executor, signer.address)
-        broadcast = await opened.enter_async_context(open_broadcast(settings, facts, rpc, accounts))
-        journal = open_journal(settings, facts.chain_id, genesis_hash)
-        screen = Screen(f"{facts.name}, executor {deployment.executor}", Console(stderr=True))
-        file = SnapshotFile(
-            settings.market_file or settings.state_dir / "market.jsonl",
-            {"chain_id": facts.chain_id, "genesis_hash": genesis_hash, "executor": deployment.executor},
-        )
-        operation, metrics = Operation(settings.state_dir, settings.dry_run), Metrics()
-        metrics.describe(__version__, deployment.executor, deployment.code_hash)
-        operators = [signer.address for signer in signers]
-        dashboard = _dashboard(settings, facts, deployment, operators, Controls(operation, metrics))
-        keeper = Keeper(
-            rpc,
-            heads,
-            settings,
-            facts,
-            deployment,
-            signers,
-            broadcast,
-            journal,
-            screen,
-            file,
-            operation,
-            metrics,
-            _funder(settings),
-            dashboard,
-        )
-        check_profit_tokens(deployment, facts, keeper.profit_tokens)
-        _halt_on_signal(operation)
+        try:
+            async with unless_told(stop):
+                await _back_off(settings, restarts)
+                assembled = await _assemble(opened, settings, facts, accounts, operation)
+        except Stopped:
+            restarts.sound()
+            _tell(Report(), stop, decimals)
+            if report is not None:
+                write_report(report, Report().as_json({}, CacheCounts()))
+            _require_armed(operation, settings)
+            return
+        keeper, screen, dashboard = assembled.keeper, assembled.screen, assembled.dashboard
+        lasts = asyncio.get_running_loop().call_later(SOUND_SECONDS, restarts.sound)
         try:
             async with dashboard or nullcontext():
                 if dashboard is not None:
                     click.echo(dashboard.notice(sys.stderr.isatty()), err=True)
                 screen.start()
-                async with reporting(settings, metrics, screen.title, lambda: keeper.watch.ticked_at):
+                async with reporting(settings, keeper.metrics, screen.title, lambda: keeper.watch.ticked_at):
                     await _keep(keeper, stop)
         finally:
+            lasts.cancel()
             screen.stop()
-            journal.close()
-        decimals = {symbol: token.decimals for symbol, token in facts.tokens.items()}
-        click.echo(summary(keeper.report, "when told to" if stop.is_set() else "as asked", decimals))
+            assembled.journal.close()
+        restarts.sound()
+        _tell(keeper.report, stop, decimals)
         if report is not None:
-            write_report(report, keeper.report.as_json(rpc.calls, keeper.cache))
-        if operation.state is OperatingState.HALTED:
-            reasons = "; ".join(operation.reasons.values())
-            how = f"python -m keeper rearm --state-dir {settings.state_dir}"
-            raise Halted(f"halted, nothing is sent until it is armed again ({how}): {reasons}")
+            write_report(report, keeper.report.as_json(assembled.rpc.calls, keeper.cache))
+        _require_armed(operation, settings)
+
+
+async def _back_off(settings: Settings, restarts: Restarts) -> None:
+    """Wait where the lives before this one ended at once, and tell somebody."""
+    if not (seconds := restarts.begin()):
+        return
+    # No sign of life goes out meanwhile.
+    async with reporting(settings, Metrics(), "keeper", lambda: float("-inf")):
+        words = f"the keeper was started {restarts.failures} times and ended at once: it waits for {seconds:g} s"
+        alert(Severity.PAGE, "restart_loop", words)
+        await asyncio.sleep(seconds)
+
+
+async def _assemble(
+    opened: AsyncExitStack,
+    settings: Settings,
+    facts: ChainFacts,
+    accounts: Sequence[LocalAccount],
+    operation: Operation,
+) -> _Assembled:
+    """Check what the keeper relies on, and put it together."""
+    rpc = await opened.enter_async_context(Rpc(*settings.nodes, chain_id=facts.chain_id))
+    heads = await opened.enter_async_context(_heads(settings))
+    genesis_hash = await read_genesis(rpc, facts)
+    deployment = Deployment.load(settings.state_dir / "deployment.json")
+    await check_executor(rpc, deployment, facts.chain_id, genesis_hash)
+    await check_facts(rpc, traded(facts, settings)[0])
+    signers = await opened.enter_async_context(open_signers(settings, facts.chain_id, deployment.executor, accounts))
+    for signer in signers:
+        await check_operator(rpc, deployment.executor, signer.address)
+    broadcast = await opened.enter_async_context(open_broadcast(settings, facts, rpc, accounts))
+    journal = open_journal(settings, facts.chain_id, genesis_hash)
+    screen = Screen(f"{facts.name}, executor {deployment.executor}", Console(stderr=True))
+    file = SnapshotFile(
+        settings.market_file or settings.state_dir / "market.jsonl",
+        {"chain_id": facts.chain_id, "genesis_hash": genesis_hash, "executor": deployment.executor},
+    )
+    metrics = Metrics()
+    metrics.describe(__version__, deployment.executor, deployment.code_hash)
+    operators = [signer.address for signer in signers]
+    dashboard = _dashboard(settings, facts, deployment, operators, Controls(operation, metrics))
+    keeper = Keeper(
+        rpc,
+        heads,
+        settings,
+        facts,
+        deployment,
+        signers,
+        broadcast,
+        journal,
+        screen,
+        file,
+        operation,
+        metrics,
+        _funder(settings),
+        dashboard,
+    )
+    check_profit_tokens(deployment, facts, keeper.profit_tokens)
+    return _Assembled(keeper, rpc, journal, screen, dashboard)
+
+
+def _require_armed(operation: Operation, settings: Settings) -> None:
+    """
+    Raises:
+        Halted: A person must look before anything is sent again.
+    """
+    if operation.state is OperatingState.HALTED:
+        reasons = "; ".join(operation.reasons.values())
+        how = f"python -m keeper rearm --state-dir {settings.state_dir}"
+        raise Halted(f"halted, nothing is sent until it is armed again ({how}): {reasons}")
+
+
+def _tell(report: Report, stop: asyncio.Event, decimals: Mapping[str, int]) -> None:
+    click.echo(summary(report, "when told to" if stop.is_set() else "as asked", decimals))
 
 
 async def _keep(keeper: Keeper, stop: asyncio.Event) -> None:
@@ -187,6 +261,12 @@ def _funder(settings: Settings) -> LocalAccount | None:
     if passphrase is None:
         raise ConfigError(f"no passphrase for {settings.funder_keystore.name}: set {FUNDER_PASSPHRASE_VARIABLE}")
     return open_keystore(settings.funder_keystore, passphrase)
+
+
+def _leave(_number: int, _frame: object) -> None:
+    """Nothing has begun yet, and nothing is to be ended."""
+    click.echo(summary(Report(), "when told to", {}))
+    sys.exit(0)
 
 
 def _halt_on_signal(operation: Operation) -> None:
@@ -247,6 +327,8 @@ def run(
     config: Path | None, keystores: tuple[Path, ...], report: Path | None, log_level: str, json_logs: bool, **given: Any
 ) -> None:
     """Trade until told to stop; with every key that is given, all of one passphrase."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
     configure_logs(log_level, json_logs)
     try:
         settings = load_settings(config, **given)
@@ -258,25 +340,26 @@ def run(
 
 
 @cli.command()
+@click.option("--config", type=click.Path(path_type=Path), help="Settings file (TOML); it may name the journal.")
 @click.option(
     "--state-dir",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    envvar="KEEPER_STATE_DIR",
-    default=Settings.model_fields["state_dir"].default,
-    show_default=True,
     help="Of the keeper that is halted.",
 )
-def rearm(state_dir: Path) -> None:
-    """Let a halted keeper send again, from its next start on; it must not be running."""
+def rearm(config: Path | None, state_dir: Path | None) -> None:
+    """Let a halted keeper send again, from its next start on; it must not be running. Its journal is armed, too."""
     configure_logs("warning")
     try:
-        with _lock(state_dir):
-            operation = Operation(state_dir)
+        settings = load_settings(config, state_dir=state_dir, rpc_url=_NO_NODE)
+        with _lock(settings.state_dir), open_halts(settings) as halts:
+            operation = Operation(settings.state_dir)
+            if halts is not None:
+                operation.look_elsewhere(halts)
             if operation.state is not OperatingState.HALTED:
                 click.echo("the keeper is not halted")
                 return
             reasons = dict(operation.reasons)
-            operation.rearm()
+            operation.rearm(halts)
     except KeeperError as error:
         raise click.ClickException(redact(str(error))) from None
     for name, reason in reasons.items():

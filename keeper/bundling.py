@@ -77,11 +77,11 @@ class Bundle:
         gain = dict(self.gains)[token]
         return gain - -(-gain * self.outlay.total_wei // self.worth_wei)
 
-    def at(self, gas: int, prices: GasPrices) -> "Bundle":
+    def at(self, gas: int, l1_wei: int, prices: GasPrices) -> "Bundle":
         """
-        Return it with the gas that it really takes, at the tip that it bids.
+        Return it with the gas that it really takes, at the tip that it bids, and what posting its bytes costs.
         """
-        return replace(self, gas=gas, outlay=Outlay.of(gas, self.outlay.l1_wei, prices, self.tip_wei))
+        return replace(self, gas=gas, outlay=Outlay.of(gas, l1_wei, prices, self.tip_wei))
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,6 +256,8 @@ class Settings(BaseSettings):
         ordering_pause_seconds: The pause after a change of how the chain orders transactions.
         max_signer_failures: So many in a row pause the keeper.
         min_disk_bytes: Less room for the journal halts the keeper.
+        max_quick_failures: After so many lives in a row that ended within a minute of their start, the next one waits,
+            longer each time, up to a minute; 0 for never.
         watch_treasury: Whether a fall of the treasury's balance that nothing explains pauses the keeper.
         slack_url: Slack's incoming webhook for alerts.
         webhook_urls: Where alerts are posted as JSON.
@@ -343,6 +345,7 @@ class Settings(BaseSettings):
     ordering_pause_seconds: float = Field(default=60.0, gt=0)
     max_signer_failures: int = Field(default=3, ge=1)
     min_disk_bytes: int = Field(default=10**9, ge=0)
+    max_quick_failures: int = Field(default=3, ge=0)
     watch_treasury: bool = True
     slack_url: SecretStr | None = None
     webhook_urls: tuple[SecretStr, ...] = ()

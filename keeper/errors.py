@@ -14,6 +14,7 @@ Everything the keeper expects to go wrong.
     |   `-- MalformedLog        a log is not what its topic promises
     |-- PlanError               a plan cannot be encoded or decoded
     |-- JournalError            the journal cannot be trusted or written
+    |   `-- JournalOutOfReach   its server is: another keeper may lead meanwhile
     |-- LeaderError             another keeper has this one's key, and leads
     |-- NonceError              an account's nonce is not where the journal says
     |-- LifeCycleError          a transaction cannot go from one state to the other
@@ -101,6 +102,10 @@ class PlanError(KeeperError):
 
 class JournalError(KeeperError):
     """The journal cannot be trusted or written."""
+
+
+class JournalOutOfReach(JournalError):  # noqa: N818 - what it is
+    """The journal's server cannot be asked: nothing is wrong with what it has, and another keeper may lead by now."""
 
 
 class LeaderError(KeeperError):

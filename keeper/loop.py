@@ -6,6 +6,7 @@ import asyncio
 import gc
 import time
 from collections.abc import Awaitable, Iterable, Sequence
+from contextlib import suppress
 
 import structlog
 from eth_account.signers.local import LocalAccount
@@ -23,6 +24,7 @@ from keeper.desk import Desk, profit_tokens
 from keeper.errors import (
     ChainError,
     JournalError,
+    JournalOutOfReach,
     KeeperError,
     LifeCycleError,
     MalformedLog,
@@ -56,6 +58,7 @@ from keeper.resume import Resumption
 from keeper.routes.warm import warm
 from keeper.snapshot import SnapshotFile
 from keeper.standby import Onlooker
+from keeper.stopping import Stopped, in_background, unless_told
 from keeper.types import Address, Block, Hash
 from keeper.upkeep import Upkeep
 from keeper.watch import Subject, Watch
@@ -70,6 +73,9 @@ _BACK_OFF_SECONDS = 0.1
 
 #: How long what is in flight is waited for, after the blocks asked for and when told to stop; later the journal has it.
 _SETTLE_SECONDS, _DRAIN_SECONDS = 15.0, 3.0
+
+#: How long a keeper that was told to stop asks what the treasury holds now.
+_FAREWELL_SECONDS = 1.0
 
 
 class Keeper:
@@ -128,6 +134,7 @@ class Keeper:
         self._resumption = Resumption(file, self._upkeep, self._follower, settings.resume_blocks, settings.save_seconds)
         self._lost = False
         self._operators: Operators | Onlooker = Onlooker()
+        self._leads = False
         self._stopping = False
         self._simulator = Simulator(rpc, deployment.executor, Address(facts.node_interface))
         self._treasury_before: dict[Address, int] = {}
@@ -167,30 +174,30 @@ class Keeper:
             lenders=lambda: len(self._desk.lenders.current(time.monotonic())),
             in_flight=lambda: {one.address: len(one.transactions.in_flight) for one in self._operators},
             nonces=lambda: {one.address: one.nonces.next for one in self._operators},
+            answers=lambda: self._broadcast.answers,
+            gaps=lambda: (self._operators.gaps_found, self._operators.gaps_filled),
+            backfilled=lambda: self._follower.backfilled,
         )
         Figures(self.metrics, sources)
         return watch
 
     async def run(self, stop: asyncio.Event) -> None:
         """
-        Trade until *stop* is set or the blocks asked for have passed, then wait for what is in flight.
+        Trade until *stop* is set or the blocks asked for have passed, then wait for what is in flight. Before there is
+        anything to trade with, *stop* cuts short whatever is waited for.
         """
-        await self._begin()
-        async with self._feed:
-            if await self._lead(stop):
-                await self._take_over()
-                trading = asyncio.create_task(self._trade_until(stop))
-                told = asyncio.create_task(stop.wait())
-                try:
-                    await asyncio.wait({trading, told}, return_when=asyncio.FIRST_COMPLETED)
-                    await self._drain(trading)
-                finally:
-                    # Whoever cancels the keeper cancels all of it: nothing of it uses the journal after that.
-                    for task in (trading, told):
-                        task.cancel()
-                    await asyncio.wait({trading, told})
-                await self._note_treasury()
-        if not self._lost:
+        begun = False
+        with suppress(Stopped):
+            async with unless_told(stop):
+                await self._begin()
+            begun = True
+            async with self._feed:
+                async with unless_told(stop):
+                    await self._lead()
+                    await self._take_over()
+                await self._trade_and_drain(stop)
+                await self._note_treasury(_FAREWELL_SECONDS if stop.is_set() else _SETTLE_SECONDS)
+        if begun and not self._lost:
             await self._resumption.save()
         self.report.pools = self._upkeep.report()
 
@@ -227,19 +234,17 @@ class Keeper:
             await self._start_market(self._follower.head)
         await self._look_at_slow_things()
 
-    async def _lead(self, stop: asyncio.Event) -> bool:
-        """Follow the market until this keeper leads, and return whether it does; it is false when told to stop."""
-        while not stop.is_set():
-            if self._journal.lead(*(signer.address for signer in self._signers)):
-                return True
+    async def _lead(self) -> None:
+        """Follow the market until this keeper leads."""
+        while not self._journal.lead(*(signer.address for signer in self._signers)):
             await self._step(trading=False)
-        return False
 
     async def _take_over(self) -> None:
         """Take up what the keys' transactions are, whoever sent them, and only then trade."""
         executor = self._deployment.executor
         names = " ".join(signer.address for signer in self._signers)
         self._journal.begin_run(Address(names), executor)
+        self.operation.lead(self._journal.halts)
         operators = await open_operators(
             self._rpc,
             self._broadcast,
@@ -250,12 +255,15 @@ class Keeper:
             self._signers,
         )
         self._trader = Trader(self._simulator, self._settings, self._facts, executor, operators, self.watch.may_send)
-        self._operators = operators
+        self._operators, self._leads = operators, True
         try:
             await operators.begin(self._follower.is_canonical)
+        except JournalOutOfReach:
+            raise
         except (NonceError, JournalError) as error:
             self._give_up(error)
         self._treasury_before = await self._treasury()
+        await self.watch.begin(self.market.head)
         self.operation.begin()
         _log.info("keeper_started", pools=len(self.market), block=self.market.head.number, operators=names)
 
@@ -263,7 +271,7 @@ class Keeper:
         """Compile what the search runs on before anything depends on how long that takes; the event loop goes on."""
         began = time.perf_counter()
         _log.info("kernels_loading", hint="a new checkout compiles them first, which takes up to half a minute")
-        await asyncio.to_thread(warm)
+        await in_background(warm)
         _log.info("kernels_loaded", seconds=round(time.perf_counter() - began, 1))
 
     async def _start_market(self, block: Block) -> None:
@@ -295,6 +303,18 @@ class Keeper:
             return True
         return number < self.market.oldest.number and await self._follower.is_canonical(block_hash, number)
 
+    async def _trade_and_drain(self, stop: asyncio.Event) -> None:
+        trading = asyncio.create_task(self._trade_until(stop))
+        told = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({trading, told}, return_when=asyncio.FIRST_COMPLETED)
+            await self._drain(trading)
+        finally:
+            # Whoever cancels the keeper cancels all of it: nothing of it uses the journal after that.
+            for task in (trading, told):
+                task.cancel()
+            await asyncio.wait({trading, told})
+
     async def _trade_until(self, stop: asyncio.Event) -> None:
         while not stop.is_set() and not self._finished:
             self._journal.require_lead()
@@ -317,8 +337,14 @@ class Keeper:
         for entry in self._in_flight:
             _log.warning("transaction_left_open", hash=entry.transaction.hash, nonce=entry.transaction.nonce)
 
-    async def _note_treasury(self) -> None:
-        after = await self._treasury()
+    async def _note_treasury(self, seconds: float) -> None:
+        """What it came to on chain, if a node says so in time: the journal has what each transaction brought."""
+        try:
+            async with asyncio.timeout(seconds):
+                after = await self._treasury()
+        except (ChainError, TimeoutError) as error:
+            _log.warning("treasury_unknown", reason=str(error) or f"no answer within {seconds:g} s")
+            return
         for token, symbol in self._desk.symbols.items():
             self.report.note_treasury(symbol, after[token] - self._treasury_before[token])
 
@@ -344,6 +370,8 @@ class Keeper:
             self._lost = True
             self.watch.lost(error)
             self.watch.resynced(error)
+        except JournalOutOfReach:
+            raise  # another keeper may lead by now: that is the end of this life, and no reason to halt the next
         except (NonceError, JournalError, SubmissionError, LifeCycleError) as error:
             self._give_up(error)
         except ChainError as error:
@@ -466,7 +494,9 @@ class Keeper:
         self.changes.look(self._arbos)
         self._desk.rank_flash_pools()
         self._desk.lenders.invalidate()
-        await self.watch.look(self.market.head, self._arbos, quiet=not self._in_flight)
+        # What a standby does not know of moves the balances of its leader's keys.
+        quiet = self._leads and not self._in_flight
+        await self.watch.look(self.market.head, self._arbos, quiet)
 
     async def _read_lenders(self) -> None:
         """What they take and have, where that may have changed."""

@@ -20,6 +20,8 @@ class Onlooker:
     in_flight: Sequence[Entry] = ()
     silent = True
     signer_failures = 0
+    gaps_found = 0
+    gaps_filled = 0
 
     def __iter__(self) -> Iterator[Operator]:
         return iter(())

@@ -39,10 +39,15 @@ class KeeperProcess:
     keystore: Path
     operator: str
 
-    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-        """Start a keeper; *environment* is added to its own."""
-        command = [sys.executable, "-m", "keeper", "run", "--keystore", str(self.keystore), "--log-level", "warning"]
-        settings = {
+    @property
+    def arguments(self) -> list[str]:
+        """Of its command line."""
+        return ["run", "--keystore", str(self.keystore), "--log-level", "warning"]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """All of it."""
+        return os.environ | {
             "KEEPER_RPC_URL": self.net.url,
             "KEEPER_WS_URL": self.net.ws_url,
             "KEEPER_STATE_DIR": str(self.state_dir),
@@ -50,11 +55,16 @@ class KeeperProcess:
             "KEEPER_DEXES_ON": json.dumps(DEXES_OF_THE_LOCALNET),
             # With each reorganisation anvil's clock falls behind for good, by what was taken back.
             "KEEPER_MAX_BLOCK_LAG_SECONDS": "3600",
+            # Many are killed here soon after their start.
+            "KEEPER_MAX_QUICK_FAILURES": "0",
         }
+
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """Start a keeper; *environment* is added to its own."""
         return subprocess.Popen(
-            [*command, *arguments],
+            [sys.executable, "-m", "keeper", *self.arguments, *arguments],
             cwd=ROOT,
-            env=os.environ | settings | environment,
+            env=self.environment | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

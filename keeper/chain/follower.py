@@ -61,6 +61,7 @@ class Follower:
 
     Attributes:
         head: The last block that was told.
+        backfilled: How many logs were fetched by ranges, for blocks that had been missed.
     """
 
     def __init__(self, rpc: Rpc, topics: Sequence[Hash], proved: Sequence[Hash] = (), proves: bool = True) -> None:
@@ -77,6 +78,7 @@ class Follower:
         self._proves = proves
         self._range = AdaptiveRange(largest=RING)
         self._ring: OrderedDict[Hash, Block] = OrderedDict()
+        self.backfilled = 0
 
     @property
     def head(self) -> Block:
@@ -207,6 +209,7 @@ class Follower:
             if not isinstance(log, Mapping) or log.get("blockHash") not in of_block:
                 raise Unproved("the node's logs are of blocks that are not part of its chain")
             of_block[log["blockHash"]].append(log)
+            self.backfilled += 1
         return [await self._believed(of_block[block.hash], block, block.hash in ends) for block in blocks]
 
     async def _logs_between(self, first: int, last: int) -> list[Log]:

@@ -29,6 +29,9 @@ SILENCE_SECONDS = 1.0
 #: How long a node may take to accept a subscription.
 _REPLY_SECONDS = 5
 
+#: And to say good-bye.
+_CLOSE_SECONDS = 0.5
+
 #: A connection over which no head came for so long is given up, whatever it says to a ping.
 _DEAD_SECONDS = 5.0
 
@@ -90,7 +93,9 @@ class SubscribedHeads:
     async def _run(self) -> None:
         while True:
             try:
-                async with connect(self._url, open_timeout=5, ping_interval=5, ping_timeout=5) as socket:
+                async with connect(
+                    self._url, open_timeout=5, ping_interval=5, ping_timeout=5, close_timeout=_CLOSE_SECONDS
+                ) as socket:
                     await self._listen(socket, await self._subscribe(socket))
             except (OSError, WebSocketException, TimeoutError, ChainError, ValueError, RecursionError) as error:
                 _log.warning("subscription_lost", node=redact_url(self._url), reason=type(error).__name__)

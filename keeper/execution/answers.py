@@ -97,6 +97,9 @@ ANSWERS = (
     Answer("method not found", _REFUSED, code=-32601),
 )
 
+#: Names of answers by whoever has the bytes.
+TAKEN = frozenset({str(_TAKEN), *(answer.name for answer in ANSWERS if answer.means is _TAKEN)})
+
 _RATE_LIMITED = Answer("limit", _RETRY)
 _NO_ANSWER = Answer("no answer", _UNKNOWN)
 _OTHER = Answer("other", _UNKNOWN)

@@ -9,6 +9,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from keeper.errors import ConfigError
+from keeper.redaction import conceal
 
 
 def open_keystore(path: Path, passphrase: str) -> LocalAccount:
@@ -30,4 +31,6 @@ def open_keystore(path: Path, passphrase: str) -> LocalAccount:
     except (KeyError, TypeError, NotImplementedError):
         raise ConfigError(f"{path.name} is not a keystore file") from None
     account: LocalAccount = Account.from_key(key)
+    for secret in (passphrase, account.key.hex().removeprefix("0x")):
+        conceal(secret)
     return account

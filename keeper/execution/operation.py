@@ -2,7 +2,7 @@
 Whether the keeper may send: one state, with every reason for it.
 
     STARTING -> LIVE (or DRY_RUN) <-> DEGRADED      what pauses it has a name, and goes by that name again
-                    any of them    -> HALTED        on disk, until a person arms the keeper again
+                    any of them    -> HALTED        on disk and in the journal, until a person arms it again
 
 DEGRADED and HALTED keepers follow the chain and their own transactions; they send nothing.
 """
@@ -15,8 +15,9 @@ from pathlib import Path
 
 import structlog
 
-from keeper.errors import ConfigError
+from keeper.errors import ConfigError, KeeperError
 from keeper.files import replace_file, sync_folder
+from keeper.journal.halts import Halts
 
 _log = structlog.get_logger("operation")
 
@@ -29,6 +30,12 @@ RESULTS_FILE = "results.json"
 
 #: Halts that a person asked for, whatever the way.
 BY_HAND = "by_hand"
+
+#: The row of the journal by which anybody who can write there halts it.
+JOURNAL_FLAG = "journal_flag"
+
+#: Between two tries to have a halt in a journal that does not take it.
+_AGAIN_SECONDS = 10.0
 
 
 class OperatingState(StrEnum):
@@ -63,6 +70,11 @@ class Operation:
         self._pauses: dict[str, str] = {}
         self._halts: dict[str, str] = _read(state_dir / HALTED_FILE)
         self._on_disk = bool(self._halts)
+        #: What halted a keeper elsewhere: it is for the journal to remember, not for this machine.
+        self._elsewhere: dict[str, str] = {}
+        self._journal: Halts | None = None
+        self._in_journal: set[str] = set()
+        self._recorded_at = float("-inf")
         self.changes = 0
 
     # ---------------------------------------------------------------- what it is
@@ -70,7 +82,7 @@ class Operation:
     @property
     def state(self) -> OperatingState:
         """Now."""
-        if self._halts:
+        if self._halts or self._elsewhere:
             return OperatingState.HALTED
         if not self._started:
             return OperatingState.STARTING
@@ -81,7 +93,7 @@ class Operation:
     @property
     def reasons(self) -> Mapping[str, str]:
         """Why it is HALTED or DEGRADED: a sentence by name, the halts first; empty if it is neither."""
-        return {**self._halts, **self._pauses}
+        return {**self._elsewhere, **self._halts, **self._pauses}
 
     @property
     def pauses(self) -> Mapping[str, str]:
@@ -107,6 +119,37 @@ class Operation:
         """
         self._started = True
         self._changed()
+
+    def lead(self, halts: Halts) -> None:
+        """
+        Take up the halts of whoever led before, on whichever machine. From now on those of this keeper are in the
+        journal as well: what halts the leader halts whoever comes after him.
+
+        Raises:
+            JournalError: The journal does not tell.
+        """
+        self._journal = halts
+        self.look_elsewhere(halts)
+        self.persist()
+
+    def look_elsewhere(self, halts: Halts) -> None:
+        """
+        Halt if another keeper that shares the journal is halted, or a person wants all of them to be.
+
+        Raises:
+            JournalError: The journal does not tell.
+        """
+        found, flag = halts.found()
+        self._in_journal = set(found)
+        if flag is not None:
+            reason = f"the journal's halt flag is set: {flag}"
+            if self._journal is not None:
+                self.halt(reason, JOURNAL_FLAG)
+            else:
+                found.setdefault(JOURNAL_FLAG, reason)
+        if unknown := {name: reason for name, reason in found.items() if name not in self.reasons}:
+            self._elsewhere.update(unknown)
+            self._changed()
 
     def pause(self, name: str, reason: str) -> None:
         """
@@ -135,22 +178,33 @@ class Operation:
             self._changed()
         self.persist()
 
-    def rearm(self) -> None:
+    def rearm(self, halts: Halts | None = None) -> None:
         """
         Forget what halted the keeper. For a person who has read why.
 
+        Args:
+            halts: Those in the journal, if there is one: they are forgotten, too.
+
         Raises:
-            ConfigError: The kill file is still there, or the record of the halt cannot be removed.
+            ConfigError: The kill file or the journal's flag is still there, or the record of the halt cannot be
+                removed.
+            JournalError: Neither can that in the journal.
         """
         if (self._directory / KILL_FILE).exists():
             raise ConfigError(f"{self._directory / KILL_FILE} is still there: remove it first")
+        if halts is not None and halts.flag() is not None:
+            raise ConfigError("the journal's halt flag is still set: delete the row 'halt' of its table 'meta' first")
         try:
             for name in (HALTED_FILE, RESULTS_FILE):
                 (self._directory / name).unlink(missing_ok=True)
             sync_folder(self._directory)
         except OSError as error:
             raise ConfigError(f"{self._directory / HALTED_FILE} cannot be removed: {error.strerror}") from None
+        if halts is not None:
+            halts.forget()
         self._halts.clear()
+        self._elsewhere.clear()
+        self._in_journal.clear()
         self._changed()
 
     def look(self) -> None:
@@ -169,16 +223,34 @@ class Operation:
 
     def persist(self) -> None:
         """
-        Have a halt on disk. A disk that cannot take it does not undo it: the next look tries again.
+        Have a halt on disk, and in the journal where this keeper leads. What cannot take it does not undo it: a later
+        look tries again.
         """
-        if not self._halts or self._on_disk:
+        if not self._halts:
             return
+        if not self._on_disk:
+            self._write_file()
+        if self._journal is not None and not self._halts.keys() <= self._in_journal:
+            self._write_row(self._journal)
+
+    def _write_file(self) -> None:
         try:
             record = {"at": self._clock(), "reasons": self._halts}
             replace_file(self._directory / HALTED_FILE, [json.dumps(record, indent=2).encode()])
             self._on_disk = True
         except OSError as error:
             _log.error("halt_not_written", reason=error.strerror)
+
+    def _write_row(self, journal: Halts) -> None:
+        if time.monotonic() - self._recorded_at < _AGAIN_SECONDS:
+            return
+        try:
+            for name in self._halts.keys() - self._in_journal:
+                journal.latch(name, self._halts[name])
+                self._in_journal.add(name)
+        except KeeperError as error:
+            self._recorded_at = time.monotonic()
+            _log.error("halt_not_in_journal", reason=str(error))
 
     def _changed(self) -> None:
         self.changes += 1

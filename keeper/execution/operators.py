@@ -3,7 +3,7 @@ All operator keys of a keeper: who may sign next, and what became of all that wa
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -15,15 +15,12 @@ from keeper.execution.receipts import Outcome
 from keeper.execution.signer import Signer
 from keeper.execution.submission import Broadcast
 from keeper.execution.transactions import Transactions
-from keeper.execution.wire import Unsigned
-from keeper.gas import UNITS_PER_BYTE, GasPrices, l1_gas
+from keeper.execution.wire import Unsigned, as_posted
+from keeper.gas import LEAST_GAS, GasPrices, gas_limit, l1_fee_wei
 from keeper.journal import Entry, SignedTransaction
 from keeper.types import Address, Block, Hash
 
 _log = structlog.get_logger("operators")
-
-#: What a transaction to one's own account takes of L2 gas, and how long its bytes are when compressed, at most.
-_NOOP_GAS, _NOOP_BYTES = 21_000, 130
 
 #: It does nothing whenever it comes: it is offered until a block has it.
 _NEVER = (1 << 31) - 1
@@ -93,12 +90,12 @@ class Operator:
 class Caps:
     """
     Attributes:
-        max_fee_wei: The highest price of gas that anything is signed for.
+        max_base_fee_wei: The highest base fee that anything is signed for.
         pipeline: How many transactions of one key may be in flight.
     """
 
     chain_id: int
-    max_fee_wei: int
+    max_base_fee_wei: int
     pipeline: int = 1
 
 
@@ -106,6 +103,8 @@ class Operators:
     """
     Attributes:
         silent: Nothing is signed or sent, only followed: while the keeper stops, or must not trade.
+        gaps_found: How many nonces were found that something in flight waited for and nothing had.
+        gaps_filled: How many times one was filled with a transaction that does nothing.
     """
 
     def __init__(
@@ -116,7 +115,10 @@ class Operators:
         self._operators = tuple(operators)
         self._caps = caps
         self._looked_at = 0
+        self._gaps: set[tuple[Address, int]] = set()
         self.silent = silent
+        self.gaps_found = 0
+        self.gaps_filled = 0
 
     def __iter__(self) -> Iterator[Operator]:
         return iter(self._operators)
@@ -187,7 +189,10 @@ class Operators:
         """
         Send what does nothing for each nonce that something in flight waits for and nothing has.
         """
-        if self.silent or block.base_fee_wei > self._caps.max_fee_wei:
+        gaps = {(operator.address, nonce) for operator in self._operators for nonce in operator.gaps}
+        self.gaps_found += len(gaps - self._gaps)
+        self._gaps = gaps
+        if self.silent or block.base_fee_wei > self._caps.max_base_fee_wei:
             return
         for operator in self._operators:
             if operator.signer is None or block.number < operator.rests_until:
@@ -198,6 +203,7 @@ class Operators:
                 except SignerError as error:
                     _log.warning("gap_left_open", operator=operator.address, nonce=nonce, reason=str(error))
                     break
+                self.gaps_filled += 1
                 _log.warning("gap_filled", operator=operator.address, nonce=nonce)
 
     def unwound(self, head: Block) -> list[Hash]:
@@ -226,14 +232,12 @@ class Operators:
 
     async def _nothing(self, operator: Operator, nonce: int, block: Block, prices: GasPrices) -> SignedTransaction:
         """A transaction to the key's own account that does nothing but use the nonce."""
-        l1_wei = UNITS_PER_BYTE * _NOOP_BYTES * prices.l1_wei_per_unit
         siblings = operator.transactions.siblings(nonce)
+        fee_wei = operator.transactions.fee_cap_wei(siblings, prices, prices.tip_wei, self._caps.max_base_fee_wei)
+        unsigned = Unsigned(self._caps.chain_id, nonce, operator.address, b"", 2 * LEAST_GAS, fee_wei, prices.tip_wei)
         # One unit more for each sibling: no two of them have the same bytes.
-        gas_limit = _NOOP_GAS + l1_gas(l1_wei, prices) * 13 // 10 + len(siblings)
-        max_fee_wei = max(2 * prices.base_fee_wei + prices.tip_wei, operator.transactions.replacing_fee_wei(siblings))
-        max_fee_wei = min(max_fee_wei, self._caps.max_fee_wei)
-        unsigned = Unsigned(self._caps.chain_id, nonce, operator.address, b"", gas_limit, max_fee_wei, prices.tip_wei)
-        raw, transaction_hash = await operator.sign(unsigned, block.number)
+        limit = gas_limit(LEAST_GAS, l1_fee_wei(as_posted(unsigned), prices), prices) + len(siblings)
+        raw, transaction_hash = await operator.sign(replace(unsigned, gas_limit=limit), block.number)
         return SignedTransaction(
             sender=operator.address,
             nonce=nonce,
@@ -244,7 +248,7 @@ class Operators:
             routes=(),
             predicted=(),
             predicted_profit_wei=0,
-            gas_limit=gas_limit,
-            max_fee_wei=max_fee_wei,
+            gas_limit=limit,
+            max_fee_wei=fee_wei,
             sibling_of=siblings[-1].id if siblings else None,
         )

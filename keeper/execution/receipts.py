@@ -29,6 +29,7 @@ class Outcome:
         gains: What the treasury received of each token that the transaction was to gain, in smallest units.
         gas_wei: What was paid for it, all of it.
         position: Block number and index in the block.
+        gas_used: What it took, that for its L1 data included.
     """
 
     transaction: SignedTransaction
@@ -36,6 +37,7 @@ class Outcome:
     gains: Amounts = ()
     gas_wei: int = 0
     position: tuple[int, int] = (0, 0)
+    gas_used: int = 0
 
     @property
     def as_predicted(self) -> bool:
@@ -83,6 +85,7 @@ def outcome_of(transaction: SignedTransaction, receipt: Receipt, recipient: Addr
             ),
             gas_wei=int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16),
             position=(int(receipt["blockNumber"], 16), int(receipt["transactionIndex"], 16)),
+            gas_used=int(receipt["gasUsed"], 16),
         )
     except (KeyError, TypeError, ValueError):
         raise ChainError(f"the node's receipt of {transaction.hash} is malformed") from None

@@ -4,6 +4,7 @@ From planned routes to a transaction in flight: simulate, sign, write down, send
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from keeper.bundling import Bundle
 from keeper.config import ChainFacts, Settings
@@ -11,8 +12,8 @@ from keeper.errors import SignerError
 from keeper.execution.answers import Submission
 from keeper.execution.operators import Operator, Operators
 from keeper.execution.simulation import Simulator
-from keeper.execution.wire import Unsigned
-from keeper.gas import GasPrices, gas_limit, max_fee_wei
+from keeper.execution.wire import Unsigned, as_posted
+from keeper.gas import GasPrices, gas_limit, l1_fee_wei, max_fee_wei
 from keeper.journal import PlannedRoute, SignedTransaction
 from keeper.types import Address, Block
 
@@ -69,7 +70,8 @@ class Trader:
                 gas, refusal = await self._simulator.run(bundle.calldata, sender)
             if not gas:
                 continue
-            bundle = bundle.at(gas, prices)
+            unsigned = self._unsigned(operator or self._operators.first, bundle, prices, gas)
+            bundle = bundle.at(gas, l1_fee_wei(as_posted(unsigned), prices), prices)
             if bundle.profit_wei < max(self._settings.min_profit_wei, 1):
                 refusal = "not worth its gas"
                 continue
@@ -100,20 +102,18 @@ class Trader:
                 return "sent"
 
     async def _sign(self, operator: Operator, bundle: Bundle, block: Block, prices: GasPrices) -> SignedTransaction:
-        nonce = operator.next_nonce
-        siblings = operator.transactions.siblings(nonce)
+        unsigned = self._unsigned(operator, bundle, prices, bundle.gas)
+        siblings = operator.transactions.siblings(unsigned.nonce)
         # One unit more for each sibling: no two of them have the same bytes.
-        limit = gas_limit(bundle.gas, bundle.outlay.l1_wei, prices) + len(siblings)
-        most_wei = self._settings.max_base_fee_wei + bundle.tip_wei
-        fee_wei = max_fee_wei(prices, bundle.tip_wei, self._settings.max_base_fee_wei)
-        fee_wei = max(fee_wei, min(operator.transactions.replacing_fee_wei(siblings), most_wei))
+        limit = unsigned.gas_limit + len(siblings)
+        cap_wei = self._settings.max_base_fee_wei
+        fee_wei = operator.transactions.fee_cap_wei(siblings, prices, bundle.tip_wei, cap_wei)
         raw, transaction_hash = await operator.sign(
-            Unsigned(self._chain_id, nonce, self._executor, bundle.calldata, limit, fee_wei, bundle.tip_wei),
-            block.number,
+            replace(unsigned, gas_limit=limit, max_fee_wei=fee_wei), block.number
         )
         return SignedTransaction(
             sender=operator.address,
-            nonce=nonce,
+            nonce=unsigned.nonce,
             hash=transaction_hash,
             raw=raw,
             block_number=block.number,
@@ -125,6 +125,14 @@ class Trader:
             max_fee_wei=fee_wei,
             sibling_of=siblings[-1].id if siblings else None,
             bid_wei=bundle.outlay.bid_wei,
+        )
+
+    def _unsigned(self, operator: Operator, bundle: Bundle, prices: GasPrices, gas: int) -> Unsigned:
+        """What would be signed if its nonce were signed for the first time, and took so much L2 gas."""
+        limit = gas_limit(gas, bundle.outlay.l1_wei, prices)
+        fee_wei = max_fee_wei(prices, bundle.tip_wei, self._settings.max_base_fee_wei)
+        return Unsigned(
+            self._chain_id, operator.next_nonce, self._executor, bundle.calldata, limit, fee_wei, bundle.tip_wei
         )
 
 

@@ -21,6 +21,7 @@ from keeper.execution.payouts import Payouts
 from keeper.execution.receipts import Outcome, Receipt, block_of, outcome_of
 from keeper.execution.submission import Broadcast, Verdict
 from keeper.execution.wire import parse
+from keeper.gas import GasPrices, max_fee_wei
 from keeper.journal import IN_BLOCK, OPEN, Entry, Journal, SignedTransaction, State
 from keeper.types import Address, Block, Hash
 
@@ -96,7 +97,8 @@ class Transactions:
         """
         for entry in self.in_flight:
             if entry.state is State.SIGNED:
-                self._step(entry, State.UNKNOWN, reason="the keeper ended before it knew whether it was sent")
+                reason = "the keeper ended before it knew whether it was sent"
+                self._step(entry, State.UNKNOWN, reason=reason, left_behind=True)
         await self.recheck(is_canonical)
         sender, on_chain = self._nonces.sender, self._nonces.next
         await self._settle_late(range(self._journal.next_nonce(sender) or on_chain, on_chain), is_canonical)
@@ -139,6 +141,14 @@ class Transactions:
         """
         held = [entry.transaction.max_fee_wei for entry in siblings if entry.detail.get("held")]
         return max(held) * 9 // 8 + 1 if held else 0
+
+    def fee_cap_wei(self, siblings: Sequence[Entry], prices: GasPrices, tip_wei: int, max_base_fee_wei: int) -> int:
+        """
+        Return the most that a unit of gas may cost in the next signature for the nonce of these: enough to be taken in
+        place of them, and never more than the operator's cap of the base fee and the whole tip.
+        """
+        most_wei = max_base_fee_wei + tip_wei
+        return max(max_fee_wei(prices, tip_wei, max_base_fee_wei), min(self.replacing_fee_wei(siblings), most_wei))
 
     async def follow(self, head: Block, is_canonical: IsCanonical, sending: bool = True) -> list[Outcome]:
         """
@@ -337,7 +347,10 @@ class Transactions:
             if due and sending:
                 await self._offer_again(entry, head)
             return []
-        grace = self._patience.unknown_seconds if entry.state is State.UNKNOWN else 0
+        # What died with its process is not waited for as what a node may hold is: had a node taken it, it would be in a
+        # block or known by now; should it come after all, it does nothing, for its program has expired.
+        queued = entry.state is State.UNKNOWN and not entry.detail.get("left_behind")
+        grace = self._patience.unknown_seconds if queued else 0
         held = known and head.number - transaction.block_number <= self._patience.blocks
         return [] if late <= grace or held else [self._drop(entry, "expired in no block", held=known)]
 

@@ -17,6 +17,9 @@ from keeper.types import Address, Hash
 #: What goes before the fields.
 _TYPE = b"\x02"
 
+#: Stand for r and s where nobody has signed yet.
+_NOBODYS = (keccak(b"r"), keccak(b"s"))
+
 #: The order of secp256k1's group. Of the two signatures that are valid, nodes take the one whose s is low (EIP-2).
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 HIGHEST_S = _ORDER // 2
@@ -65,6 +68,15 @@ def assembled(fields: list[Any], signature: bytes) -> tuple[bytes, Hash]:
     r, s, y_parity = int.from_bytes(signature[:32]), int.from_bytes(signature[32:64]), signature[64]
     raw = _TYPE + rlp.encode([*fields, y_parity, r, s])
     return raw, hash_of(raw)
+
+
+def as_posted(unsigned: Unsigned) -> bytes:
+    """
+    Return bytes that cost as much to post as the signed ones do: all of them but the signature, for which others stand
+    that compress as little.
+    """
+    posted: bytes = _TYPE + rlp.encode([*unsigned.fields(), 1, *_NOBODYS])
+    return posted
 
 
 def hash_of(raw: bytes) -> Hash:

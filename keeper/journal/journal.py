@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from keeper.config import Settings
 from keeper.errors import ConfigError, JournalError
+from keeper.journal.halts import Halts
 from keeper.journal.leader import Leadership
 from keeper.journal.migration import bring_up_to_date
 from keeper.journal.postgres import PostgresStore
@@ -46,6 +47,9 @@ JOIN steps s ON s.id = (SELECT max(id) FROM steps WHERE transaction_id = t.id) W
 class Journal:
     """
     Written by one process at a time: one per file, and on PostgreSQL one per sender, its leader.
+
+    Attributes:
+        halts: What halted it, or any other keeper that shares it.
     """
 
     def __init__(self, store: Store, leadership: Leadership | None = None) -> None:
@@ -55,6 +59,7 @@ class Journal:
         """
         self._store = store
         self._leadership = leadership
+        self.halts = Halts(store, self._writing)
         self._run_id = 0
         #: Is told how long each writing took, in seconds.
         self.listener: Callable[[float], None] | None = None
@@ -190,11 +195,6 @@ class Journal:
         if run_id is None:
             return self._entries("true ORDER BY t.id", ())
         return self._entries("t.run_id = ? ORDER BY t.id", (run_id,))
-
-    def halt_flag(self) -> str | None:
-        """Why somebody wants the keeper halted: the value of the row ``halt`` of ``meta``, or None without one."""
-        rows = self._store.query("SELECT value FROM meta WHERE key = 'halt'")
-        return str(rows[0]["value"]) if rows else None
 
     def settled(self, count: int) -> list[Entry]:
         """So many of the last transactions that are in a block, oldest first."""

@@ -12,7 +12,7 @@ from psycopg.abc import RV, PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
-from keeper.errors import ConfigError, JournalError
+from keeper.errors import ConfigError, JournalError, JournalOutOfReach
 from keeper.journal.rows import Row
 
 #: Held while tables are made or changed, so that two keepers that start together do not both.
@@ -116,7 +116,11 @@ class PostgresStore:
             cursor = self._db.execute(_numbered(statement), values)
             return list(cursor.fetchall()) if cursor.description else []
         except psycopg.Error as error:
-            raise refusal(error) from None
+            told = refusal(error)
+            if self._db.closed and not isinstance(told, JournalOutOfReach):
+                # The server ended the session, as it does to a process that stood still within a transaction.
+                raise JournalOutOfReach(f"the journal's server is out of reach: {_first_line(error)}") from None
+            raise told from None
 
     @contextmanager
     def writing(self, synced: bool = True) -> Iterator[None]:
@@ -161,16 +165,20 @@ def refusal(error: psycopg.Error) -> JournalError:
     """
     Return a database's error as a sentence: its first line, which names no password.
     """
-    lines = str(error).strip().splitlines() or [type(error).__name__]
+    line = _first_line(error)
     if isinstance(error, psycopg.errors.UniqueViolation):
-        return JournalError(f"the journal has that row already, or its nonce was signed by another: {lines[0]}")
+        return JournalError(f"the journal has that row already, or its nonce was signed by another: {line}")
     if isinstance(error, psycopg.errors.DiskFull):
         return JournalError("the journal cannot be written: the server's disk is full")
     if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
         return JournalError("the journal cannot be written: the server is read-only")
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        return JournalError(f"the journal's server is out of reach: {lines[0]}")
-    return JournalError(f"the journal's server refuses: {lines[0]}")
+        return JournalOutOfReach(f"the journal's server is out of reach: {line}")
+    return JournalError(f"the journal's server refuses: {line}")
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _numbered(statement: str) -> str:

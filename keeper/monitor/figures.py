@@ -13,6 +13,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from keeper.execution.answers import TAKEN
 from keeper.execution.breakers import Breakers
 from keeper.execution.limits import BREAKERS
 from keeper.execution.operation import OperatingState, Operation
@@ -33,6 +34,9 @@ class Sources:
         lenders: How many flash lenders there are whose terms are known.
         in_flight: How many transactions of each key are in no block yet.
         nonces: Each key's next one.
+        answers: How often each endpoint gave each kind of answer to sent bytes.
+        gaps: How many nonces were found that something waited for, and how many of them were filled.
+        backfilled: How many logs were fetched for blocks that had been missed.
     """
 
     operation: Operation
@@ -43,6 +47,9 @@ class Sources:
     lenders: Callable[[], int]
     in_flight: Callable[[], Mapping[str, int]]
     nonces: Callable[[], Mapping[str, int]]
+    answers: Callable[[], Mapping[tuple[str, str], int]]
+    gaps: Callable[[], tuple[int, int]]
+    backfilled: Callable[[], int]
 
 
 class Figures(Collector):
@@ -64,6 +71,7 @@ class Figures(Collector):
         yield from _cache(self._sources.market().counts)
         yield from _decisions(self._sources.report)
         yield from _upkeep(self._sources.pools())
+        yield from _sending(self._sources)
 
     def refresh(self) -> None:
         """
@@ -143,6 +151,22 @@ def _upkeep(pools: Mapping[str, Any]) -> Iterator[Metric]:
     for reason, times in pools["quarantined_for"].items():
         put_out.add_metric((reason,), times)
     yield put_out
+
+
+def _sending(sources: Sources) -> Iterator[Metric]:
+    errors = CounterMetricFamily(
+        f"{PREFIX}_tx_publish_errors", "Answers to sent bytes that took none.", labels=("endpoint", "class")
+    )
+    for (endpoint, answer), times in sorted(sources.answers().items()):
+        if answer not in TAKEN:
+            errors.add_metric((endpoint, answer), times)
+    yield errors
+    found, filled = sources.gaps()
+    text = "Nonces that something in flight waited for and nothing had."
+    yield CounterMetricFamily(f"{PREFIX}_nonce_gaps", text, found)
+    yield CounterMetricFamily(f"{PREFIX}_noop", "Transactions that did nothing but fill such a gap.", filled)
+    text = "Logs that were fetched by ranges, for blocks that had been missed."
+    yield CounterMetricFamily(f"{PREFIX}_logs_backfilled", text, sources.backfilled())
 
 
 def _decisions(report: Report) -> Iterator[Metric]:

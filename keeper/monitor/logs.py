@@ -13,7 +13,7 @@ from typing import Any, TextIO, cast
 
 import structlog
 
-from keeper.redaction import redact
+from keeper.redaction import redact_value
 
 _LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error", "critical")}
 
@@ -42,8 +42,7 @@ class Tail:
                 "at": event.get("timestamp"),
                 "level": event.get("level"),
                 "event": str(event.get("event")),
-                # What is inside of a value was not looked at yet.
-                "text": redact(" ".join(f"{key}={value}" for key, value in rest.items())),
+                "text": " ".join(f"{key}={value}" for key, value in rest.items()),
             }
         )
 
@@ -65,6 +64,7 @@ def configure_logs(level: str = "info", json_lines: bool = False, stream: TextIO
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts" if json_lines else "timestamp"),
+            structlog.processors.format_exc_info,
             _redact_values,
             _keep,
             _from(_LEVELS[level]),
@@ -95,7 +95,8 @@ class _Unfailing:
 
 
 def _redact_values(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
+    redacted: dict[str, Any] = redact_value(event)
+    return redacted
 
 
 def _keep(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

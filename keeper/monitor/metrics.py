@@ -25,6 +25,9 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 #: Names of all metrics begin with it.
 PREFIX = "arb"
 
+#: Upper bounds in wei per unit of gas: the base fee is 10 million and more.
+_TIPS = (0, 10**5, 10**6, 10**7, 10**8, 10**9, 10**10, 10**11)
+
 #: Upper bounds in seconds: of what happens within a block, and of what takes several.
 _WITHIN_A_BLOCK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
 _OVER_BLOCKS = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 60.0)
@@ -70,6 +73,11 @@ class Metrics:
         self.confirmation = self._histogram("tx_confirm_seconds", "From leaving to a known fate.", _OVER_BLOCKS)
         self.in_flight = self._gauge("tx_inflight", "Transactions whose fate is not known.", "key")
         self.nonce = self._gauge("nonce", "Nonces, by key.", "key", "kind")
+        self.gas_used = self._counter(
+            "gas_used", "What our transactions in blocks took of gas, that for L1 data included."
+        )
+        self.tip = self._histogram("tip_wei", "What was bid for a unit of gas, of each transaction sent.", _TIPS)
+        self.bids = self._counter("bid_result", "What became of transactions that bid: won, lost or unknown.", "result")
         self.gas_spent = self._counter("gas_spent_wei", "What was paid for gas, by outcome.", "outcome")
         self.profit = self._counter("profit_wei", "What the treasury received, in the token's smallest unit.", "token")
         self.realised = self._gauge("realised_profit_wei", "Net profit of this run, in ETH.")

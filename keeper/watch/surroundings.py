@@ -69,8 +69,7 @@ class Surroundings:
         else:
             self._metrics.disk_free.set(free)
             self._breakers.disk(free)
-        if (reason := self._journal.halt_flag()) is not None:
-            self._operation.halt(f"the journal's halt flag is set: {reason}", "journal_flag")
+        self._operation.look_elsewhere(self._journal.halts)
 
     def _look_at_nodes(self) -> None:
         health = self._rpc.health

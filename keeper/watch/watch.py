@@ -17,6 +17,7 @@ from keeper.execution.breakers import Breakers, Settled
 from keeper.execution.funder import Funder
 from keeper.execution.limits import Action, Breaker
 from keeper.execution.operation import RESULTS_FILE, OperatingState, Operation
+from keeper.execution.wire import parse
 from keeper.journal import Journal, SignedTransaction, State
 from keeper.monitor.alerts import Severity, alert
 from keeper.monitor.metrics import Metrics
@@ -30,6 +31,9 @@ from keeper.watch.surroundings import Surroundings
 _log = structlog.get_logger("watch")
 
 _DAY = 86_400.0
+
+#: Of what is in no block it is not known who was before it.
+_BID_RESULTS = {State.REVERTED: "lost", State.DROPPED: "unknown"}
 
 
 class Watch:
@@ -72,6 +76,15 @@ class Watch:
         self._found_by_then = 0
         #: Halts that somebody was told of; those of an earlier life are told again.
         self._told: set[str] = set()
+
+    async def begin(self, head: Block) -> None:
+        """
+        From now on every balance is accounted for: before that, another keeper may have moved them.
+
+        Raises:
+            ChainError: A node failed.
+        """
+        await self.accounts.look(head, quiet=True)
 
     # ---------------------------------------------------------------- at every step
 
@@ -159,6 +172,7 @@ class Watch:
         for transaction in transactions:
             if transaction.hash not in self._sent_at:
                 self._sent_at[transaction.hash] = now
+                self._metrics.tip.observe(parse(transaction.raw)[0].tip_wei)
                 self.accounts.worst_gas = max(self.accounts.worst_gas, transaction.gas_limit)
 
     def booked(self, bookings: Iterable[Booking]) -> None:
@@ -171,6 +185,9 @@ class Watch:
             outcome = booking.outcome
             lost |= booking.worth_wei < outcome.gas_wei and not outcome.filled_a_gap
             metrics.transactions.labels(str(outcome.state)).inc()
+            metrics.gas_used.inc(outcome.gas_used)
+            if outcome.transaction.bid_wei:
+                metrics.bids.labels(_BID_RESULTS.get(outcome.state, "won")).inc()
             if (sent_at := self._sent_at.pop(outcome.transaction.hash, None)) is not None:
                 metrics.confirmation.observe(now - sent_at)
             if outcome.state is State.DROPPED:

@@ -5,11 +5,12 @@ What lies between a keeper and the things it talks to: it can be cut, and it rem
 import json
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 _CHUNK_BYTES = 1 << 16
@@ -90,7 +91,10 @@ class Cable:
             if self._open:
                 target.shutdown(socket.SHUT_WR)
         except OSError:
-            pass  # the other end is gone, or somebody hung up
+            # A process that is killed with something unread resets its connection: the other end hears of that, too.
+            if self._open:
+                with suppress(OSError):
+                    target.shutdown(socket.SHUT_RDWR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +108,14 @@ class Sent:
 
 @dataclass(slots=True)
 class Record:
-    """What several keepers sent, in the order in which it came."""
+    """What several keepers sent, in the order in which it came to the node."""
 
     sent: list[Sent] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+
+#: Is told that a keeper sends something, and says whether the bytes come through.
+Ambush = Callable[[], bool]
 
 
 class Tap:
@@ -116,10 +124,13 @@ class Tap:
 
     Attributes:
         url: Where it begins.
+        ambush: Is called, once, when the keeper sends something next, before the node has it.
     """
 
-    def __init__(self, keeper: str, node_url: str, record: Record, clock: Any) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(keeper, node_url, record, clock))
+    def __init__(self, keeper: str, node_url: str, record: Record, clock: Callable[[], float]) -> None:
+        self.ambush: Ambush | None = None
+        self._keeper, self._record, self._clock = keeper, record, clock
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, node_url))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
@@ -131,8 +142,18 @@ class Tap:
         self._server.shutdown()
         self._server.server_close()
 
+    def sends(self, raw: bytes) -> bool:
+        """Write down what the keeper sends, and return whether it comes through."""
+        with self._record.changed:
+            ambush, self.ambush = self.ambush, None
+            if ambush is not None and not ambush():
+                return False
+            self._record.sent.append(Sent(self._keeper, raw, self._clock()))
+            self._record.changed.notify_all()
+            return True
 
-def _handler(keeper: str, node_url: str, record: Record, clock: Any) -> type[BaseHTTPRequestHandler]:
+
+def _handler(tap: Tap, node_url: str) -> type[BaseHTTPRequestHandler]:
     node = urlsplit(node_url)
 
     class Handler(BaseHTTPRequestHandler):
@@ -157,8 +178,9 @@ def _handler(keeper: str, node_url: str, record: Record, clock: Any) -> type[Bas
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if b"eth_sendRawTransaction" in body:
                 request = json.loads(body)
-                with record.lock:
-                    record.sent.append(Sent(keeper, bytes.fromhex(request["params"][0][2:]), clock()))
+                if not tap.sends(bytes.fromhex(request["params"][0][2:])):
+                    self.close_connection = True
+                    return
             self._node.request("POST", node.path or "/", body, {"Content-Type": "application/json"})
             answer = self._node.getresponse()
             told = answer.read()

@@ -12,6 +12,7 @@ import pytest
 
 from keeper.execution.operation import OperatingState
 from keeper.journal import State
+from keeper.journal.halts import open_halts
 from keeper.pools.uniswap_v2 import UniswapV2Pool
 from localnet import Localnet
 from soak import faults
@@ -34,7 +35,8 @@ async def halted(flight: Flight) -> str:
 async def begun_anew(flight: Flight) -> None:
     """Arm the keeper again, as a person would who has mended the cause, and start it."""
     await flight.kill()
-    flight.keeper.operation.rearm()
+    with open_halts(flight.settings()) as halts:
+        flight.keeper.operation.rearm(halts)
     await flight.start()
 
 

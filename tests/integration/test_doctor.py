@@ -370,6 +370,18 @@ async def test_doctor__halted_keeper__is_named(place: Place, tmp_path: Path) -> 
     assert "keeper rearm" in finding.advice
 
 
+async def test_doctor__journal_has_keepers_halted__is_named(place: Place, tmp_path: Path) -> None:
+    place.altered(tmp_path)
+    journal = Journal.open(tmp_path / "journal.sqlite", FACTS.chain_id, Hash(place.net.genesis_hash))
+    journal.halts.latch("loss_hour", "a loss within an hour, on another machine")
+    journal.close()
+
+    finding = the_only(await place.findings(state_dir=tmp_path), "journal")
+
+    assert "loss_hour: a loss within an hour, on another machine" in finding.found
+    assert "keeper rearm" in finding.advice
+
+
 async def test_doctor__disk_is_full__is_named(place: Place) -> None:
     assert "are needed" in the_only(await place.findings(min_disk_bytes=10**18), "disk").found
 

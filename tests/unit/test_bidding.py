@@ -177,7 +177,7 @@ def test_join__with_a_bid__tip_is_what_the_best_route_bids_alone() -> None:
     assert single.tip_wei == bidder.tip_wei(Stake(single.profit_wei + single.outlay.bid_wei, single.gas))
     assert bundle.tip_wei == pytest.approx(single.tip_wei, rel=0.05)  # sized beside the others it gains less
     assert bundle.profit_wei > single.profit_wei
-    assert bundle.at(2 * bundle.gas, PRICES).tip_wei == bundle.tip_wei
+    assert bundle.at(2 * bundle.gas, bundle.outlay.l1_wei, PRICES).tip_wei == bundle.tip_wei
     assert all(leg.min_gain >= 0.1 * leg.gain for leg in bundle.legs)  # what is bid is insisted on, too
 
 

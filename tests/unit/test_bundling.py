@@ -275,4 +275,7 @@ def test_bundle__costs_and_profit__add_up_in_ether_and_in_the_token() -> None:
     assert outlay.l1_wei > 16 * len(bundle.calldata) // 4 * 10**8
     assert bundle.worth_wei == dict(bundle.gains)[WETH]
     assert bundle.profit_wei == bundle.worth_wei - outlay.total_wei == bundle.profit(WETH)
-    assert bundle.at(2 * bundle.gas, prices).profit_wei == bundle.profit_wei - outlay.l2_wei - outlay.bid_wei
+    assert (
+        bundle.at(2 * bundle.gas, outlay.l1_wei, prices).profit_wei
+        == bundle.profit_wei - outlay.l2_wei - outlay.bid_wei
+    )

@@ -187,6 +187,7 @@ async def test_follower__gap__is_filled_by_ranges_that_the_node_accepts(node: Lo
     node.most_blocks = 10
 
     assert await logs_of(follower) == [["0x0"] * (number % 2) for number in range(11, 171)]
+    assert follower.backfilled == 80
     refused = [size for size in node.ranges if size > 10]
     assert len(refused) < len(node.ranges) / 2
     assert sum(size for size in node.ranges if size <= 10) == 160

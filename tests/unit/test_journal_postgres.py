@@ -15,7 +15,7 @@ import pytest
 import structlog
 
 from keeper.config import Settings
-from keeper.errors import ConfigError, JournalError, KeeperError, LeaderError
+from keeper.errors import ConfigError, JournalError, JournalOutOfReach, KeeperError, LeaderError
 from keeper.journal import SCHEMA_VERSION, Decision, Journal, State, open_journal
 from keeper.journal.leader import Leadership
 from keeper.journal.migration import bring_up_to_date
@@ -173,6 +173,37 @@ def test_journal__server_ends_the_session__is_one_sentence(journal: Journal, url
     with pytest.raises(KeeperError) as caught:
         journal.signed(TRANSACTION)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def sessions(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        counted = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'flashkeeper' AND datname = %s"
+        ((count,),) = connection.execute(counted, (connection.info.dbname,)).fetchall()
+    return int(count)
+
+
+def test_journal__stood_still_within_a_transaction__its_server_is_out_of_reach(url: str) -> None:
+    store = PostgresStore.connect(url, 0.5)
+    deadline, pause = time.monotonic() + 60, threading.Event()
+
+    # What halts is what is wrong with the journal; here the server only let go of whoever did not ask.
+    with pytest.raises(JournalOutOfReach, match="out of reach"), store.writing():
+        while sessions(url):
+            assert time.monotonic() < deadline
+            pause.wait(0.05)
+        store.query("SELECT 1")
+
+
+def test_journal__session_is_ended__its_server_is_out_of_reach(url: str) -> None:
+    store = PostgresStore.connect(url, 5.0)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'flashkeeper'"
+        )
+
+    for _ in range(2):
+        with pytest.raises(JournalOutOfReach):
+            store.query("SELECT 1")
 
 
 @pytest.mark.parametrize(

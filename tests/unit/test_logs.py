@@ -6,10 +6,14 @@ import io
 import json
 from collections.abc import Iterator
 from io import StringIO
+from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
+from eth_account import Account
 
+from keeper.execution.keystore import open_keystore
 from keeper.monitor.logs import TAIL, Tail, configure_logs
 
 
@@ -90,6 +94,88 @@ def test_json_lines__have_time_level_and_event_and_no_secret() -> None:
         "reason": "https://arb.example.com/... gives no answer",
         "block": 7,
     }
+
+
+URL, KEY = (
+    "https://arb.example.com/v2/k3y-of-a-provider",
+    "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318",
+)
+
+
+class Odd:
+    """Shows of itself what it should not."""
+
+    def __repr__(self) -> str:
+        return f"Odd(url={URL})"
+
+
+@pytest.mark.parametrize("json_lines", [True, False])
+@pytest.mark.parametrize(
+    "planted",
+    [
+        {"nodes": [{"url": URL, "tried": 3}]},
+        {"nodes": ({"deep": [[{"url": URL}]]},)},
+        {"by_node": {URL: "paused"}},
+        {"reasons": {f"{URL} gives no answer"}},
+        {"error": ConnectionError(f"cannot connect to {URL}")},
+        {"errors": [ConnectionError(f"cannot connect to {URL}"), {"caused_by": ValueError(f"private_key={KEY}")}]},
+        {"account": {"private_key": "0x" + KEY}},
+        {"accounts": [{"name": "hot", "keys": {"privateKey": KEY}}]},
+        {"private_key": KEY},
+        {"raw": URL.encode()},
+        {"odd": [Odd()]},
+    ],
+)
+def test_logs__secret_however_deep__is_in_no_line(json_lines: bool, planted: dict[str, Any]) -> None:
+    stream = io.StringIO()
+    configure_logs("info", json_lines=json_lines, stream=stream)
+    before = TAIL.count
+
+    structlog.get_logger("x").warning("node_failed", block=7, **planted)
+
+    for told in (stream.getvalue(), str(TAIL.since(before))):
+        assert "node_failed" in told
+        assert "k3y-of-a-provider" not in told
+        assert KEY not in told
+
+
+def test_logs__what_is_no_secret__stays_as_it_is() -> None:
+    stream = io.StringIO()
+    configure_logs("info", json_lines=True, stream=stream)
+
+    structlog.get_logger("x").info("found", pools=[{"address": "0x01", "fee": 3_000}], share=0.5, none=None, yes=True)
+
+    told = json.loads(stream.getvalue())
+    assert told["pools"] == [{"address": "0x01", "fee": 3_000}]
+    assert (told["share"], told["none"], told["yes"]) == (0.5, None, True)
+
+
+def test_logs__exception__is_told_without_its_secrets() -> None:
+    stream = io.StringIO()
+    configure_logs("info", json_lines=True, stream=stream)
+
+    try:
+        raise ConnectionError(f"cannot connect to {URL}")
+    except ConnectionError:
+        structlog.get_logger("x").error("failed", exc_info=True)
+
+    assert "https://arb.example.com/..." in stream.getvalue()
+    assert "k3y-of-a-provider" not in stream.getvalue()
+
+
+def test_logs__key_of_this_process__is_blanked_wherever_it_turns_up(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    configure_logs("info", json_lines=True, stream=stream)
+    keystore = tmp_path / "hot.json"
+    keystore.write_text(json.dumps(Account.encrypt("0x" + KEY, "correct horse", kdf="pbkdf2", iterations=1)))
+    open_keystore(keystore, "correct horse")
+    other_hash = "0x" + "ab" * 32
+
+    structlog.get_logger("x").info("odd", words=[f"of 0x{KEY.upper()}, by correct horse, in {other_hash}"])
+
+    assert KEY not in stream.getvalue().lower()
+    assert "horse" not in stream.getvalue()
+    assert other_hash in stream.getvalue()
 
 
 class Full(io.StringIO):

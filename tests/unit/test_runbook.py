@@ -80,7 +80,23 @@ def metrics(tmp_path: Path) -> Metrics:
     breakers = Breakers(load_settings(rpc_url="http://x"), operation, lambda: 0.0, lambda *_: None)
     market = Market(())
     pools = {"quarantined": 0, "quarantined_for": {}, "audited": 0, "mismatched": 0}
-    Figures(metrics, Sources(operation, breakers, Report(), lambda: market, lambda: pools, lambda: 0, dict, dict))
+    answers = {("node", "accepted"): 5, ("node", "already known"): 2, ("node", "nonce too low"): 3}
+    Figures(
+        metrics,
+        Sources(
+            operation,
+            breakers,
+            Report(),
+            market=lambda: market,
+            pools=lambda: pools,
+            lenders=lambda: 0,
+            in_flight=dict,
+            nonces=dict,
+            answers=lambda: answers,
+            gaps=lambda: (7, 6),
+            backfilled=lambda: 40,
+        ),
+    )
     return metrics
 
 
@@ -91,6 +107,18 @@ def listed(metrics: Metrics) -> list[Metric]:
 def told_as(metric: Metric) -> str:
     """As Prometheus stores it: a counter ends in ``_total``."""
     return metric.name + ("_total" if metric.type == "counter" else "_info" if metric.type == "info" else "")
+
+
+def test_metrics__what_is_kept_elsewhere__is_read_when_asked_for(metrics: Metrics) -> None:
+    told = metrics.registry.get_sample_value
+
+    # What was taken is no error.
+    assert told("arb_tx_publish_errors_total", {"endpoint": "node", "class": "nonce too low"}) == 3
+    assert told("arb_tx_publish_errors_total", {"endpoint": "node", "class": "already known"}) is None
+    assert told("arb_tx_publish_errors_total", {"endpoint": "node", "class": "accepted"}) is None
+    assert told("arb_nonce_gaps_total") == 7
+    assert told("arb_noop_total") == 6
+    assert told("arb_logs_backfilled_total") == 40
 
 
 def test_metrics__documentation_lists_all_of_them(metrics: Metrics) -> None:

@@ -19,7 +19,7 @@ from keeper.execution.simulation import Simulator
 from keeper.execution.submission import Broadcast
 from keeper.execution.trader import Trader
 from keeper.execution.wire import Unsigned, parse
-from keeper.gas import GasPrices, Outlay
+from keeper.gas import UNITS_PER_BYTE, GasPrices, Outlay, gas_limit, l1_fee_wei
 from keeper.journal import Journal, State
 from keeper.types import Address, Hash
 from tests.fake_node import FakeNode
@@ -43,8 +43,8 @@ class Bundle:
     gains: tuple[tuple[Address, int], ...] = ((TOKEN, 5),)
     legs: tuple[Any, ...] = ()
 
-    def at(self, gas: int, _: GasPrices) -> "Bundle":
-        return replace(self, gas=gas)
+    def at(self, gas: int, l1_wei: int, _: GasPrices) -> "Bundle":
+        return replace(self, gas=gas, outlay=replace(self.outlay, l1_wei=l1_wei))
 
 
 class Watched:
@@ -91,13 +91,14 @@ async def traded(
     operators: Operators,
     *bundles: Bundle,
     may_send: Callable[[], bool] = lambda: True,
+    prices: GasPrices = PRICES,
     **changed: Any,
 ) -> str:
     settings: Settings = load_settings(rpc_url="http://x", **changed)
     facts = load_chain("arbitrum")
     simulator = Simulator(node, EXECUTOR, Address(facts.node_interface.lower()))  # type: ignore[arg-type]
     trader = Trader(simulator, settings, facts, EXECUTOR, operators, may_send)
-    outcome, _ = await trader.trade(bundles, head(100), PRICES, lambda _: nullcontext())  # type: ignore[arg-type]
+    outcome, _ = await trader.trade(bundles, head(100), prices, lambda _: nullcontext())  # type: ignore[arg-type]
     return outcome
 
 
@@ -112,6 +113,19 @@ async def test_trade__simulation_bears_it_out__is_signed_and_sent(
     assert (says.to, says.data, says.nonce) == (EXECUTOR, b"\x01\x02", 3)
     assert (says.gas_limit, says.max_fee_wei) == (225_000, 40_000_000)
     assert (entry.transaction.deadline, entry.transaction.sibling_of) == (1_903, None)
+
+
+async def test_trade__l1_data__is_priced_by_the_bytes_that_are_signed(
+    node: FakeNode, operators: Operators, journal: Journal
+) -> None:
+    prices = replace(PRICES, l1_wei_per_unit=10**9)
+
+    assert await traded(node, operators, Bundle(calldata=bytes(range(150))), prices=prices) == "sent"
+
+    (entry,) = journal.entries()
+    # A signature may compress by a byte more or less than another.
+    limit = gas_limit(180_000, l1_fee_wei(entry.transaction.raw, prices), prices)
+    assert abs(entry.transaction.gas_limit - limit) <= 2 * gas_limit(0, UNITS_PER_BYTE * 10**9, prices)
 
 
 async def test_trade__nonce_had_one_that_was_refused__is_its_sibling_with_other_bytes(

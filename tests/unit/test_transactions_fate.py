@@ -137,6 +137,39 @@ async def test_begin__signed_when_the_process_ended__is_unknown_and_not_sent(nod
     assert node.sent == []
 
 
+async def test_begin__signed_when_the_process_ended_and_expired__frees_its_nonce_at_once(
+    node: FakeNode, journal: Journal
+) -> None:
+    journal.signed(TRANSACTION)
+    again, nonces = restarted(node, journal, on_chain=3)
+    await again.begin(canonical)
+    assert await again.follow(head(103, timestamp=2_000), canonical) == []
+    assert not again.is_certain
+
+    (outcome,) = await again.follow(head(104, timestamp=2_001), canonical)
+
+    assert outcome.state is State.DROPPED
+    assert again.is_certain
+    assert nonces.free(again.nonces_in_flight) == 3
+    assert node.sent == []
+
+
+async def test_begin__signed_when_the_process_ended_and_offered_again__is_waited_for(
+    node: FakeNode, journal: Journal
+) -> None:
+    journal.signed(TRANSACTION)
+    again, _ = restarted(node, journal, on_chain=3)
+    await again.begin(canonical)
+    node.answers["eth_sendRawTransaction"] = RpcError("context deadline exceeded", -32000)
+    await again.follow(head(104), canonical)
+    assert node.sent == [RAW]
+
+    # The sequencer's queue may hold it now.
+    assert await again.follow(head(105, timestamp=2_001), canonical) == []
+
+    assert [entry.state for entry in again.in_flight] == [State.UNKNOWN]
+
+
 async def test_begin__open_entry__is_followed_not_sent_twice(
     node: FakeNode, transactions: Transactions, journal: Journal
 ) -> None:

@@ -21,6 +21,7 @@ from keeper.errors import JournalError, KeeperError, NonceError
 from keeper.execution.funder import TopUp
 from keeper.execution.operation import OperatingState, Operation
 from keeper.execution.transactions import Outcome
+from keeper.execution.wire import Unsigned
 from keeper.journal import Journal, State
 from keeper.monitor.alerts import Alert, received_by
 from keeper.monitor.metrics import Metrics
@@ -29,6 +30,7 @@ from keeper.preflight import Deployment
 from keeper.types import Address, Block, Hash
 from keeper.watch import Subject, Watch
 from tests.fake_node import FakeNode
+from tests.operator_world import SIGNERS
 from tests.unit.test_journal import EXECUTOR, GENESIS, OPERATOR, TOKEN, TRANSACTION
 
 TREASURY = Address("0x" + "0c" * 20)
@@ -391,6 +393,28 @@ def test_booked__losses__trip(bench: Bench) -> None:
     assert {"loss_hour", "failed_gas"} <= bench.tripped
     spent = bench.metrics.registry.get_sample_value("arb_gas_spent_wei_total", {"outcome": "failure"})
     assert spent == 3 * 10**16
+
+
+def test_booked__bids_and_gas__are_counted(bench: Bench) -> None:
+    bidding = replace(TRANSACTION, bid_wei=10**12)
+    for state in (State.SOFT, State.REVERTED, State.REVERTED, State.DROPPED):
+        bench.book(Outcome(bidding, state, gas_used=0 if state is State.DROPPED else 150_000), worth_wei=10**12)
+    bench.book(Outcome(TRANSACTION, State.SOFT, gas_used=150_000), worth_wei=10**12)  # that bid nothing
+
+    told = bench.metrics.registry.get_sample_value
+    results = {result: told("arb_bid_result_total", {"result": result}) for result in ("won", "lost", "unknown")}
+    assert results == {"won": 1, "lost": 2, "unknown": 1}
+    assert told("arb_gas_used_total") == 600_000
+
+
+def test_sent__tip__is_that_of_the_bytes_and_told_once(bench: Bench) -> None:
+    raw, _ = SIGNERS[0].sign_now(Unsigned(42161, 3, EXECUTOR, b"", 300_000, 10**9, 5 * 10**6))
+
+    for _ in range(2):
+        bench.watch.sent([replace(TRANSACTION, raw=raw)])
+
+    told = bench.metrics.registry.get_sample_value
+    assert (told("arb_tip_wei_count"), told("arb_tip_wei_sum")) == (1, 5 * 10**6)
 
 
 def test_booked__losses__are_known_to_the_next_life_until_it_is_armed_again(bench: Bench) -> None:

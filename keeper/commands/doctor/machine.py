@@ -14,6 +14,7 @@ from keeper.config import ChainFacts, Settings, to_address
 from keeper.errors import JournalError
 from keeper.execution.operation import KILL_FILE, OperatingState, Operation
 from keeper.journal import SCHEMA_VERSION
+from keeper.journal.halts import halts_in
 from keeper.journal.inspection import inspect_journal
 from keeper.redaction import redact_url
 from keeper.types import Address, Hash
@@ -103,6 +104,11 @@ def _journal(settings: Settings, facts: ChainFacts, genesis_hash: Hash | None) -
             "journal",
             f"it is of version {version}",
             f"nothing: the next start brings it to {SCHEMA_VERSION}; back it up before",
+        )
+    if halts := halts_in(meta):
+        words = "; ".join(f"{name}: {reason}" for name, reason in halts.items())
+        return fail(
+            "journal", f"it has every keeper halted: {words}", "find out why (docs/operations.md), then: keeper rearm"
         )
     return ok("journal", f"it is of this chain, version {version}")
 

@@ -1,0 +1,136 @@
+"""
+A keeper that is told to stop leaves at once, with its summary, whatever it was about.
+"""
+
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import localnet
+from keeper.execution.operation import HALTED_FILE
+from localnet import Localnet, TraderSettings
+from tests.faults.cables import Cable
+from tests.keeper_process import KeeperProcess, prepared
+
+#: What has begun has three seconds to end; the rest is for Python, on a busy machine.
+PROMPTLY_SECONDS = 12.0
+
+PATIENCE_SECONDS = 120.0
+
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+
+
+@pytest.fixture(scope="module")
+def net() -> Iterator[Localnet]:
+    with localnet.start(traders=TraderSettings(seed=5)) as net:
+        yield net
+
+
+@pytest.fixture(scope="module")
+def keeper(net: Localnet, tmp_path_factory: pytest.TempPathFactory) -> KeeperProcess:
+    return prepared(net, tmp_path_factory.mktemp("keeper"))
+
+
+@pytest.fixture
+def cable(net: Localnet) -> Iterator[Cable]:
+    with Cable(int(net.url.rpartition(":")[2].strip("/"))) as cable:
+        yield cable
+
+
+def over(cable: Cable) -> dict[str, str]:
+    """The settings of a keeper that has this way to its node and no other."""
+    return {"KEEPER_RPC_URL": f"http://127.0.0.1:{cable.port}", "KEEPER_WS_URL": f"ws://127.0.0.1:{cable.port}"}
+
+
+def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
+    deadline, pause = time.monotonic() + PATIENCE_SECONDS, threading.Event()
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "it did not happen in time"
+        pause.wait(0.05)
+
+
+def told_to_stop(process: "subprocess.Popen[str]", number: int, report: Path | None = None) -> str:
+    """Tell a keeper to stop, which it must do at once and as one that was asked to; return what it said."""
+    began = time.monotonic()
+    process.send_signal(number)
+    try:
+        output, errors = process.communicate(timeout=PATIENCE_SECONDS)
+    finally:
+        process.kill()
+    assert process.returncode == 0, errors
+    assert time.monotonic() - began < PROMPTLY_SECONDS
+    assert "Traceback" not in errors
+    assert "Stopped when told to after" in output
+    return output
+
+
+@SIGNALS
+def test_keeper__told_to_stop_before_a_node_answered__leaves_at_once(keeper: KeeperProcess, number: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(PATIENCE_SECONDS)
+        process = keeper.start(KEEPER_RPC_URL=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        asking, _ = silent.accept()
+
+        output = told_to_stop(process, number)
+
+        asking.close()
+    assert "after 0 blocks" in output
+
+
+def test_keeper__killed_by_its_signal_before_a_node_answered__is_halted(keeper: KeeperProcess, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(PATIENCE_SECONDS)
+        nowhere = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        process = keeper.start(KEEPER_RPC_URL=nowhere, KEEPER_STATE_DIR=str(tmp_path))
+        asking, _ = silent.accept()
+
+        process.send_signal(signal.SIGUSR1)
+        wait_for((tmp_path / HALTED_FILE).exists, process)
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=PATIENCE_SECONDS)
+
+        asking.close()
+    assert process.returncode == 1
+    assert "Stopped when told to after 0 blocks" in output
+    assert "SIGUSR1 was received" in errors.splitlines()[-1]
+
+
+@SIGNALS
+def test_keeper__told_to_stop_while_it_reads_the_market__leaves_at_once(
+    keeper: KeeperProcess, cable: Cable, tmp_path: Path, number: int
+) -> None:
+    (tmp_path / "deployment.json").write_bytes((keeper.state_dir / "deployment.json").read_bytes())
+    report = tmp_path / "report.json"
+    process = keeper.start("--report", str(report), KEEPER_STATE_DIR=str(tmp_path), **over(cable))
+    # The journal is opened last of all, before anything is read.
+    wait_for((tmp_path / "journal.sqlite").exists, process)
+    cable.go_dark()
+
+    output = told_to_stop(process, number)
+
+    assert "after 0 blocks" in output
+    assert report.exists()
+
+
+@pytest.mark.parametrize("way", ["cut", "go_dark"])
+def test_keeper__told_to_stop_while_its_node_is_out__leaves_at_once(
+    keeper: KeeperProcess, cable: Cable, way: str
+) -> None:
+    def nonce() -> int:
+        return int(keeper.net.rpc("eth_getTransactionCount", keeper.operator, "latest"), 16)
+
+    before = nonce()
+    process = keeper.start(**over(cable))
+    wait_for(lambda: nonce() > before, process)
+    getattr(cable, way)()
+
+    output = told_to_stop(process, signal.SIGTERM)
+
+    assert "Net profit" in output
