@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import localnet
+from benchmarks._executor import provided
 from localnet import Localnet, TraderSettings
 
 ROOT = Path(__file__).parents[1]
@@ -20,7 +21,8 @@ APE = Path(sys.executable).with_name("ape")
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[Localnet]:
     """As an archive node would serve it: a block that others build on, and whose state does not go away."""
-    with localnet.start(sequencer=False, traders=TraderSettings(seed=5), like_production=True) as net:
+    settings = TraderSettings(seed=5)
+    with localnet.start(sequencer=False, traders=settings, like_production=True, groups=provided()) as net:
         assert net.traders is not None
         for _ in range(40):
             net.traders.step()
@@ -45,7 +47,7 @@ def ape(home: Path, *arguments: str, **environment: str) -> subprocess.Completed
         env=clean | {"APE_DATA_FOLDER": str(home / "ape"), "HOME": str(home)} | environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
         stdin=subprocess.DEVNULL,
     )
