@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "extending.md").read_text()
 QUOTED = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
+PATHS = sorted(set(re.findall(r"`((?:keeper|contracts|tests|scripts|localnet)/[^`*]*)`", PAGE)))
 PLACES = {"toml": "keeper/deployments/arbitrum.toml", "python": "keeper/plan/dexes.py"}
 
 
@@ -18,7 +19,7 @@ def test_quotation__is_in_the_code(language: str, text: str) -> None:
     assert text in (ROOT / PLACES[language]).read_text()
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:keeper|contracts|tests|scripts|localnet)/[^`*]*)`", PAGE))))
+@pytest.mark.parametrize("path", PATHS)
 def test_path__that_is_named__is_there(path: str) -> None:
     assert (ROOT / path).exists()
 
