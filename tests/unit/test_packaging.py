@@ -83,7 +83,7 @@ def test_unit__according_to_systemd__is_right_and_exposes_little(tmp_path: Path)
         ("Restart", ["on-failure"]),
         ("RestartSec", ["5"]),
         ("CapabilityBoundingSet", [""]),
-        ("LoadCredential", ["operator.json:/etc/keeper/operator.json", "passphrase:/etc/keeper/passphrase"]),
+        ("LoadCredential", [f"{name}:/etc/keeper/{name}" for name in ("keeper.toml", "operator.json", "passphrase")]),
     ],
 )
 def test_unit__rights__are_few(name: str, values: list[str]) -> None:
