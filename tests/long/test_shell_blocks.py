@@ -75,7 +75,7 @@ def _run(folder: Path, text: str, **environment: str) -> subprocess.CompletedPro
         env=clean | home | environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
         stdin=subprocess.DEVNULL,
     )
