@@ -20,6 +20,7 @@ from keeper import __version__
 from keeper.backtest.command import backtest
 from keeper.chain.heads import Heads, PolledHeads, SubscribedHeads
 from keeper.chain.rpc import Rpc
+from keeper.commands.dashboard import dashboard as dashboard_command
 from keeper.commands.doctor.command import doctor
 from keeper.commands.find import find
 from keeper.commands.quote import quote
@@ -344,6 +345,7 @@ def replay(
 
 
 cli.add_command(report_command)
+cli.add_command(dashboard_command)
 
 
 def _passphrase(keystore: Path) -> str:
