@@ -32,9 +32,9 @@ _KEPT = re.compile(
 _PATH = os.pathsep.join([str(Path(sys.base_prefix) / "bin"), "/usr/local/bin:/usr/bin:/bin"])
 
 #: An included transaction with what it made, as the page has them.
-_INCLUDED = """
+_INCLUDED = r"""
     const row = document.querySelector('#decisions tr[data-outcome=included]');
-    return row && [...row.cells].map(cell => cell.textContent.trim()).join(' | ');
+    return row && [...row.cells].map(cell => cell.innerText.trim().replace(/\s+/g, ' ')).join(' | ');
 """
 
 
