@@ -32,10 +32,13 @@ from scripts._deployment import deploy, rehearsal_roles
 _PASSPHRASE = "a public test key needs no secret"  # noqa: S105 - of a public test key
 _LEAST_PROFIT_WEI = 10**13
 
+#: anvil writes its whole state down for every block, so that few large ones take less time than many small ones.
+_BLOCK_SECONDS = 0.35
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--events", type=int, default=100_000, help="how many the recording has at least")
-    parser.add_argument("--trades", type=float, default=30.0, help="of the noise traders in a block")
+    parser.add_argument("--trades", type=float, default=100.0, help="of the noise traders in a block")
     parser.add_argument("--keep", type=Path, help="keep recording, report and page in this folder")
 
 
@@ -44,12 +47,13 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         folder = options.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         traders = TraderSettings(seed=8, trades_per_block=options.trades)
-        with localnet.start(block_seconds=0.1, traders=traders, archive=True) as net:
+        with localnet.start(block_seconds=_BLOCK_SECONDS, traders=traders, archive=True) as net:
             executor = _deployed(net, folder)
             began = time.perf_counter()
             with _keeper(net, folder):
                 blocks = _record(net, folder, options.events)
             recorded_seconds = time.perf_counter() - began
+            net.settle()
             asked = ("--rpc-url", net.url, "--executor", executor)
             reports = {
                 "once": _study(folder, "once", *asked, html=True),

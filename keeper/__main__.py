@@ -4,7 +4,6 @@ The command line: ``python -m keeper run``.
 
 import asyncio
 import fcntl
-import os
 import signal
 import sys
 import time
@@ -22,6 +21,7 @@ from keeper import __version__
 from keeper.backtest.command import backtest
 from keeper.chain.heads import Heads, PolledHeads, SubscribedHeads
 from keeper.chain.rpc import Rpc
+from keeper.commands.dashboard import dashboard as dashboard_command
 from keeper.commands.doctor.command import doctor
 from keeper.commands.find import find
 from keeper.commands.quote import quote
@@ -35,7 +35,7 @@ from keeper.config import (
     load_settings,
 )
 from keeper.errors import ConfigError, Halted, KeeperError, LeaderError
-from keeper.execution.keystore import open_keystore
+from keeper.execution.keystore import open_keystore, stored_passphrase
 from keeper.execution.opening import open_broadcast, open_signers
 from keeper.execution.operation import OperatingState, Operation
 from keeper.gas import GasPrices
@@ -255,7 +255,7 @@ def _stop_on_signals() -> asyncio.Event:
 
 def _funder(settings: Settings) -> LocalAccount | None:
     """Who pays for gas, if anybody does; the passphrase leaves the environment at once."""
-    passphrase = os.environ.pop(FUNDER_PASSPHRASE_VARIABLE, None)
+    passphrase = stored_passphrase(FUNDER_PASSPHRASE_VARIABLE)
     if settings.funder_keystore is None:
         return None
     if passphrase is None:
@@ -428,11 +428,12 @@ def replay(
 
 
 cli.add_command(report_command)
+cli.add_command(dashboard_command)
 
 
 def _passphrase(keystore: Path) -> str:
     """From the environment, and out of it at once; else from whoever sits at the terminal."""
-    passphrase = os.environ.pop(PASSPHRASE_VARIABLE, None)
+    passphrase = stored_passphrase(PASSPHRASE_VARIABLE)
     if passphrase is None and sys.stdin.isatty():
         passphrase = click.prompt(f"Passphrase of {keystore.name}", hide_input=True)
     if passphrase is None:

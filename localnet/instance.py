@@ -85,6 +85,12 @@ class Localnet:
                 self._auction.arrange()
             mine(self.rpc)
 
+    def settle(self) -> None:
+        """End traders, rival and sequencer: the chain stays as it is, and what was recorded of it stays readable."""
+        for busy in (self.rival, self.traders, self.sequencer):
+            if busy is not None:
+                busy.stop()
+
     def deal(self, symbol: str, to: str, amount: int) -> None:
         """Set the token balance of *to* to *amount* of the smallest units, at once and without a transaction."""
         self.rpc("anvil_dealERC20", to, self.layout.tokens[symbol].address, hex(amount))
@@ -111,12 +117,7 @@ class Localnet:
 
     def stop(self) -> None:
         """End everything and wait until it is gone."""
-        if self.rival is not None:
-            self.rival.stop()
-        if self.traders is not None:
-            self.traders.stop()
-        if self.sequencer is not None:
-            self.sequencer.stop()
+        self.settle()
         if self._shim is not None:
             self._shim.stop()
         self.rpc.close()
@@ -154,7 +155,7 @@ def start(
         like_production: Put the face of a Nitro node in front, see production.py.
         groups: Optional protocols, see pins.GROUPS.
         hardfork: Whose rules the chain has, by Ethereum's name.
-        archive: Keep the state of every block, not of the latest only.
+        archive: Keep the state of every block, not of the latest only: on disk, 4 MB each, until it is stopped.
     """
     built = genesis.build(groups)
     scratch = Path(tempfile.mkdtemp(prefix="localnet-"))
@@ -202,7 +203,10 @@ def _arguments(built: genesis.Genesis, scratch: Path, archive: bool) -> list[str
     own.write_text(f'{{"coinbase": "0x{os.urandom(20).hex()}", ' + built.path.read_text().removeprefix("{"))
     clock = ["--timestamp", str(int(time.time()))]
     memory = ["--transaction-block-keeper", str(_TRANSACTION_BLOCKS)]
-    if not archive:
+    if archive:
+        # Beyond the latest 500 they are files of some megabytes each.
+        memory += ["--max-persisted-states", str(_TRANSACTION_BLOCKS), "--cache-path", str(scratch / "states")]
+    else:
         memory += ["--prune-history", str(_HISTORY_BLOCKS)]
     fees = ["--block-base-fee-per-gas", str(node.BASE_FEE_WEI)]
     return ["--init", str(own), "--no-mining", "--order", "fifo", *clock, *memory, *fees]

@@ -5,7 +5,8 @@ Ape as its users type it, and a chain that it can fork.
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,20 @@ APE = Path(sys.executable).with_name("ape")
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[Localnet]:
-    """As an archive node would serve it: a block that others build on, and whose state does not go away."""
-    with localnet.start(sequencer=False, traders=TraderSettings(seed=5), like_production=True) as net:
+    with serving() as net:
+        yield net
+
+
+@contextmanager
+def serving(groups: Sequence[str] = ()) -> Iterator[Localnet]:
+    """
+    Serve a chain as an archive node would: a block that others build on, and whose state does not go away.
+
+    Args:
+        groups: Optional protocols that it has.
+    """
+    settings = TraderSettings(seed=5)
+    with localnet.start(sequencer=False, traders=settings, like_production=True, groups=groups) as net:
         assert net.traders is not None
         for _ in range(40):
             net.traders.step()
@@ -45,7 +58,7 @@ def ape(home: Path, *arguments: str, **environment: str) -> subprocess.Completed
         env=clean | {"APE_DATA_FOLDER": str(home / "ape"), "HOME": str(home)} | environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
         stdin=subprocess.DEVNULL,
     )

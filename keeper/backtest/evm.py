@@ -15,6 +15,10 @@ from keeper.chain.rpc import Rpc
 from keeper.errors import ChainError, ConfigError, RpcError
 from keeper.types import Address, Hash
 
+#: The code of a revert, and what nodes say of calls that end otherwise.
+_REVERTED = 3
+_FAILED = ("execution reverted", "out of gas", "evm error", "invalid opcode")
+
 #: Requests that wait for the node at once.
 _AT_ONCE = 8
 
@@ -58,10 +62,17 @@ async def _succeeds(rpc: Rpc, calldata: str, request: Mapping[str, str], block: 
     try:
         await rpc("eth_call", {**request, "data": calldata}, block)
     except RpcError as error:
-        if error.data is None and error.code is None:
+        if not _is_failure_of_the_call(error):
+            # For instance a state that the node has no more: that says nothing about what was found.
             raise
         return False
     return True
+
+
+def _is_failure_of_the_call(error: RpcError) -> bool:
+    """Whether the EVM ran the call and it failed."""
+    text = str(error).lower()
+    return error.code == _REVERTED or error.data is not None or any(words in text for words in _FAILED)
 
 
 async def _operator(rpc: Rpc, executor: Address) -> Address:

@@ -3,6 +3,7 @@ Key files (version 3), which Ape's accounts are, too.
 """
 
 import json
+import os
 from pathlib import Path
 
 from eth_account import Account
@@ -34,3 +35,27 @@ def open_keystore(path: Path, passphrase: str) -> LocalAccount:
     for secret in (passphrase, account.key.hex().removeprefix("0x")):
         conceal(secret)
     return account
+
+
+def stored_passphrase(variable: str) -> str | None:
+    """
+    Return the passphrase that whoever started the process left for it, None if nobody did.
+
+    It is in the environment, from which it is taken at once, or in a file of the folder that systemd (LoadCredential)
+    or a container's secrets name by CREDENTIALS_DIRECTORY: KEEPER_PASSPHRASE is ``passphrase`` there,
+    KEEPER_FUNDER_PASSPHRASE is ``funder-passphrase``.
+
+    Raises:
+        ConfigError: The file is there and cannot be read.
+    """
+    if (given := os.environ.pop(variable, None)) is not None:
+        return given
+    if not (folder := os.environ.get("CREDENTIALS_DIRECTORY")):
+        return None
+    path = Path(folder) / variable.removeprefix("KEEPER_").lower().replace("_", "-")
+    try:
+        return path.read_text().removesuffix("\n")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        raise ConfigError(f"the credential {path.name} cannot be read") from None
