@@ -23,9 +23,8 @@ from keeper.lenders import FLASH_POOL, NO_LENDER, Lender, Offer, fundings, sends
 from keeper.market import Market
 from keeper.pools.pool import Pool, PoolInfo
 from keeper.routes.graph import Graph
-from keeper.routes.kernels.tables import Array
 from keeper.routes.ranking import Cycle
-from keeper.routes.search import Costs, Found, search
+from keeper.routes.search import Costs, Found, Known, search
 from keeper.routes.sizing import Sized, size
 from keeper.types import Address
 from keeper.valuation import Valuation
@@ -249,7 +248,7 @@ def look(scene: Scene, changed: Iterable[Address], valuation: Valuation | None =
     return Scan(found, terms.least_profit_wei, evaluate, scene.prices.tip_wei)
 
 
-def look_further(scene: Scene, changed: Iterable[Address], valuation: Valuation, known: Array | None = None) -> Found:
+def look_further(scene: Scene, changed: Iterable[Address], valuation: Valuation, known: Known | None = None) -> Found:
     """
     Return cycles that may pay in a transaction with others, those that gain most first.
 

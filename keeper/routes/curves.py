@@ -78,6 +78,7 @@ class CurveTable:
         self._shapes: Array = np.empty((64, 6))
         self._shapes_used = 0
         self._shape_of: dict[int, int] = {}
+        self._arrays: Curves | None = None
 
     def __len__(self) -> int:
         return self._n
@@ -85,14 +86,17 @@ class CurveTable:
     @property
     def arrays(self) -> Curves:
         """The curves as kernels take them."""
-        columns = {name: column[: self._n] for name, column in self._columns.items()}
-        return Curves(**columns, rows=self._ranges.rows, shapes=self._shapes)
+        known, ranges = self._arrays, self._ranges
+        if known is None or known.rows is not ranges.rows or known.shapes is not self._shapes:
+            columns = {name: column[: self._n] for name, column in self._columns.items()}
+            known = self._arrays = Curves(**columns, rows=ranges.rows, shapes=self._shapes)
+        return known
 
     def add(self, pool: int, family: int, edges: int) -> int:
         """
         Return the first of so many new edges, which cannot trade yet.
         """
-        first, self._n = self._n, self._n + edges
+        first, self._n, self._arrays = self._n, self._n + edges, None
         if self._n > len(self._columns["rate"]):
             for name, column in self._columns.items():
                 room = np.empty((max(len(column), edges), *column.shape[1:]), column.dtype)

@@ -113,8 +113,8 @@ class Graph:
         """
         Return the numbers of all edges of these pools; pools that are not known have none.
         """
-        known = sorted({self._numbers[pool] for pool in pools if pool in self._numbers}, key=lambda edges: edges.start)
-        return np.array([number for edges in known for number in edges], dtype=np.int64)
+        known = sorted({(edges.start, edges.stop) for pool in pools if (edges := self._numbers.get(pool)) is not None})
+        return np.array([number for edges in known for number in range(*edges)], dtype=np.int64)
 
     def token_numbers(self, tokens: Iterable[Address]) -> Array:
         """
@@ -142,13 +142,13 @@ class Graph:
         self._moved.clear()
         return self._settled[0], curves, self._settled[1]
 
-    def sample(self, topology: Topology, best: Best, arcs: Array) -> Curves:
+    def sample(self, topology: Topology, best: Best, found: Array) -> Curves:
         """
-        Return the curves after those of the arcs' edges were sampled that have no closed form.
+        Return the curves after those of the edges of rings that were found were sampled that have no closed form.
         """
         if self._unsampled:
             numbers = np.array(sorted(self._unsampled))
-            numbers = numbers[np.isin(topology.arc_of[numbers], arcs)]
+            numbers = numbers[np.isin(topology.arc_of[numbers], found[:, 3:])]
             for number in numbers.tolist():
                 edge = self.all_edges[number]
                 self._curves.sample(number, self._unsampled.pop(number), edge.token_in, edge.token_out)

@@ -4,6 +4,7 @@ best.
 """
 
 from math import exp, inf
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,9 @@ _SAMPLE_ERROR, _SAMPLE_ERROR_PER_LOG_RATE, _MOST_SAMPLE_ERROR = 0.02, 20.0, 0.3
 
 #: The input of a cycle that was not sized.
 UNKNOWN = -1.0
+
+#: Edges of a ring that there is room for at first.
+_CHOICES = 256
 
 
 def open_rings(
@@ -39,8 +43,8 @@ def open_rings(
     figures: Array,
 ) -> tuple[int, int, float]:
     """
-    List the cycles of rings from *start* on that gain more than the threshold and may earn what is wanted, each once;
-    return the ring that is next, how many cycles were written, and what was wanted in the end.
+    List the cycles of rings from *start* on that gain more than the threshold and may earn what is wanted in the end,
+    each once; return the ring that is next, how many cycles were written, and what was wanted in the end.
 
     At first the *floor* is wanted, then a *share* of what the best cycle earns, once that is more.
 
@@ -52,17 +56,60 @@ def open_rings(
         figures: Rows of (log-rate, bound, the most that it earns, input, gain, depth). Cycles that cannot raise what is
             wanted are only bounded: their input is ``UNKNOWN``.
     """
-    n, ring = 0, start
+    n, ring, room, choice = 0, start, _room(), np.empty(_CHOICES, np.int64)
     while ring < rings.shape[0] and bounds[ring] >= floor:
+        edges = _edges(topology, rings[ring])
+        if edges > choice.size:
+            choice = np.empty(2 * edges, np.int64)
         written, floor = _open(
             topology, best, curves, changed, worth, threshold, rings[ring], told_above[ring], floor, share, ring,
-            cycles[n:], figures[n:],
+            cycles[n:], figures[n:], room, choice,
         )  # fmt: skip
         if written < 0:
             break
         n += written
         ring += 1
-    return ring, n, floor
+    kept = 0
+    for i in range(n):
+        if figures[i, 1] >= floor and bounds[cycles[i, 0]] >= floor:
+            if kept < i:
+                cycles[kept], figures[kept] = cycles[i], figures[i]
+            kept += 1
+    return ring, kept, floor
+
+
+class _Room(NamedTuple):
+    """
+    Room for what the hops of a ring have: before each hop, or from it on.
+
+    Attributes:
+        rest: The log-rate of the best edges from a hop on, their rate, and the bend of their maps.
+        sofar: The log-rate of what was chosen before a hop, its rate, its bend, its limit, and its cost.
+        ends: Where the choice for each hop ends.
+        cursor: Where in it the walk is.
+        pick: What was chosen.
+        scratch, row: As ``size_one`` takes them.
+    """
+
+    rest: Array
+    sofar: Array
+    ends: Array
+    cursor: Array
+    pick: Array
+    scratch: Array
+    row: Array
+
+
+def _room() -> _Room:
+    return _Room(
+        np.zeros((3, MAX_HOPS + 1)),
+        np.zeros((5, MAX_HOPS + 1)),
+        np.zeros(MAX_HOPS + 1, np.int64),
+        np.zeros(MAX_HOPS, np.int64),
+        np.zeros(MAX_HOPS, np.int64),
+        np.empty((3, MAX_HOPS)),
+        np.empty(MAX_HOPS, np.int64),
+    )
 
 
 def _open(
@@ -79,6 +126,8 @@ def _open(
     number: int,
     cycles: Array,
     figures: Array,
+    room: _Room,
+    choice: Array,
 ) -> tuple[int, float]:
     """
     The cycles of one ring, and what is wanted then; minus one cycle if there is no room for all.
@@ -88,15 +137,16 @@ def _open(
     """
     n, value, hops, path = 0, worth.values[ring[0]], ring[1], ring[3:]
     log_rate, rate, pool, family = curves.log_rate, curves.rate, curves.pool, curves.family
-    rest, rest_rates, rest_bend = np.zeros(MAX_HOPS + 1), np.ones(MAX_HOPS + 1), np.zeros(MAX_HOPS + 1)
+    rest, rest_rates, rest_bend = room.rest[0], room.rest[1], room.rest[2]
+    ends, pick, cursor = room.ends, room.pick, room.cursor
+    rest[hops], rest_rates[hops], rest_bend[hops] = 0.0, 1.0, 0.0
     for i in range(hops - 1, -1, -1):
         rest[i] = rest[i + 1] + best.out[path[i]]
     level = level_of(rest[0])
     for i in range(hops - 1, -1, -1):
         rest_rates[i] = exp(rest[i])
         rest_bend[i] = 1.0 / best.reach[path[i], level] + exp(best.out[path[i]]) * rest_bend[i + 1]
-    ends, pick = np.zeros(MAX_HOPS + 1, np.int64), np.full(MAX_HOPS, -1, np.int64)
-    choice = np.empty(_edges(topology, ring), np.int64)
+    pick[:] = -1
     if not _choose(
         topology, best, curves, changed, worth, ring, level, floor, rest_rates, rest_bend, choice, ends, pick
     ):
@@ -105,10 +155,11 @@ def _open(
         earned = _bound(curves, worth, ring, level, pick)
         if floor < share * earned and earned < too_high:
             cycles[0, 0], cycles[0, 1:], figures[0, 0] = number, pick, 0.0
-            floor = max(floor, share * size_cycle(curves, worth, ring, cycles[0], figures[0]))
-    total, rates, bend = np.zeros(MAX_HOPS + 1), np.ones(MAX_HOPS + 1), np.zeros(MAX_HOPS + 1)
-    limit, cost, cursor = np.full(MAX_HOPS + 1, inf), np.zeros(MAX_HOPS + 1), np.zeros(MAX_HOPS, np.int64)
+            floor = max(floor, share * size_cycle(curves, worth, ring, cycles[0], figures[0], room.scratch, room.row))
+    total, rates, bend, limit, cost = room.sofar[0], room.sofar[1], room.sofar[2], room.sofar[3], room.sofar[4]
+    total[0], rates[0], bend[0], limit[0], cost[0] = 0.0, 1.0, 0.0, inf, 0.0
     pick[:] = -1
+    cursor[0] = 0
     at = 0
     while at >= 0:
         if cursor[at] == ends[at + 1]:
@@ -136,7 +187,8 @@ def _open(
             cycles[n, 0], cycles[n, 1:] = number, pick
             figures[n, 0], figures[n, 1], figures[n, 2], figures[n, 3] = total[hops], earned, earned, UNKNOWN
             if floor < share * earned:
-                floor = max(floor, share * size_cycle(curves, worth, ring, cycles[n], figures[n]))
+                sized = size_cycle(curves, worth, ring, cycles[n], figures[n], room.scratch, room.row)
+                floor = max(floor, share * sized)
             n += 1
     return n, floor
 
@@ -210,15 +262,17 @@ def size_cycles(curves: Curves, worth: Worth, rings: Array, cycles: Array, figur
     """
     Write what ``open_rings`` left out of cycles that it only bounded.
     """
+    scratch, row = np.empty((3, MAX_HOPS)), np.empty(MAX_HOPS, np.int64)
     for i in range(cycles.shape[0]):
-        size_cycle(curves, worth, rings[cycles[i, 0]], cycles[i], figures[i])
+        size_cycle(curves, worth, rings[cycles[i, 0]], cycles[i], figures[i], scratch, row)
 
 
-def size_cycle(curves: Curves, worth: Worth, ring: Array, cycle: Array, figures: Array) -> float:
+def size_cycle(
+    curves: Curves, worth: Worth, ring: Array, cycle: Array, figures: Array, scratch: Array, row: Array
+) -> float:
     """
     Write what the most is that a cycle earns, its best input, gain and depth, and return what it does earn.
     """
-    scratch, row = np.empty((3, MAX_HOPS)), np.empty(MAX_HOPS, np.int64)
     amount_in, gain, depth = size_one(curves, cycle[1:], scratch, row)
     value, cost, off = worth.values[ring[0]], worth.openings[curves.family[cycle[1]]], _FLOAT_ERROR
     for i in range(1, ring[1] + 1):
