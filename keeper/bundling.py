@@ -16,7 +16,7 @@ from keeper.opportunity import Opportunity, Scene, least_gain_wei, look_further,
 from keeper.plan import encode
 from keeper.plan.bundle import MAX_ROUTES
 from keeper.planning import Leg, loan_fees, plan_legs, under_one_loan
-from keeper.routes.bundles import Wake, joined, run_all
+from keeper.routes.bundles import Swaps, Wake, joined, run_all
 from keeper.routes.detour import Detour
 from keeper.routes.ranking import Cycle, Ranking
 from keeper.routes.search import Found
@@ -122,6 +122,7 @@ class Bundler:
         self._scene = scene
         self._conditions = conditions
         self.valuation = scene.valuation()
+        self._swaps = Swaps()
         self._left: set[Address] = set()
         self._rest: Ranking | None = None
 
@@ -151,7 +152,7 @@ class Bundler:
             PlanError: The executor cannot run the opportunity.
         """
         scene, pool_of = self._scene, self._scene.market.pool
-        ran, least_wei = run_all([first.route], pool_of), least_gain_wei(scene)
+        ran, least_wei = run_all([first.route], pool_of, self._swaps), least_gain_wei(scene)
         if ran is None:
             return self.alone(first)
         grown, detour = [_Grown(self._single(first), ran[1])], Detour(scene.graph, pool_of)
@@ -203,7 +204,7 @@ class Bundler:
         """The last of ever larger bundles that the executor can run."""
         for bundle in grown[:0:-1]:
             with suppress(PlanError):
-                return self._written(bundle)
+                return self._written(self._with_rates(bundle))
             self._left.update(bundle.pools)
         return self._written(grown[0])
 
@@ -264,7 +265,7 @@ class Bundler:
             these = [routes[place] for place in group]
             start = detour.start({edge.pool for route in these for edge in route.edges})
             if start is not None and len({route.edges[0].token_in for route in these}) == 1:
-                together = settle(these, self._scene.market.pool, start) or these
+                together = settle(these, self._scene.market.pool, start, swaps=self._swaps) or these
                 for place, one in zip(group, together, strict=True):
                     routes[place] = one
         with suppress(PlanError, PoolError):
@@ -277,7 +278,7 @@ class Bundler:
         """What a route more has to add to the worth of the gains at least: its gas under the loan of the last one."""
         scene, last = self._scene, bundle.legs[-1]
         shapes = [shape_of(scene, leg.route, leg.offer) for leg in bundle.legs]
-        pools = tuple((info.address, info.family) for info in scene.infos(cycle.pools))
+        pools = tuple([(address, scene.market.infos[address].family) for address in cycle.pools])
         shapes.append(RouteShape(pools, last.offer.lender, shapes[-1].loan))
         l1_wei = l1_units(shapes) * scene.prices.l1_wei_per_unit
         outlay = Outlay.of(program_gas(shapes), l1_wei, scene.prices, bundle.tip_wei)
@@ -301,21 +302,29 @@ class Bundler:
 
     def _in_order(self, routes: Sequence[Sized], before: Sequence[Leg]) -> _Grown | None:
         """The routes as they run one after another, None where one of them gains nothing."""
-        wake, legs = Wake(self._scene.market.pool), list[Leg]()
+        wake, legs = Wake(self._scene.market.pool, self._swaps), list[Leg]()
         for place, route in enumerate(routes):
             known = before[place].offers if place < len(before) else None
             legs.append(self._leg(route, known or under_one_loan(self._scene.offers(route), legs), wake))
         return _Grown(self._priced(legs), wake) if all(leg.route.gain > 0 for leg in legs) else None
 
     def _leg(self, route: Sized, offers: tuple[Offer, ...], wake: Wake) -> Leg:
-        """A route as it runs next, with how far prices may move against it as it meets them."""
-        rates = [
-            pool.rate(edge.token_in, edge.token_out)
-            for edge, pool in zip(route.edges, wake.pools(route.edges), strict=True)
-        ]
-        log_rate = sum(log(rate) for rate in rates) if all(rates) else 0.0
+        """A route as it runs next."""
         ran = wake.run(route.edges, route.amounts[0])
-        return Leg(route if route.amounts == ran.amounts else ran, offers, 0, max(log_rate, 0.0))
+        return Leg(route if route.amounts == ran.amounts else ran, offers, 0, 0.0)
+
+    def _with_rates(self, bundle: Bundle) -> Bundle:
+        """With how far prices may move against each route as it meets them."""
+        wake, legs = Wake(self._scene.market.pool, self._swaps), []
+        for leg in bundle.legs:
+            pools = wake.pools(leg.route.edges)
+            rates = [
+                pool.rate(edge.token_in, edge.token_out) for edge, pool in zip(leg.route.edges, pools, strict=True)
+            ]
+            log_rate = sum(log(rate) for rate in rates) if all(rates) else 0.0
+            legs.append(replace(leg, log_rate=max(log_rate, 0.0)))
+            wake.run(leg.route.edges, leg.route.amounts[0])
+        return replace(bundle, legs=tuple(legs))
 
     def _priced(self, legs: Sequence[Leg]) -> Bundle:
         """
@@ -372,7 +381,7 @@ class Bundler:
         legs = tuple(replace(leg, min_gain=least) for leg, least in zip(bundle.legs, minima, strict=True))
         pool_of, infos, tokens = scene.market.pool, scene.market.infos, conditions.profit_tokens
         # Without the route that a bid is made for, the others would only pay the bid.
-        plan = plan_legs(legs, pool_of, infos, conditions.deadline, tokens, insist=bundle.outlay.bid_wei > 0)
+        plan = plan_legs(legs, pool_of, infos, conditions.deadline, tokens, bundle.outlay.bid_wei > 0, self._swaps)
         calldata = encode(plan)
         outlay = self._outlay(legs, bundle.worth_wei, bundle.gas, l1_fee_wei(calldata + _ENVELOPE, scene.prices))
         return replace(bundle, legs=legs, outlay=outlay, calldata=calldata)

@@ -274,7 +274,8 @@ def shape_of(scene: Scene, route: Sized, offer: Offer) -> RouteShape:
     """
     Return what decides about the gas of a route that is funded so.
     """
-    pools = tuple((info.address, info.family) for info in scene.infos(edge.pool for edge in route.edges))
+    infos = scene.market.infos
+    pools = tuple([(edge.pool, infos[edge.pool].family) for edge in route.edges])
     return RouteShape(pools, offer.lender, offer.shared(route.edges[0].token_in))
 
 

@@ -98,11 +98,12 @@ class Graph:
         """
         Return the edge between two tokens whose rate moves least with the amount, or None if none can trade.
         """
-        numbers, curves = self._between.get((token_in, token_out)), self._curves.arrays
-        if not numbers:
-            return None
-        depths = np.where(curves.log_rate[numbers] > -inf, curves.depth[numbers], 0.0)
-        return self.all_edges[numbers[int(depths.argmax())]] if depths.any() else None
+        curves, deepest, most = self._curves.arrays, None, 0.0
+        for number in self._between.get((token_in, token_out), ()):
+            depth = curves.depth[number]
+            if depth > most and curves.log_rate[number] > -inf:
+                deepest, most = number, depth
+        return self.all_edges[deepest] if deepest is not None else None
 
     def log_rate(self, edge: Edge) -> float:
         """Logarithm of the edge's marginal rate after fees; minus infinity where it cannot trade."""
