@@ -137,15 +137,17 @@ def _open(
     """
     n, value, hops, path = 0, worth.values[ring[0]], ring[1], ring[3:]
     log_rate, rate, pool, family = curves.log_rate, curves.rate, curves.pool, curves.family
+    most_in, deepest, tolls, openings = curves.limit, curves.reach, worth.tolls, worth.openings
+    best_out, best_reach = best.out, best.reach
     rest, rest_rates, rest_bend = room.rest[0], room.rest[1], room.rest[2]
     ends, pick, cursor = room.ends, room.pick, room.cursor
     rest[hops], rest_rates[hops], rest_bend[hops] = 0.0, 1.0, 0.0
     for i in range(hops - 1, -1, -1):
-        rest[i] = rest[i + 1] + best.out[path[i]]
+        rest[i] = rest[i + 1] + best_out[path[i]]
     level = level_of(rest[0])
     for i in range(hops - 1, -1, -1):
         rest_rates[i] = exp(rest[i])
-        rest_bend[i] = 1.0 / best.reach[path[i], level] + exp(best.out[path[i]]) * rest_bend[i + 1]
+        rest_bend[i] = 1.0 / best_reach[path[i], level] + exp(best_out[path[i]]) * rest_bend[i + 1]
     pick[:] = -1
     if not _choose(
         topology, best, curves, changed, worth, ring, level, floor, rest_rates, rest_bend, choice, ends, pick
@@ -170,9 +172,9 @@ def _open(
         total[after] = total[at] + log_rate[edge]
         if not total[after] + rest[after] > threshold or _is_used(pool, pick, at, edge):
             continue
-        limit[after] = min(limit[at], input_for(curves.limit[edge], rates[at], bend[at]))
-        rates[after], bend[after] = rates[at] * rate[edge], bend[at] + rates[at] / curves.reach[edge, level]
-        cost[after] = cost[at] + worth.tolls[family[edge]] + (worth.openings[family[edge]] if at == 0 else 0.0)
+        limit[after] = min(limit[at], input_for(most_in[edge], rates[at], bend[at]))
+        rates[after], bend[after] = rates[at] * rate[edge], bend[at] + rates[at] / deepest[edge, level]
+        cost[after] = cost[at] + tolls[family[edge]] + (openings[family[edge]] if at == 0 else 0.0)
         gain = most_of(rates[after] * rest_rates[after], bend[after] + rates[after] * rest_bend[after], limit[after])
         earned = gain * value - cost[after]
         if gain < 1.0 or not earned >= floor:
@@ -195,9 +197,9 @@ def _open(
 
 def _edges(topology: Topology, ring: Array) -> int:
     """How many edges the arcs of a ring have."""
-    n = 0
+    n, edge_first = 0, topology.edge_first
     for i in range(ring[1]):
-        n += topology.edge_first[ring[3 + i] + 1] - topology.edge_first[ring[3 + i]]
+        n += edge_first[ring[3 + i] + 1] - edge_first[ring[3 + i]]
     return n
 
 
@@ -220,27 +222,30 @@ def _choose(
     Write the edges of each arc that may earn what is wanted beside the best of the others, and pick the one of each
     that promises most; return whether each arc has one.
     """
-    n, rate, bend = 0, 1.0, 0.0
+    log_rate, rates, limit, reach = curves.log_rate, curves.rate, curves.limit, curves.reach
+    pool, family, tolls, openings = curves.pool, curves.family, worth.tolls, worth.openings
+    edge_first, edge_at, best_out, best_reach = topology.edge_first, topology.edge_at, best.out, best.reach
+    n, rate, bend, value = 0, 1.0, 0.0, worth.values[ring[0]]
     for i in range(ring[1]):
         arc, most = ring[3 + i], 0.0
-        for k in range(topology.edge_first[arc], topology.edge_first[arc + 1]):
-            edge = topology.edge_at[k]
-            if curves.log_rate[edge] == -inf or (i <= ring[2] and changed[edge] != (i == ring[2])):
+        for k in range(edge_first[arc], edge_first[arc + 1]):
+            edge = edge_at[k]
+            if log_rate[edge] == -inf or (i <= ring[2] and changed[edge] != (i == ring[2])):
                 continue
-            after = rate * curves.rate[edge]
-            bent = bend + rate / curves.reach[edge, level] + after * rest_bend[i + 1]
-            gain = most_of(after * rest_rates[i + 1], bent, input_for(curves.limit[edge], rate, bend))
-            cost = worth.tolls[curves.family[edge]] + (worth.openings[curves.family[edge]] if i == 0 else 0.0)
-            if gain * worth.values[ring[0]] - cost >= floor:
+            after = rate * rates[edge]
+            bent = bend + rate / reach[edge, level] + after * rest_bend[i + 1]
+            gain = most_of(after * rest_rates[i + 1], bent, input_for(limit[edge], rate, bend))
+            cost = tolls[family[edge]] + (openings[family[edge]] if i == 0 else 0.0)
+            if gain * value - cost >= floor:
                 choice[n] = edge
                 n += 1
-                if gain > most and not _is_used(curves.pool, pick, i, edge):
+                if gain > most and not _is_used(pool, pick, i, edge):
                     most, pick[i] = gain, edge
         ends[i + 1] = n
         if ends[i + 1] == ends[i]:
             return False
-        bend += rate / best.reach[arc, level]
-        rate *= exp(best.out[arc])
+        bend += rate / best_reach[arc, level]
+        rate *= exp(best_out[arc])
     for i in range(ring[1]):
         if pick[i] < 0:
             pick[ring[1] - 1] = -1
