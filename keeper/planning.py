@@ -101,6 +101,8 @@ def loan_fees(legs: Sequence[Leg]) -> dict[Address, int]:
     """
     Return what lenders take of each token: routes that follow each other under one loan pay for it once.
     """
+    if not any(leg.offer.fee_wad for leg in legs):
+        return {}
     fees = Counter[Address]()
     for _, group in groupby(enumerate(legs), _sharing):
         members = [leg for _, leg in group]

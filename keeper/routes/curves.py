@@ -2,7 +2,7 @@
 Pools as curves: what each edge pays, in floats, from the state of its pool.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import permutations
 from math import inf, log
@@ -112,18 +112,20 @@ class CurveTable:
         """
         self._columns["log_rate"][first : first + edges] = -inf
 
-    def saved(self, numbers: Sequence[int]) -> dict[str, Array]:
+    def saved(self, numbers: range) -> dict[str, Array]:
         """
         Return what these edges have now, by column.
         """
-        return {name: column[numbers] for name, column in self._columns.items()}
+        first, end = numbers.start, numbers.stop
+        return {name: column[first:end].copy() for name, column in self._columns.items()}
 
-    def put_back(self, numbers: Sequence[int], saved: Mapping[str, Array]) -> None:
+    def put_back(self, numbers: range, saved: Mapping[str, Array]) -> None:
         """
         Give edges of ranges or constant products what they had, while the ticks of their pools are the same.
         """
+        first, end = numbers.start, numbers.stop
         for name, column in self._columns.items():
-            column[numbers] = saved[name]
+            column[first:end] = saved[name]
 
     def follow(self, first: int, pool: Pool) -> bool:
         """

@@ -75,13 +75,13 @@ class Graph:
         """
         Return what the edges of a pool have now, as :class:`CurveTable` has it.
         """
-        return self._curves.saved(list(self._numbers[pool]))
+        return self._curves.saved(self._numbers[pool])
 
     def put_back(self, pool: Address, saved: Mapping[str, Array]) -> None:
         """
         Give the edges of a pool of ranges or of a constant product what they had.
         """
-        self._curves.put_back(list(self._numbers[pool]), saved)
+        self._curves.put_back(self._numbers[pool], saved)
         self._moved.add(pool)
         self._forgotten.discard(pool)
 
@@ -92,7 +92,8 @@ class Graph:
 
     def edges(self, pool: Address) -> Sequence[Edge]:
         """Every direction of a pool."""
-        return [self.all_edges[number] for number in self._numbers.get(pool, ())]
+        numbers = self._numbers.get(pool, range(0))
+        return self.all_edges[numbers.start : numbers.stop]
 
     def deepest(self, token_in: Address, token_out: Address) -> Edge | None:
         """
@@ -114,8 +115,7 @@ class Graph:
         """
         Return the numbers of all edges of these pools; pools that are not known have none.
         """
-        known = sorted({(edges.start, edges.stop) for pool in pools if (edges := self._numbers.get(pool)) is not None})
-        return np.array([number for edges in known for number in range(*edges)], dtype=np.int64)
+        return np.array(sorted({n for pool in pools for n in self._numbers.get(pool, ())}), dtype=np.int64)
 
     def token_numbers(self, tokens: Iterable[Address]) -> Array:
         """

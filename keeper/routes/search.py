@@ -12,6 +12,7 @@ import numpy as np
 
 from keeper.routes.graph import Graph
 from keeper.routes.kernels import count, rings
+from keeper.routes.kernels.rings import Ways
 from keeper.routes.kernels.tables import MAX_HOPS, Array, Best, Topology, Worth
 from keeper.routes.ranking import Hunt, Ranking
 from keeper.types import Address
@@ -54,7 +55,7 @@ class Known:
     """
 
     rings: Array
-    ways: rings.Ways
+    ways: Ways
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Found:
     _every: Array
     _bounds: Array
     _worth: Worth
-    _ways: rings.Ways
+    _ways: Ways
 
     def known(self, least_wei: float) -> "Known":
         """
@@ -133,9 +134,9 @@ def search(
     return Found(Ranking(hunt, every[paying], bounds[paying]), len(paying), scope, every, bounds, worth, ways)
 
 
-def _new_ways(profit_tokens: int, tokens: int) -> rings.Ways:
+def _new_ways(profit_tokens: int, tokens: int) -> Ways:
     shape = profit_tokens, tokens
-    return rings.Ways(np.empty(shape, np.int64), np.empty(shape), np.empty(shape))
+    return Ways(np.empty(shape, np.int64), np.empty(shape), np.empty(shape))
 
 
 def _worth(graph: Graph, profit_tokens: Mapping[Address, float], costs: Costs) -> Worth:
@@ -161,7 +162,7 @@ def _rings(
     tokens: Array,
     max_hops: int,
     threshold: float,
-    ways: rings.Ways,
+    ways: Ways,
     is_new: bool,
 ) -> Array:
     """The rings that may hold a cycle that gains: searched once more where there was no room for all."""
