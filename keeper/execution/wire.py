@@ -9,9 +9,9 @@ from typing import Any
 
 import rlp
 from coincurve import PublicKey
-from eth_utils.crypto import keccak
 
 from keeper.errors import SignerError
+from keeper.keccak import keccak
 from keeper.types import Address, Hash
 
 #: What goes before the fields.
