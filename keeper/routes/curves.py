@@ -18,7 +18,7 @@ from keeper.pools.uniswap_v4 import UniswapV4Pool
 from keeper.routes import samples
 from keeper.routes.forms import Stable, Weighted, form_of
 from keeper.routes.kernels import compile_kernels, smooth, walk
-from keeper.routes.kernels.tables import FALLING, FALLS, RISING, SAMPLED, STABLE, WEIGHTED, WHOLE, Array, Curves
+from keeper.routes.kernels.tables import FALLS, SAMPLED, STABLE, WEIGHTED, WHOLE, Array, Curves
 from keeper.routes.ranges import COLUMNS, Ranges
 from keeper.routes.samples import Smooth
 from keeper.types import Address
@@ -74,7 +74,6 @@ class CurveTable:
         self._columns |= {name: np.empty(256, np.int64) for name in _INTEGERS}
         self._columns["reach"] = np.empty((256, len(FALLS) + 1))
         self._ranges = Ranges()
-        self._state, self._row, self._reach = np.empty((3, 1)), np.empty(1, np.int64), np.empty(len(FALLS) + 1)
         self._shapes: Array = np.empty((64, 6))
         self._shapes_used = 0
         self._shape_of: dict[int, int] = {}
@@ -184,30 +183,9 @@ class CurveTable:
             self.forget(first, 2)
             return
         row = self._ranges.follow(first, pool.ticks, pool.ticks.position(pool.tick), pool.liquidity)
-        price, liquidity = pool.sqrt_price_x96 / 2**96, float(pool.liquidity)
-        for edge, kind, tokens in ((first, FALLING, pool.tokens), (first + 1, RISING, pool.tokens[::-1])):
-            self._set_range(edge, kind, row, price, liquidity, pool.rate(*tokens))
-
-    def _set_range(self, edge: int, kind: int, row: int, sqrt_price: float, liquidity: float, rate: float) -> None:
-        """The range that an edge trades in first, which is a later one where the present has no liquidity."""
-        rows = self._ranges.rows
-        while not liquidity:
-            row += kind
-            sqrt_price = float(rows[row + 1 if kind == FALLING else row, 0])
-            liquidity = float(rows[row, 1])
-        if liquidity < 0 or not rate:
-            self.forget(edge, 1)
-            return
-        if kind == FALLING:
-            deep, price, cap = 1 / sqrt_price, sqrt_price**2, sqrt_price / rows[row, 0] - 1
-        else:
-            deep, price, cap = sqrt_price, 1 / sqrt_price**2, rows[row + 1, 0] / sqrt_price - 1
-        keep = rate / price
-        depth = liquidity * deep / keep
-        cap = depth * max(cap, 0.0)
-        self._state[:, 0], self._row[0] = (rate, depth, cap), row
-        limit = walk.extent(kind, keep, rows, self._state, self._row, self._reach)
-        self._set(edge, rate, depth, self._reach, limit, cap, keep, kind, row)
+        token0, token1 = pool.tokens
+        falling, rising = pool.rate(token0, token1), pool.rate(token1, token0)
+        walk.follow(self.arrays, first, row, pool.sqrt_price_x96 / 2**96, float(pool.liquidity), falling, rising)
 
     def _follow_form(self, first: int, form: Weighted | Stable) -> None:
         """Curves with a shape of their own."""

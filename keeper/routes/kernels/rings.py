@@ -402,9 +402,9 @@ def distinct(rings: Array, gains: Array, least: float, kept: Array) -> int:
             slot = 0
             for j in range(rings.shape[1]):
                 if j != _CHANGED_AT:
-                    slot = (slot * 1_000_003 + rings[i, j] + 1) % size
+                    slot = (slot * 1_000_003 + rings[i, j] + 1) & (size - 1)
             while at[slot] >= 0 and not _are_one(kept[at[slot]], rings[i]):
-                slot = (slot + 1) % size
+                slot = (slot + 1) & (size - 1)
             if at[slot] < 0:
                 at[slot] = n
                 kept[n] = rings[i]
