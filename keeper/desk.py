@@ -178,7 +178,8 @@ class Desk:
                 else:
                     bundle = bundler.join(first, found.found, searched)
                 self._report.opportunities += len(bundle.legs) - 1
-                self._report.refused["not tried in a bundle"] += bundler.cut
+                if bundler.cut:
+                    self._report.refused["left out of a bundle"] += 1
                 try:
                     yield bundle
                 finally:
