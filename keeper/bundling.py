@@ -23,7 +23,7 @@ from keeper.routes.ranking import Cycle, Ranking
 from keeper.routes.search import Found
 from keeper.routes.sizing import Sized, size
 from keeper.routes.split import settle
-from keeper.types import Address
+from keeper.types import Address, value
 
 #: How many routes are tried as the next one of a bundle, those that gain most alone first.
 _CANDIDATES = 3
@@ -32,7 +32,7 @@ _CANDIDATES = 3
 _ENVELOPE = bytes((index * 167 + 13) % 256 for index in range(120))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Bundle:
     """
     What one transaction runs: one route or several, exact as they run one after another.

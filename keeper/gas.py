@@ -11,7 +11,7 @@ from typing import Self
 
 import brotli
 
-from keeper.types import Address
+from keeper.types import Address, value
 
 #: Calldata units per compressed byte, and the window that ArbOS compresses with.
 UNITS_PER_BYTE = 16
@@ -126,7 +126,7 @@ def max_fee_wei(prices: GasPrices, tip_wei: int, max_base_fee_wei: int) -> int:
     return min(prices.base_fee_wei * _BASE_FEE_ROOM, max_base_fee_wei) + tip_wei
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outlay:
     """
     What a transaction costs, by what is paid for.
@@ -153,7 +153,7 @@ class Outlay:
         return self.l2_wei + self.l1_wei + self.bid_wei
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RouteShape:
     """
     What of a route decides about its gas.

@@ -26,7 +26,7 @@ from keeper.routes.graph import Graph
 from keeper.routes.ranking import Cycle
 from keeper.routes.search import Costs, Found, Known, search
 from keeper.routes.sizing import Sized, size
-from keeper.types import Address
+from keeper.types import Address, value
 from keeper.valuation import Valuation
 
 #: A route that is to run with others is looked at if it gains this part of what it costs at least: sized together,
@@ -34,7 +34,7 @@ from keeper.valuation import Valuation
 _LOOKED_AT = 4
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Opportunity:
     """
     A sized route with positive net profit.
@@ -274,9 +274,12 @@ def shape_of(scene: Scene, route: Sized, offer: Offer) -> RouteShape:
     """
     Return what decides about the gas of a route that is funded so.
     """
+    return RouteShape(_pools_of(scene, route), offer.lender, offer.shared(route.edges[0].token_in))
+
+
+def _pools_of(scene: Scene, route: Sized) -> tuple[tuple[Address, str], ...]:
     infos = scene.market.infos
-    pools = tuple([(edge.pool, infos[edge.pool].family) for edge in route.edges])
-    return RouteShape(pools, offer.lender, offer.shared(route.edges[0].token_in))
+    return tuple([(edge.pool, infos[edge.pool].family) for edge in route.edges])
 
 
 def _pools_that_tell(market: Market, graph: Graph, terms: Terms) -> Iterator[Pool]:
@@ -313,11 +316,11 @@ def _costs(scene: Scene) -> Costs:
 
 def _funded(route: Sized, log_rate: float, scene: Scene, valuation: Valuation) -> Opportunity | None:
     """The route with all fundings that pay, the best first."""
-    funded = []
+    token, pools, funded = route.edges[0].token_in, _pools_of(scene, route), []
     for offer in scene.offers(route):
-        shapes = [shape_of(scene, route, offer)]
+        shapes = [RouteShape(pools, offer.lender, offer.shared(token))]
         gain = route.gain - offer.loan_fee(route.amounts[0])
-        worth_wei = valuation.in_eth(route.edges[0].token_in, gain) if gain > 0 else None
+        worth_wei = valuation.in_eth(token, gain) if gain > 0 else None
         if worth_wei is not None:
             gas = program_gas(shapes)
             outlay = scene.outlay(worth_wei, gas, l1_units(shapes) * scene.prices.l1_wei_per_unit)

@@ -4,7 +4,7 @@ From an opportunity, or several, to what the executor runs.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from math import exp, log1p
 
@@ -33,13 +33,13 @@ from keeper.pools.uniswap_v3 import UniswapV3Pool
 from keeper.routes.bundles import PoolOf, Swaps, Wake
 from keeper.routes.graph import Edge
 from keeper.routes.sizing import Sized
-from keeper.types import Address
+from keeper.types import Address, value
 
 #: What a short program has room for.
 _SHORT_GUARDS = 2
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Leg:
     """
     A route as a transaction has it.

@@ -3,7 +3,6 @@ Pools as curves: what each edge pays, in floats, from the state of its pool.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import permutations
 from math import inf, log
 
@@ -21,7 +20,7 @@ from keeper.routes.kernels import compile_kernels, smooth, walk
 from keeper.routes.kernels.tables import FALLS, SAMPLED, STABLE, WEIGHTED, WHOLE, Array, Curves
 from keeper.routes.ranges import COLUMNS, Ranges
 from keeper.routes.samples import Smooth
-from keeper.types import Address
+from keeper.types import Address, value
 
 FEE_DENOMINATOR = 1_000_000
 
@@ -38,7 +37,7 @@ _FLOATS = ("log_rate", "rate", "depth", "limit", "cap", "keep")
 _INTEGERS = ("kind", "row", "pool", "family")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Optimum:
     """
     Where a cycle gains most, in floats and smallest units.

@@ -11,7 +11,7 @@ from keeper.routes.curves import Optimum
 from keeper.routes.graph import Edge
 from keeper.routes.kernels import cycles
 from keeper.routes.kernels.tables import MAX_HOPS, SAMPLED, Array, Best, Curves, Topology, Worth
-from keeper.types import Address
+from keeper.types import Address, value
 
 #: Cycles are looked into that may earn so much of what the best one does: at first, and when others are asked for;
 #: after so many times, all.
@@ -27,7 +27,7 @@ _ROOM = 1024
 _FIGURES = 6
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Cycle:
     """
     Swaps that end in the token they start with, sized in floats: the exact models have the last word.

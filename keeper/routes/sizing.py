@@ -3,7 +3,6 @@ The amount that maximizes a cycle's gain: floats say where it lies, exact intege
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import inf
 
 import numpy as np
@@ -15,13 +14,14 @@ from keeper.routes.kernels import optimum
 from keeper.routes.kernels.tables import MAX_HOPS
 from keeper.routes.rounding import Trial, amounts_near, swapped
 from keeper.routes.samples import AROUND
+from keeper.types import value
 
 #: Relative error of a gain in floats: it is a difference of amounts that may be 10**4 times larger; samples are joined
 #: by maps that are not quite the curve.
 _FLOAT_ERROR, _SAMPLE_ERROR = 1e-9, 1e-7
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sized:
     """
     A cycle with its amounts.
