@@ -10,7 +10,7 @@ import numpy as np
 
 from keeper.routes.kernels.moebius import input_for, level_of, most_of
 from keeper.routes.kernels.optimum import size_one
-from keeper.routes.kernels.tables import MAX_HOPS, SAMPLED, Array, Best, Curves, Topology, Worth
+from keeper.routes.kernels.tables import MAX_HOPS, SAMPLED, Array, Best, Curves, Topology, Worth, makes_arrays
 
 #: By how much a gain may be more than floats say: relative to it, and to the input that it is a difference with.
 _FLOAT_ERROR, _INPUT_ERROR = 1e-9, 1e-13
@@ -26,6 +26,7 @@ UNKNOWN = -1.0
 _CHOICES = 256
 
 
+@makes_arrays
 def open_rings(
     topology: Topology,
     best: Best,
@@ -100,6 +101,7 @@ class _Room(NamedTuple):
     row: Array
 
 
+@makes_arrays
 def _room() -> _Room:
     return _Room(
         np.zeros((3, MAX_HOPS + 1)),
@@ -156,7 +158,8 @@ def _open(
     if pick[hops - 1] >= 0 and cycles.shape[0] > 0:
         earned = _bound(curves, worth, ring, level, pick)
         if floor < share * earned and earned < too_high:
-            cycles[0, 0], cycles[0, 1:], figures[0, 0] = number, pick, 0.0
+            _note(cycles[0], number, pick)
+            figures[0, 0] = 0.0
             floor = max(floor, share * size_cycle(curves, worth, ring, cycles[0], figures[0], room.scratch, room.row))
     total, rates, bend, limit, cost = room.sofar[0], room.sofar[1], room.sofar[2], room.sofar[3], room.sofar[4]
     total[0], rates[0], bend[0], limit[0], cost[0] = 0.0, 1.0, 0.0, inf, 0.0
@@ -186,13 +189,19 @@ def _open(
         elif earned < too_high:
             if n == cycles.shape[0]:
                 return -1, floor
-            cycles[n, 0], cycles[n, 1:] = number, pick
+            _note(cycles[n], number, pick)
             figures[n, 0], figures[n, 1], figures[n, 2], figures[n, 3] = total[hops], earned, earned, UNKNOWN
             if floor < share * earned:
                 sized = size_cycle(curves, worth, ring, cycles[n], figures[n], room.scratch, room.row)
                 floor = max(floor, share * sized)
             n += 1
     return n, floor
+
+
+def _note(cycle: Array, number: int, pick: Array) -> None:
+    cycle[0] = number
+    for i in range(pick.size):
+        cycle[1 + i] = pick[i]
 
 
 def _edges(topology: Topology, ring: Array) -> int:
@@ -263,6 +272,7 @@ def _bound(curves: Curves, worth: Worth, ring: Array, level: int, pick: Array) -
     return float(most_of(rate, bend, limit) * worth.values[ring[0]] - cost)
 
 
+@makes_arrays
 def size_cycles(curves: Curves, worth: Worth, rings: Array, cycles: Array, figures: Array) -> None:
     """
     Write what ``open_rings`` left out of cycles that it only bounded.

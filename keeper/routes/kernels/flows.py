@@ -7,7 +7,7 @@ from math import inf
 import numpy as np
 
 from keeper.routes.kernels.optimum import size_one
-from keeper.routes.kernels.tables import FALLING, MAX_HOPS, WHOLE, Array, Curves
+from keeper.routes.kernels.tables import FALLING, MAX_HOPS, WHOLE, Array, Curves, makes_arrays
 from keeper.routes.kernels.walk import enter_next
 
 #: Where steps shrink by less than to this part of the one before, their end is guessed.
@@ -20,6 +20,7 @@ _NEARER = 0.5
 _LOSS = 1e-6
 
 
+@makes_arrays
 def settle(
     curves: Curves,
     twin: Array,
@@ -117,10 +118,9 @@ def _total(
 
 def _reset(curves: Curves, before: Array, first: Array) -> None:
     """Have the curves be as they were."""
-    curves.rate[:] = before[0]
-    curves.depth[:] = before[1]
-    curves.cap[:] = before[2]
-    curves.row[:] = first
+    for i in range(first.size):
+        curves.rate[i], curves.depth[i], curves.cap[i] = before[0, i], before[1, i], before[2, i]
+        curves.row[i] = first[i]
 
 
 def _run(curves: Curves, twin: Array, route: Array, amount_in: float, scratch: Array, at: Array) -> float:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keeper.routes.kernels.moebius import input_for, level_of, most_of
-from keeper.routes.kernels.tables import MAX_HOPS, Array, Best, Curves, Topology, Worth
+from keeper.routes.kernels.tables import MAX_HOPS, Array, Best, Curves, Topology, Worth, makes_arrays
 
 #: A log-rate that is none, whatever rounding adds.
 _NO_GAIN = -1e-9
@@ -42,11 +42,16 @@ def refresh(topology: Topology, best: Best, curves: Curves, edges: Array) -> Non
         best.limit[arc] = widest
 
 
+@makes_arrays
 def mark(topology: Topology, log_rate: Array, edges: Array, changed: Array) -> Array:
     """
     Write the best log-rate of each arc's changed edges, and return the arcs that have one which can trade.
     """
     arcs = np.empty(edges.size, np.int64)
+    return np.sort(arcs[: _mark(topology, log_rate, edges, changed, arcs)])
+
+
+def _mark(topology: Topology, log_rate: Array, edges: Array, changed: Array, arcs: Array) -> int:
     n = 0
     for edge in edges:
         arc = topology.arc_of[edge]
@@ -55,7 +60,7 @@ def mark(topology: Topology, log_rate: Array, edges: Array, changed: Array) -> A
                 arcs[n] = arc
                 n += 1
             changed[arc] = max(changed[arc], log_rate[edge])
-    return np.sort(arcs[:n])
+    return n
 
 
 class Ways(NamedTuple):
@@ -130,6 +135,7 @@ def raise_ways(topology: Topology, best: Best, tokens: Array, arcs: Array, ways:
                 backward[a] = max(backward[a], rate + best.back[home])
 
 
+@makes_arrays
 def through(
     topology: Topology,
     best: Best,
@@ -157,6 +163,7 @@ def through(
     return search(topology, best, ways, changed, arcs, tokens, max_hops, threshold, rings)
 
 
+@makes_arrays
 def search(
     topology: Topology,
     best: Best,
@@ -387,6 +394,7 @@ def bound(best: Best, changed: Array, worth: Worth, rings: Array, bounds: Array)
         bounds[i] = gain * worth.values[rings[i, 0]] - cost if gain >= 1.0 and cost < inf else -inf
 
 
+@makes_arrays
 def distinct(rings: Array, gains: Array, least: float, kept: Array) -> int:
     """
     Copy the first row of each ring whose gain is worth so much, and return how many there are.
@@ -396,7 +404,11 @@ def distinct(rings: Array, gains: Array, least: float, kept: Array) -> int:
     size = 16
     while size < 2 * rings.shape[0]:
         size *= 2
-    at, n = np.full(size, -1, np.int64), 0
+    return _keep(rings, gains, least, kept, np.full(size, -1, np.int64))
+
+
+def _keep(rings: Array, gains: Array, least: float, kept: Array, at: Array) -> int:
+    n, size = 0, at.size
     for i in range(rings.shape[0]):
         if gains[i] >= least:
             slot = 0
@@ -407,8 +419,8 @@ def distinct(rings: Array, gains: Array, least: float, kept: Array) -> int:
                 slot = (slot + 1) & (size - 1)
             if at[slot] < 0:
                 at[slot] = n
-                kept[n] = rings[i]
-                kept[n, _CHANGED_AT] = MAX_HOPS
+                for j in range(rings.shape[1]):
+                    kept[n, j] = MAX_HOPS if j == _CHANGED_AT else rings[i, j]
                 n += 1
     return n
 

@@ -6,12 +6,13 @@ from math import exp, inf, log, sqrt
 
 import numpy as np
 
-from keeper.routes.kernels.tables import FALLING, FALLS, RISING, SAMPLED, WHOLE, Array, Curves
+from keeper.routes.kernels.tables import FALLING, FALLS, RISING, SAMPLED, WHOLE, Array, Curves, makes_arrays
 
 #: What rounding in floats is given room for: the depth is of a small difference.
 _ROOM = 1.0 - 1e-6
 
 
+@makes_arrays
 def follow(
     curves: Curves, first: int, row: int, sqrt_price: float, liquidity: float, falling: float, rising: float
 ) -> None:
