@@ -3,7 +3,7 @@ A cycle that pays: sized, funded, with all its costs and its net profit.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import inf
 
@@ -146,7 +146,8 @@ class Scene:
         Return every way to fund a route.
         """
         token, hops = route.edges[0].token_in, self.infos(edge.pool for edge in route.edges)
-        flash = [pool for address in self.flash.get(token, ()) if (pool := self.market.peek(address)) is not None]
+        lending = (self.market.peek(address) for address in self.flash.get(token, ()))
+        flash = (pool for pool in lending if pool is not None)
         return fundings(token, route.amounts[0], self.terms.funding, self.lenders, hops, flash)
 
 
@@ -316,7 +317,8 @@ def _costs(scene: Scene) -> Costs:
 
 def _funded(route: Sized, log_rate: float, scene: Scene, valuation: Valuation) -> Opportunity | None:
     """The route with all fundings that pay, the best first."""
-    token, pools, funded = route.edges[0].token_in, _pools_of(scene, route), []
+    token, pools, least_wei = route.edges[0].token_in, _pools_of(scene, route), scene.terms.least_profit_wei
+    paying = []
     for offer in scene.offers(route):
         shapes = [RouteShape(pools, offer.lender, offer.shared(token))]
         gain = route.gain - offer.loan_fee(route.amounts[0])
@@ -324,9 +326,10 @@ def _funded(route: Sized, log_rate: float, scene: Scene, valuation: Valuation) -
         if worth_wei is not None:
             gas = program_gas(shapes)
             outlay = scene.outlay(worth_wei, gas, l1_units(shapes) * scene.prices.l1_wei_per_unit)
-            funded.append(Opportunity(route, (offer,), worth_wei, gas, outlay, log_rate))
-    paying = [opportunity for opportunity in funded if opportunity.profit_wei >= scene.terms.least_profit_wei]
+            if worth_wei - outlay.total_wei >= least_wei:
+                paying.append((offer, worth_wei, gas, outlay))
     if not paying:
         return None
-    best, *others = sorted(paying, key=lambda opportunity: -opportunity.profit_wei)
-    return replace(best, offers=(best.offers[0], *(other.offers[0] for other in others)))
+    paying.sort(key=lambda way: way[3].total_wei - way[1])
+    _, worth_wei, gas, outlay = paying[0]
+    return Opportunity(route, tuple([offer for offer, *_ in paying]), worth_wei, gas, outlay, log_rate)

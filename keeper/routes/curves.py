@@ -9,6 +9,7 @@ from math import inf, log
 import numpy as np
 
 from keeper.math import camelot_pair
+from keeper.math.tick_math import MAX_SQRT_RATIO, MIN_SQRT_RATIO
 from keeper.pools.camelot_v2 import CamelotV2Pool
 from keeper.pools.pool import Pool
 from keeper.pools.uniswap_v2 import UniswapV2Pool
@@ -29,6 +30,9 @@ _MOST_IN = 0.3
 
 #: What contracts may pay beyond the stable invariant, in units of 18 decimals, as their integer roots end beside it.
 _ROOT_ERROR = 6.0
+
+#: Prices between which a pool of V3 can trade both ways.
+_LOWEST, _HIGHEST = MIN_SQRT_RATIO + 1, MAX_SQRT_RATIO - 1
 
 #: What rounding in floats is given room for where a bound is computed.
 _ROOM = 1 + 1e-9
@@ -182,9 +186,14 @@ class CurveTable:
             self.forget(first, 2)
             return
         row = self._ranges.follow(first, pool.ticks, pool.ticks.position(pool.tick), pool.liquidity)
-        token0, token1 = pool.tokens
-        falling, rising = pool.rate(token0, token1), pool.rate(token1, token0)
-        walk.follow(self.arrays, first, row, pool.sqrt_price_x96 / 2**96, float(pool.liquidity), falling, rising)
+        price, liquidity = pool.sqrt_price_x96 / 2**96, float(pool.liquidity)
+        if isinstance(pool, UniswapV3Pool) and liquidity and _LOWEST < pool.sqrt_price_x96 < _HIGHEST:
+            keep = 1 - pool.info.fee_pips / FEE_DENOMINATOR  # as pool.rate has it, which looks what is in reach, too
+            falling, rising = price**2 * keep, price**-2 * keep
+        else:
+            token0, token1 = pool.tokens
+            falling, rising = pool.rate(token0, token1), pool.rate(token1, token0)
+        walk.follow(self.arrays, first, row, price, liquidity, falling, rising)
 
     def _follow_form(self, first: int, form: Weighted | Stable) -> None:
         """Curves with a shape of their own."""

@@ -117,18 +117,16 @@ def search(
     edges = np.arange(len(graph.all_edges)) if changed is None else graph.numbers(changed)
     tokens = graph.token_numbers(profit_tokens)
     worth = _worth(graph, profit_tokens, costs)
-    rates = np.full(len(topology.head), -np.inf)
+    rates, marked = np.empty(len(topology.head)), np.empty(len(graph.all_edges), np.bool_)
     ways = known.ways if known else _new_ways(len(tokens), len(topology.first))
     limits = max_hops, threshold - _ROUNDING
-    every = _rings(topology, best, curves.log_rate, edges, rates, tokens, *limits, ways, known is None)
+    every = _rings(topology, best, curves.log_rate, edges, rates, marked, tokens, *limits, ways, known is None)
     if known is not None:
         every = np.concatenate((known.rings, every))
     curves = graph.sample(topology, best, every)
     bounds = np.empty(len(every))
     rings.bound(best, rates, worth, every, bounds)
     paying = np.argsort(-bounds, kind="stable")[: np.count_nonzero(bounds >= 0.0)]
-    marked = np.zeros(len(graph.all_edges), np.bool_)
-    marked[edges] = True
     hunt = Hunt(graph.all_edges, topology, best, curves, marked, worth, threshold - _ROUNDING)
     scope = _Scope(topology, curves.pool, curves.log_rate > -np.inf, edges, tokens, max_hops)
     return Found(Ranking(hunt, every[paying], bounds[paying]), len(paying), scope, every, bounds, worth, ways)
@@ -159,6 +157,7 @@ def _rings(
     log_rate: Array,
     edges: Array,
     rates: Array,
+    marked: Array,
     tokens: Array,
     max_hops: int,
     threshold: float,
@@ -169,10 +168,12 @@ def _rings(
     room = _ROOM
     while True:
         found = np.empty((room, 3 + MAX_HOPS), np.int64)
-        n = rings.through(topology, best, log_rate, edges, rates, tokens, max_hops, threshold, ways, is_new, found)
+        n = rings.through(
+            topology, best, log_rate, edges, rates, marked, tokens, max_hops, threshold, ways, is_new, found
+        )
         if n <= room:
             return found[:n]
-        rates[:], room, is_new = -np.inf, n, False
+        room, is_new = n, False
 
 
 @dataclass(frozen=True, slots=True)

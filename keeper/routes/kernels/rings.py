@@ -142,6 +142,7 @@ def through(
     log_rate: Array,
     edges: Array,
     changed: Array,
+    marked: Array,
     tokens: Array,
     max_hops: int,
     threshold: float,
@@ -150,11 +151,17 @@ def through(
     rings: Array,
 ) -> int:
     """
-    Search for rings through these edges, of which *changed* is told the best log-rates.
+    Search for rings through these edges, and return how many there are, as ``search`` does.
 
     Args:
+        changed: Written: the best log-rate of each arc's changed edges.
+        marked: Written: whether each edge is changed.
         ways: Written, if they are new; else those that were before only these edges changed.
     """
+    changed[:] = -inf
+    marked[:] = False
+    for edge in edges:
+        marked[edge] = True
     arcs = mark(topology, log_rate, edges, changed)
     if is_new:
         reach(topology, best, tokens, max_hops, ways)
