@@ -29,6 +29,7 @@ from keeper.chain.heads import SubscribedHeads
 from keeper.chain.rpc import Rpc
 from keeper.config import Settings
 from keeper.execution.opening import open_broadcast, open_signers
+from keeper.garbage import freeze, undisturbed
 from keeper.journal import Journal
 from keeper.loop import Keeper
 from keeper.monitor.logs import configure_logs
@@ -112,14 +113,14 @@ async def _generated(options: argparse.Namespace, folder: Path) -> dict[str, Any
     with closing(bench.journal), ExitStack() as watched:
         watch(bench.probe, watched)
         await bench.start()
-        gc.collect()
-        gc.freeze()  # as the keeper does
+        freeze()
         while len(tally.wall) < options.transactions + _WARM:
             moved = world.moved(rng, options.changed)
-            block, logs = await bench.block(moved)
+            with undisturbed():
+                block, logs = await bench.block(moved)
+                await bench.trade(block, tally)
             tally.blocks += 1
             tally.logs, tally.bytes = tally.logs + logs, tally.bytes + len(bench.node.told.answer)
-            await bench.trade(block, tally)
             block, _ = await bench.block([at_rest[pool.address] for pool in moved])
             await bench.settle(block)
         gc.unfreeze()

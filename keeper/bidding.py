@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Protocol, Self
 
+from keeper.types import value
+
 #: Shares are in millionths.
 MILLION = 1_000_000
 
@@ -18,7 +20,7 @@ MILLION = 1_000_000
 LOST_RACE_GAS = 30_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stake:
     """
     What a transaction is worth before its bid.

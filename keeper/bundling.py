@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import islice
 from math import log
 
@@ -16,13 +17,13 @@ from keeper.opportunity import Opportunity, Scene, least_gain_wei, look_further,
 from keeper.plan import encode
 from keeper.plan.bundle import MAX_ROUTES
 from keeper.planning import Leg, loan_fees, plan_legs, under_one_loan
-from keeper.routes.bundles import Wake, joined, run_all
+from keeper.routes.bundles import PoolOf, Swaps, Wake, joined, run_all
 from keeper.routes.detour import Detour
 from keeper.routes.ranking import Cycle, Ranking
 from keeper.routes.search import Found
 from keeper.routes.sizing import Sized, size
 from keeper.routes.split import settle
-from keeper.types import Address
+from keeper.types import Address, value
 
 #: How many routes are tried as the next one of a bundle, those that gain most alone first.
 _CANDIDATES = 3
@@ -31,7 +32,7 @@ _CANDIDATES = 3
 _ENVELOPE = bytes((index * 167 + 13) % 256 for index in range(120))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Bundle:
     """
     What one transaction runs: one route or several, exact as they run one after another.
@@ -94,12 +95,14 @@ class Conditions:
         deadline: Unix second after which the executor refuses it.
         profit_tokens: The executor's own list, in its order.
         most_routes: Of a transaction.
+        most_tried: Routes that are tried beside the first one, until it goes with those that it has.
     """
 
     min_gain_share: float
     deadline: int
     profit_tokens: tuple[Address, ...]
     most_routes: int = MAX_ROUTES
+    most_tried: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +119,18 @@ class Bundler:
 
     Attributes:
         valuation: Of the scene.
+        cut: Whether routes were left untried that might have paid.
     """
 
     def __init__(self, scene: Scene, conditions: Conditions) -> None:
         self._scene = scene
         self._conditions = conditions
         self.valuation = scene.valuation()
+        self.cut = False
+        self._tried = 0
+        self._swaps = Swaps()
+        #: While routes are put together nothing else is done: pools are as they are when they are first met.
+        self._pool_of: PoolOf = scene.market.pool
         self._left: set[Address] = set()
         self._rest: Ranking | None = None
 
@@ -150,10 +159,11 @@ class Bundler:
         Raises:
             PlanError: The executor cannot run the opportunity.
         """
-        scene, pool_of = self._scene, self._scene.market.pool
-        ran, least_wei = run_all([first.route], pool_of), least_gain_wei(scene)
+        scene, pool_of = self._scene, cache(self._scene.market.pool)
+        ran, least_wei = run_all([first.route], pool_of, self._swaps), least_gain_wei(scene)
         if ran is None:
             return self.alone(first)
+        self._pool_of = pool_of
         grown, detour = [_Grown(self._single(first), ran[1])], Detour(scene.graph, pool_of)
         try:
             while len(grown) < self._conditions.most_routes:
@@ -168,9 +178,10 @@ class Bundler:
             else:
                 self._left.update(changed)
             grown[-1] = self._whole(grown[-1], detour)
+            return self._largest([one.bundle for one in grown])
         finally:
             detour.back()
-        return self._largest([one.bundle for one in grown])
+            self._pool_of = scene.market.pool
 
     def variants(self, bundle: Bundle) -> Iterator[Bundle]:
         """
@@ -203,7 +214,7 @@ class Bundler:
         """The last of ever larger bundles that the executor can run."""
         for bundle in grown[:0:-1]:
             with suppress(PlanError):
-                return self._written(bundle)
+                return self._written(self._with_rates(bundle))
             self._left.update(bundle.pools)
         return self._written(grown[0])
 
@@ -211,6 +222,11 @@ class Bundler:
         """The bundle with one more route, if one pays beside the others."""
         least_wei = self._scene.terms.least_profit_wei
         for cycle in islice(cycles, _CANDIDATES):
+            if self._tried == self._conditions.most_tried:
+                self._left.update(cycle.pools)
+                self.cut = True
+                return None
+            self._tried += 1
             with suppress(PlanError, PoolError):
                 larger = self._with(grown, cycle, detour)
                 if larger is not None and larger.bundle.profit_wei - grown.bundle.profit_wei >= least_wei:
@@ -244,9 +260,7 @@ class Bundler:
             return self._beside(grown, route)
         if alike:
             least = self._least_gain(grown.bundle, met, cycle.token, least_wei)
-            together = settle(
-                [*(routes[place] for place in met), route], self._scene.market.pool, start, least, whole=False
-            )
+            together = settle([*(routes[place] for place in met), route], self._pool_of, start, least, whole=False)
             if together is None:
                 return None
             *others, route = together
@@ -264,7 +278,7 @@ class Bundler:
             these = [routes[place] for place in group]
             start = detour.start({edge.pool for route in these for edge in route.edges})
             if start is not None and len({route.edges[0].token_in for route in these}) == 1:
-                together = settle(these, self._scene.market.pool, start) or these
+                together = settle(these, self._pool_of, start, swaps=self._swaps) or these
                 for place, one in zip(group, together, strict=True):
                     routes[place] = one
         with suppress(PlanError, PoolError):
@@ -277,7 +291,7 @@ class Bundler:
         """What a route more has to add to the worth of the gains at least: its gas under the loan of the last one."""
         scene, last = self._scene, bundle.legs[-1]
         shapes = [shape_of(scene, leg.route, leg.offer) for leg in bundle.legs]
-        pools = tuple((info.address, info.family) for info in scene.infos(cycle.pools))
+        pools = tuple([(address, scene.market.infos[address].family) for address in cycle.pools])
         shapes.append(RouteShape(pools, last.offer.lender, shapes[-1].loan))
         l1_wei = l1_units(shapes) * scene.prices.l1_wei_per_unit
         outlay = Outlay.of(program_gas(shapes), l1_wei, scene.prices, bundle.tip_wei)
@@ -301,21 +315,29 @@ class Bundler:
 
     def _in_order(self, routes: Sequence[Sized], before: Sequence[Leg]) -> _Grown | None:
         """The routes as they run one after another, None where one of them gains nothing."""
-        wake, legs = Wake(self._scene.market.pool), list[Leg]()
+        wake, legs = Wake(self._pool_of, self._swaps), list[Leg]()
         for place, route in enumerate(routes):
             known = before[place].offers if place < len(before) else None
             legs.append(self._leg(route, known or under_one_loan(self._scene.offers(route), legs), wake))
         return _Grown(self._priced(legs), wake) if all(leg.route.gain > 0 for leg in legs) else None
 
     def _leg(self, route: Sized, offers: tuple[Offer, ...], wake: Wake) -> Leg:
-        """A route as it runs next, with how far prices may move against it as it meets them."""
-        rates = [
-            pool.rate(edge.token_in, edge.token_out)
-            for edge, pool in zip(route.edges, wake.pools(route.edges), strict=True)
-        ]
-        log_rate = sum(log(rate) for rate in rates) if all(rates) else 0.0
+        """A route as it runs next."""
         ran = wake.run(route.edges, route.amounts[0])
-        return Leg(route if route.amounts == ran.amounts else ran, offers, 0, max(log_rate, 0.0))
+        return Leg(route if route.amounts == ran.amounts else ran, offers, 0, 0.0)
+
+    def _with_rates(self, bundle: Bundle) -> Bundle:
+        """With how far prices may move against each route as it meets them."""
+        wake, legs = Wake(self._pool_of, self._swaps), []
+        for leg in bundle.legs:
+            pools = wake.pools(leg.route.edges)
+            rates = [
+                pool.rate(edge.token_in, edge.token_out) for edge, pool in zip(leg.route.edges, pools, strict=True)
+            ]
+            log_rate = sum(log(rate) for rate in rates) if all(rates) else 0.0
+            legs.append(replace(leg, log_rate=max(log_rate, 0.0)))
+            wake.run(leg.route.edges, leg.route.amounts[0])
+        return replace(bundle, legs=tuple(legs))
 
     def _priced(self, legs: Sequence[Leg]) -> Bundle:
         """
@@ -370,9 +392,9 @@ class Bundler:
         scene, conditions = self._scene, self._conditions
         minima = self._minima(bundle.legs, bundle.outlay)
         legs = tuple(replace(leg, min_gain=least) for leg, least in zip(bundle.legs, minima, strict=True))
-        pool_of, infos, tokens = scene.market.pool, scene.market.infos, conditions.profit_tokens
+        pool_of, infos, tokens = self._pool_of, scene.market.infos, conditions.profit_tokens
         # Without the route that a bid is made for, the others would only pay the bid.
-        plan = plan_legs(legs, pool_of, infos, conditions.deadline, tokens, insist=bundle.outlay.bid_wei > 0)
+        plan = plan_legs(legs, pool_of, infos, conditions.deadline, tokens, bundle.outlay.bid_wei > 0, self._swaps)
         calldata = encode(plan)
         outlay = self._outlay(legs, bundle.worth_wei, bundle.gas, l1_fee_wei(calldata + _ENVELOPE, scene.prices))
         return replace(bundle, legs=legs, outlay=outlay, calldata=calldata)

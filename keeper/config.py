@@ -201,6 +201,8 @@ class Settings(BaseSettings):
         max_hops: The longest cycle that is searched.
         max_routes: Of one transaction. Each one more is searched for before anything is sent, which takes about as long
             as for the first; 1 is the quickest.
+        max_tried: Routes that are tried beside the best one before it is sent with those that pay; the others are
+            looked at after the next block.
         profit_tokens: Where a cycle may start and end, the most preferred first; empty takes the chain's list.
         dexes_on: DEXes that are traded though the chain's facts have them off, by name.
         dexes_off: DEXes that are not traded, by name.
@@ -285,6 +287,7 @@ class Settings(BaseSettings):
     dry_run: bool = False
     max_hops: int = Field(default=4, ge=2, le=4)
     max_routes: int = Field(default=8, ge=1, le=8)
+    max_tried: int = Field(default=4, ge=1)
     profit_tokens: tuple[str, ...] = ()
     dexes_on: tuple[str, ...] = ()
     dexes_off: tuple[str, ...] = ()

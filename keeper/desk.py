@@ -178,6 +178,8 @@ class Desk:
                 else:
                     bundle = bundler.join(first, found.found, searched)
                 self._report.opportunities += len(bundle.legs) - 1
+                if bundler.cut:
+                    self._report.refused["left out of a bundle"] += 1
                 try:
                     yield bundle
                 finally:
@@ -202,7 +204,8 @@ class Desk:
     def _conditions(self, block: Block) -> Conditions:
         settings = self._settings
         deadline = block.timestamp + settings.deadline_seconds
-        return Conditions(settings.min_gain_share, deadline, self._deployment.profit_tokens, settings.max_routes)
+        tokens, most = self._deployment.profit_tokens, (settings.max_routes, settings.max_tried)
+        return Conditions(settings.min_gain_share, deadline, tokens, *most)
 
     def _record(self, bundle: Bundle, block: Block, outcome: str, predicted_wei: int) -> None:
         kind = outcome.partition(":")[0]

@@ -11,7 +11,7 @@ from typing import Self
 
 import brotli
 
-from keeper.types import Address
+from keeper.types import Address, value
 
 #: Calldata units per compressed byte, and the window that ArbOS compresses with.
 UNITS_PER_BYTE = 16
@@ -126,7 +126,7 @@ def max_fee_wei(prices: GasPrices, tip_wei: int, max_base_fee_wei: int) -> int:
     return min(prices.base_fee_wei * _BASE_FEE_ROOM, max_base_fee_wei) + tip_wei
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outlay:
     """
     What a transaction costs, by what is paid for.
@@ -153,7 +153,7 @@ class Outlay:
         return self.l2_wei + self.l1_wei + self.bid_wei
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RouteShape:
     """
     What of a route decides about its gas.
@@ -178,10 +178,15 @@ def program_gas(routes: Sequence[RouteShape]) -> int:
     for before, route in zip((None, *routes), routes, strict=False):
         if before is None or (before.lender, before.loan) != (route.lender, route.loan):
             gas += _LENDER_GAS[route.lender]
-        cold = [family for pool, family in route.pools if pool not in warm]
-        gas += sum(_HOP_GAS.get(family, _OTHER_HOP_GAS) for family in cold)
-        gas += (len(route.pools) - len(cold)) * _WARM_HOP_GAS + max(len(cold) - 2, 0) * _FURTHER_HOP_GAS
-        warm.update(pool for pool, _ in route.pools)
+        cold = 0
+        for pool, family in route.pools:
+            if pool in warm:
+                gas += _WARM_HOP_GAS
+            else:
+                gas += _HOP_GAS.get(family, _OTHER_HOP_GAS)
+                cold += 1
+        gas += max(cold - 2, 0) * _FURTHER_HOP_GAS
+        warm.update([pool for pool, _ in route.pools])
     return gas
 
 
@@ -216,5 +221,6 @@ MORE_GAS = 2 * _WARM_HOP_GAS
 
 
 def _fits_short(route: RouteShape) -> bool:
-    families = {family for _, family in route.pools}
-    return families <= _SHORT_FAMILIES and len(route.pools) <= _SHORT_HOPS and route.lender != _NOT_SHORT_LENDER
+    if len(route.pools) > _SHORT_HOPS or route.lender == _NOT_SHORT_LENDER:
+        return False
+    return all(family in _SHORT_FAMILIES for _, family in route.pools)

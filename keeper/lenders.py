@@ -13,7 +13,7 @@ from keeper.abi import call
 from keeper.config import LenderFacts
 from keeper.errors import PoolError
 from keeper.pools.pool import Pool, PoolInfo
-from keeper.types import Address, Answer, Hash, Reading
+from keeper.types import Address, Answer, Hash, Reading, value
 
 #: Chaining flash-swaps: the route's first pool waits for its payment inside its own callback.
 NO_LENDER = "none"
@@ -63,7 +63,7 @@ class Lender:
     available: Mapping[Address, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Offer:
     """
     A way to fund a route.

@@ -3,7 +3,6 @@ Observe, decide, act, record: the only place where the keeper's objects meet.
 """
 
 import asyncio
-import gc
 import time
 from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import suppress
@@ -42,6 +41,7 @@ from keeper.execution.signer import Signer
 from keeper.execution.simulation import Simulator
 from keeper.execution.submission import Broadcast
 from keeper.execution.trader import Trader
+from keeper.garbage import freeze, undisturbed
 from keeper.gas import GasPrices
 from keeper.journal import Entry, Journal
 from keeper.lenders import TOPICS as LENDERS_TOPICS
@@ -281,9 +281,7 @@ class Keeper:
         """Search everything once."""
         self._desk.restart(await pools)
         self._desk.lenders.invalidate()
-        # What lives as long as the keeper is not looked through for garbage again: of 5,000 pools that takes 0.1 s.
-        gc.collect()
-        gc.freeze()
+        freeze()
 
     async def _resync(self) -> None:
         """The chain left the keeper's memory: read everything anew before anything is traded."""
@@ -364,7 +362,8 @@ class Keeper:
                 news = await self._feed.next()
             if news is not None:
                 self.report.blocks += trading and isinstance(news, NewBlock)
-                await self._on_news(news, trading)
+                with undisturbed():
+                    await self._on_news(news, trading)
             await self._rpc.check()
         except ReorgError as error:
             self._lost = True

@@ -3,7 +3,7 @@ A cycle that pays: sized, funded, with all its costs and its net profit.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import inf
 
@@ -23,11 +23,10 @@ from keeper.lenders import FLASH_POOL, NO_LENDER, Lender, Offer, fundings, sends
 from keeper.market import Market
 from keeper.pools.pool import Pool, PoolInfo
 from keeper.routes.graph import Graph
-from keeper.routes.kernels.tables import Array
 from keeper.routes.ranking import Cycle
-from keeper.routes.search import Costs, Found, search
+from keeper.routes.search import Costs, Found, Known, search
 from keeper.routes.sizing import Sized, size
-from keeper.types import Address
+from keeper.types import Address, value
 from keeper.valuation import Valuation
 
 #: A route that is to run with others is looked at if it gains this part of what it costs at least: sized together,
@@ -35,7 +34,7 @@ from keeper.valuation import Valuation
 _LOOKED_AT = 4
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Opportunity:
     """
     A sized route with positive net profit.
@@ -147,7 +146,8 @@ class Scene:
         Return every way to fund a route.
         """
         token, hops = route.edges[0].token_in, self.infos(edge.pool for edge in route.edges)
-        flash = [pool for address in self.flash.get(token, ()) if (pool := self.market.peek(address)) is not None]
+        lending = (self.market.peek(address) for address in self.flash.get(token, ()))
+        flash = (pool for pool in lending if pool is not None)
         return fundings(token, route.amounts[0], self.terms.funding, self.lenders, hops, flash)
 
 
@@ -249,7 +249,7 @@ def look(scene: Scene, changed: Iterable[Address], valuation: Valuation | None =
     return Scan(found, terms.least_profit_wei, evaluate, scene.prices.tip_wei)
 
 
-def look_further(scene: Scene, changed: Iterable[Address], valuation: Valuation, known: Array | None = None) -> Found:
+def look_further(scene: Scene, changed: Iterable[Address], valuation: Valuation, known: Known | None = None) -> Found:
     """
     Return cycles that may pay in a transaction with others, those that gain most first.
 
@@ -275,8 +275,12 @@ def shape_of(scene: Scene, route: Sized, offer: Offer) -> RouteShape:
     """
     Return what decides about the gas of a route that is funded so.
     """
-    pools = tuple((info.address, info.family) for info in scene.infos(edge.pool for edge in route.edges))
-    return RouteShape(pools, offer.lender, offer.shared(route.edges[0].token_in))
+    return RouteShape(_pools_of(scene, route), offer.lender, offer.shared(route.edges[0].token_in))
+
+
+def _pools_of(scene: Scene, route: Sized) -> tuple[tuple[Address, str], ...]:
+    infos = scene.market.infos
+    return tuple([(edge.pool, infos[edge.pool].family) for edge in route.edges])
 
 
 def _pools_that_tell(market: Market, graph: Graph, terms: Terms) -> Iterator[Pool]:
@@ -313,17 +317,19 @@ def _costs(scene: Scene) -> Costs:
 
 def _funded(route: Sized, log_rate: float, scene: Scene, valuation: Valuation) -> Opportunity | None:
     """The route with all fundings that pay, the best first."""
-    funded = []
+    token, pools, least_wei = route.edges[0].token_in, _pools_of(scene, route), scene.terms.least_profit_wei
+    paying = []
     for offer in scene.offers(route):
-        shapes = [shape_of(scene, route, offer)]
+        shapes = [RouteShape(pools, offer.lender, offer.shared(token))]
         gain = route.gain - offer.loan_fee(route.amounts[0])
-        worth_wei = valuation.in_eth(route.edges[0].token_in, gain) if gain > 0 else None
+        worth_wei = valuation.in_eth(token, gain) if gain > 0 else None
         if worth_wei is not None:
             gas = program_gas(shapes)
             outlay = scene.outlay(worth_wei, gas, l1_units(shapes) * scene.prices.l1_wei_per_unit)
-            funded.append(Opportunity(route, (offer,), worth_wei, gas, outlay, log_rate))
-    paying = [opportunity for opportunity in funded if opportunity.profit_wei >= scene.terms.least_profit_wei]
+            if worth_wei - outlay.total_wei >= least_wei:
+                paying.append((offer, worth_wei, gas, outlay))
     if not paying:
         return None
-    best, *others = sorted(paying, key=lambda opportunity: -opportunity.profit_wei)
-    return replace(best, offers=(best.offers[0], *(other.offers[0] for other in others)))
+    paying.sort(key=lambda way: way[3].total_wei - way[1])
+    _, worth_wei, gas, outlay = paying[0]
+    return Opportunity(route, tuple([offer for offer, *_ in paying]), worth_wei, gas, outlay, log_rate)

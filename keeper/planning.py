@@ -4,7 +4,7 @@ From an opportunity, or several, to what the executor runs.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from math import exp, log1p
 
@@ -30,16 +30,16 @@ from keeper.plan.short import fits
 from keeper.pools.pool import Pool, PoolInfo
 from keeper.pools.uniswap_v2 import UniswapV2Pool
 from keeper.pools.uniswap_v3 import UniswapV3Pool
-from keeper.routes.bundles import PoolOf, Wake
+from keeper.routes.bundles import PoolOf, Swaps, Wake
 from keeper.routes.graph import Edge
 from keeper.routes.sizing import Sized
-from keeper.types import Address
+from keeper.types import Address, value
 
 #: What a short program has room for.
 _SHORT_GUARDS = 2
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Leg:
     """
     A route as a transaction has it.
@@ -101,6 +101,8 @@ def loan_fees(legs: Sequence[Leg]) -> dict[Address, int]:
     """
     Return what lenders take of each token: routes that follow each other under one loan pay for it once.
     """
+    if not any(leg.offer.fee_wad for leg in legs):
+        return {}
     fees = Counter[Address]()
     for _, group in groupby(enumerate(legs), _sharing):
         members = [leg for _, leg in group]
@@ -126,6 +128,7 @@ def plan_legs(
     deadline: int,
     profit_tokens: tuple[Address, ...],
     insist: bool = False,
+    swaps: Swaps | None = None,
 ) -> Plan:
     """
     Return what one transaction runs: its routes in their order.
@@ -138,6 +141,7 @@ def plan_legs(
         profit_tokens: The executor's own list, in its order.
         insist: Whether none goes on where the first route's race is lost, and every pool of that is guarded, though a
             short program may not have room for it: what fails late pays the bid for all its gas.
+        swaps: Those that are known.
 
     Raises:
         PlanError: The executor has no hop for one of the pools, or cannot have such routes under one loan.
@@ -148,7 +152,7 @@ def plan_legs(
         guards = _guards(legs[0], routes[0], Wake(pool_of))
         room = _SHORT_GUARDS if fits(plan) and not insist else len(guards)
         return replace(plan, routes=(_guarded(routes[0], guards[:room]),))
-    wake, planned, following = Wake(pool_of), list[Route](), iter(zip(legs, routes, strict=True))
+    wake, planned, following = Wake(pool_of, swaps), list[Route](), iter(zip(legs, routes, strict=True))
     for group in program_of(plan).groups:
         members = [next(following) for _ in group.routes]
         _check_flash_pool([leg for leg, _ in members])

@@ -20,7 +20,7 @@ _Made = TypeVar("_Made")
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def value(cls: type[_Made]) -> type[_Made]:
     """
-    Make a slotted dataclass that nobody changes, for what is made with every log.
+    Make a slotted dataclass that nobody changes, for what is made with every log and for every candidate.
 
     The type checker refuses a change as it does of a frozen dataclass. The interpreter does not: there, its refusal
     would take four times as long as all else that making one takes.

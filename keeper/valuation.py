@@ -20,11 +20,28 @@ class Valuation:
         self._weth = weth
         self._deepest = _deepest_by_pair(pools)
         self._ways: dict[Address, list[tuple[Pool, Address, Address]] | None] = {weth: []}
+        self._worths: dict[tuple[Address, int], int | None] = {}
+        self._prices: dict[Address, float | None] = {}
 
     def in_eth(self, token: Address, amount: int) -> int | None:
         """
         Return the worth of *amount* in wei, or None where no pool can tell.
         """
+        if (token, amount) not in self._worths:
+            self._worths[token, amount] = self._sold(token, amount)
+        return self._worths[token, amount]
+
+    def price(self, token: Address) -> float | None:
+        """
+        Return what the smallest unit is worth in wei, of an amount too small to move a price, or None as above.
+        """
+        if token not in self._prices:
+            way = self._way(token)
+            rates = None if way is None else [pool.rate(token_in, token_out) for pool, token_in, token_out in way]
+            self._prices[token] = None if rates is None else prod(rates)
+        return self._prices[token]
+
+    def _sold(self, token: Address, amount: int) -> int | None:
         way = self._way(token)
         if way is None:
             return None
@@ -34,15 +51,6 @@ class Valuation:
             except SwapReverts:
                 return None
         return amount
-
-    def price(self, token: Address) -> float | None:
-        """
-        Return what the smallest unit is worth in wei, of an amount too small to move a price, or None as above.
-        """
-        way = self._way(token)
-        if way is None:
-            return None
-        return prod(pool.rate(token_in, token_out) for pool, token_in, token_out in way)
 
     def _way(self, token: Address) -> list[tuple[Pool, Address, Address]] | None:
         if token not in self._ways:

@@ -325,13 +325,13 @@ def check_market(seed: int, best: int = 1) -> int:
     for found, cycle in sorted(may_gain, key=lambda pair: -pair[0].ceiling):
         if close(most, found.ceiling):
             break
-        _, ceiling = best_input(cycle, found, at_least=0, patience=_PATIENCE)
+        _, ceiling = best_input(cycle, found, at_least=most, patience=_PATIENCE)
         assert close(most, ceiling), f"market {seed}: {most}, but {ceiling} by {cycle}"
     for sized in told[:best]:
         found, cycle = allowed[sized.edges]
         assert gain(cycle, sized.amounts[0]) == sized.gain <= found.ceiling, f"market {seed}: {cycle}"
-        if not close(sized.gain, found.ceiling):
-            _, ceiling = best_input(cycle, found, at_least=0, patience=_PATIENCE)
+        if sized.gain < most and not close(sized.gain, found.ceiling):
+            _, ceiling = best_input(cycle, found, at_least=sized.gain, patience=_PATIENCE)
             assert close(sized.gain, ceiling), f"market {seed}: {sized.gain}, but {ceiling} by {cycle}"
     return len(may_gain)
 

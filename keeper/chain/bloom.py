@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from eth_utils.crypto import keccak
+from keeper.keccak import keccak
 
 Log: TypeAlias = Mapping[str, Any]
 
@@ -16,7 +16,7 @@ def bits(item: str) -> int:
     """
     Return the three bits that an address or a topic, as hex, sets in a bloom filter (Ethereum's yellow paper, M3:2048).
     """
-    digest = keccak(hexstr=item)
+    digest = keccak(bytes.fromhex(item.removeprefix("0x")))
     mask = 0
     for at in (0, 2, 4):
         mask |= 1 << (int.from_bytes(digest[at : at + 2]) & 2047)

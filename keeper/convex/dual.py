@@ -94,7 +94,9 @@ def minimise(problem: Problem, tolerance: float, negligible: float, most_rounds:
     for n in range(1, most_rounds + 1):
         if best.residual <= tolerance * least or least <= negligible or descent.is_stuck:
             break
-        if descent.step() and descent.is_in_sight(negligible):
+        # Where the blur could not be lowered, the last prices are the best that there are.
+        fell = descent.step()
+        if (fell and descent.is_in_sight(negligible)) or n == most_rounds or descent.is_stuck:
             sharp = descent.sharp(n)
             least = min(least, sharp.bound)
             best = min(best, sharp, key=lambda solution: solution.residual)

@@ -4,7 +4,7 @@ Records as rows, and back. Amounts are text: they are beyond what JSON and datab
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from keeper.journal.records import Amounts, Decision, Entry, PlannedRoute, SignedTransaction, State
@@ -12,6 +12,8 @@ from keeper.types import Address, Hash
 
 #: A row by column name; both databases' rows are.
 Row = Mapping[str, Any]
+
+_OF_ROUTE = tuple(field.name for field in fields(PlannedRoute))
 
 
 def decision_columns(decision: Decision) -> dict[str, object]:
@@ -44,7 +46,7 @@ def detail_text(detail: Mapping[str, Any]) -> str:
 def routes_text(routes: Iterable[PlannedRoute]) -> str:
     return json.dumps(
         [
-            {name: str(value) if type(value) is int else value for name, value in asdict(route).items()}
+            {name: str(value) if type(value := getattr(route, name)) is int else value for name in _OF_ROUTE}
             for route in routes
         ]
     )

@@ -6,9 +6,8 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
-from eth_utils.crypto import keccak
-
 from keeper.errors import PlanError
+from keeper.keccak import keccak
 from keeper.types import Address
 
 _WORD = 32

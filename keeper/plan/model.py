@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from keeper.types import Address
+from keeper.types import Address, value
 
 
 class Funding(StrEnum):
@@ -77,7 +77,7 @@ class UniswapV4Detail:
 Detail: TypeAlias = CurveDetail | BalancerV2Detail | BalancerV3Detail | UniswapV4Detail
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Hop:
     """
     One swap of a route.
@@ -98,7 +98,7 @@ class Hop:
     detail: Detail | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Guard:
     """
     Bounds, both included, of a pool's state; outside, the executor stops before anything is borrowed.
@@ -126,7 +126,7 @@ class FlashPool:
     fee_pips: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Route:
     """
     A cycle of swaps, funded.
@@ -169,7 +169,7 @@ class Route:
         return tuple(guards)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Plan:
     """
     What one transaction executes.
@@ -185,7 +185,7 @@ class Plan:
     profit_tokens: tuple[Address, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Loan:
     """Some of a token, for a group of routes."""
 
@@ -193,7 +193,7 @@ class Loan:
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Group:
     """
     Routes under one funding.
@@ -210,7 +210,7 @@ class Group:
         return self.routes[0].funding
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Program:
     """
     The general program, as the executor reads it.

@@ -2,14 +2,14 @@
 Pools as curves: what each edge pays, in floats, from the state of its pool.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from itertools import permutations
 from math import inf, log
 
 import numpy as np
 
 from keeper.math import camelot_pair
+from keeper.math.tick_math import MAX_SQRT_RATIO, MIN_SQRT_RATIO
 from keeper.pools.camelot_v2 import CamelotV2Pool
 from keeper.pools.pool import Pool
 from keeper.pools.uniswap_v2 import UniswapV2Pool
@@ -18,10 +18,10 @@ from keeper.pools.uniswap_v4 import UniswapV4Pool
 from keeper.routes import samples
 from keeper.routes.forms import Stable, Weighted, form_of
 from keeper.routes.kernels import compile_kernels, smooth, walk
-from keeper.routes.kernels.tables import FALLING, FALLS, RISING, SAMPLED, STABLE, WEIGHTED, WHOLE, Array, Curves
+from keeper.routes.kernels.tables import FALLS, SAMPLED, STABLE, WEIGHTED, WHOLE, Array, Curves
 from keeper.routes.ranges import COLUMNS, Ranges
 from keeper.routes.samples import Smooth
-from keeper.types import Address
+from keeper.types import Address, value
 
 FEE_DENOMINATOR = 1_000_000
 
@@ -31,6 +31,9 @@ _MOST_IN = 0.3
 #: What contracts may pay beyond the stable invariant, in units of 18 decimals, as their integer roots end beside it.
 _ROOT_ERROR = 6.0
 
+#: Prices between which a pool of V3 can trade both ways.
+_LOWEST, _HIGHEST = MIN_SQRT_RATIO + 1, MAX_SQRT_RATIO - 1
+
 #: What rounding in floats is given room for where a bound is computed.
 _ROOM = 1 + 1e-9
 
@@ -38,7 +41,7 @@ _FLOATS = ("log_rate", "rate", "depth", "limit", "cap", "keep")
 _INTEGERS = ("kind", "row", "pool", "family")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Optimum:
     """
     Where a cycle gains most, in floats and smallest units.
@@ -74,10 +77,10 @@ class CurveTable:
         self._columns |= {name: np.empty(256, np.int64) for name in _INTEGERS}
         self._columns["reach"] = np.empty((256, len(FALLS) + 1))
         self._ranges = Ranges()
-        self._state, self._row, self._reach = np.empty((3, 1)), np.empty(1, np.int64), np.empty(len(FALLS) + 1)
         self._shapes: Array = np.empty((64, 6))
         self._shapes_used = 0
         self._shape_of: dict[int, int] = {}
+        self._arrays: Curves | None = None
 
     def __len__(self) -> int:
         return self._n
@@ -85,14 +88,17 @@ class CurveTable:
     @property
     def arrays(self) -> Curves:
         """The curves as kernels take them."""
-        columns = {name: column[: self._n] for name, column in self._columns.items()}
-        return Curves(**columns, rows=self._ranges.rows, shapes=self._shapes)
+        known, ranges = self._arrays, self._ranges
+        if known is None or known.rows is not ranges.rows or known.shapes is not self._shapes:
+            columns = {name: column[: self._n] for name, column in self._columns.items()}
+            known = self._arrays = Curves(**columns, rows=ranges.rows, shapes=self._shapes)
+        return known
 
     def add(self, pool: int, family: int, edges: int) -> int:
         """
         Return the first of so many new edges, which cannot trade yet.
         """
-        first, self._n = self._n, self._n + edges
+        first, self._n, self._arrays = self._n, self._n + edges, None
         if self._n > len(self._columns["rate"]):
             for name, column in self._columns.items():
                 room = np.empty((max(len(column), edges), *column.shape[1:]), column.dtype)
@@ -108,18 +114,20 @@ class CurveTable:
         """
         self._columns["log_rate"][first : first + edges] = -inf
 
-    def saved(self, numbers: Sequence[int]) -> dict[str, Array]:
+    def saved(self, numbers: range) -> dict[str, Array]:
         """
         Return what these edges have now, by column.
         """
-        return {name: column[numbers] for name, column in self._columns.items()}
+        first, end = numbers.start, numbers.stop
+        return {name: column[first:end].copy() for name, column in self._columns.items()}
 
-    def put_back(self, numbers: Sequence[int], saved: Mapping[str, Array]) -> None:
+    def put_back(self, numbers: range, saved: Mapping[str, Array]) -> None:
         """
         Give edges of ranges or constant products what they had, while the ticks of their pools are the same.
         """
+        first, end = numbers.start, numbers.stop
         for name, column in self._columns.items():
-            column[numbers] = saved[name]
+            column[first:end] = saved[name]
 
     def follow(self, first: int, pool: Pool) -> bool:
         """
@@ -179,29 +187,13 @@ class CurveTable:
             return
         row = self._ranges.follow(first, pool.ticks, pool.ticks.position(pool.tick), pool.liquidity)
         price, liquidity = pool.sqrt_price_x96 / 2**96, float(pool.liquidity)
-        for edge, kind, tokens in ((first, FALLING, pool.tokens), (first + 1, RISING, pool.tokens[::-1])):
-            self._set_range(edge, kind, row, price, liquidity, pool.rate(*tokens))
-
-    def _set_range(self, edge: int, kind: int, row: int, sqrt_price: float, liquidity: float, rate: float) -> None:
-        """The range that an edge trades in first, which is a later one where the present has no liquidity."""
-        rows = self._ranges.rows
-        while not liquidity:
-            row += kind
-            sqrt_price = float(rows[row + 1 if kind == FALLING else row, 0])
-            liquidity = float(rows[row, 1])
-        if liquidity < 0 or not rate:
-            self.forget(edge, 1)
-            return
-        if kind == FALLING:
-            deep, price, cap = 1 / sqrt_price, sqrt_price**2, sqrt_price / rows[row, 0] - 1
+        if isinstance(pool, UniswapV3Pool) and liquidity and _LOWEST < pool.sqrt_price_x96 < _HIGHEST:
+            keep = 1 - pool.info.fee_pips / FEE_DENOMINATOR  # as pool.rate has it, which looks what is in reach, too
+            falling, rising = price**2 * keep, price**-2 * keep
         else:
-            deep, price, cap = sqrt_price, 1 / sqrt_price**2, rows[row + 1, 0] / sqrt_price - 1
-        keep = rate / price
-        depth = liquidity * deep / keep
-        cap = depth * max(cap, 0.0)
-        self._state[:, 0], self._row[0] = (rate, depth, cap), row
-        limit = walk.extent(kind, keep, rows, self._state, self._row, self._reach)
-        self._set(edge, rate, depth, self._reach, limit, cap, keep, kind, row)
+            token0, token1 = pool.tokens
+            falling, rising = pool.rate(token0, token1), pool.rate(token1, token0)
+        walk.follow(self.arrays, first, row, price, liquidity, falling, rising)
 
     def _follow_form(self, first: int, form: Weighted | Stable) -> None:
         """Curves with a shape of their own."""

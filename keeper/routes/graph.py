@@ -75,13 +75,13 @@ class Graph:
         """
         Return what the edges of a pool have now, as :class:`CurveTable` has it.
         """
-        return self._curves.saved(list(self._numbers[pool]))
+        return self._curves.saved(self._numbers[pool])
 
     def put_back(self, pool: Address, saved: Mapping[str, Array]) -> None:
         """
         Give the edges of a pool of ranges or of a constant product what they had.
         """
-        self._curves.put_back(list(self._numbers[pool]), saved)
+        self._curves.put_back(self._numbers[pool], saved)
         self._moved.add(pool)
         self._forgotten.discard(pool)
 
@@ -92,17 +92,19 @@ class Graph:
 
     def edges(self, pool: Address) -> Sequence[Edge]:
         """Every direction of a pool."""
-        return [self.all_edges[number] for number in self._numbers.get(pool, ())]
+        numbers = self._numbers.get(pool, range(0))
+        return self.all_edges[numbers.start : numbers.stop]
 
     def deepest(self, token_in: Address, token_out: Address) -> Edge | None:
         """
         Return the edge between two tokens whose rate moves least with the amount, or None if none can trade.
         """
-        numbers, curves = self._between.get((token_in, token_out)), self._curves.arrays
-        if not numbers:
-            return None
-        depths = np.where(curves.log_rate[numbers] > -inf, curves.depth[numbers], 0.0)
-        return self.all_edges[numbers[int(depths.argmax())]] if depths.any() else None
+        curves, deepest, most = self._curves.arrays, None, 0.0
+        for number in self._between.get((token_in, token_out), ()):
+            depth = curves.depth[number]
+            if depth > most and curves.log_rate[number] > -inf:
+                deepest, most = number, depth
+        return self.all_edges[deepest] if deepest is not None else None
 
     def log_rate(self, edge: Edge) -> float:
         """Logarithm of the edge's marginal rate after fees; minus infinity where it cannot trade."""
@@ -113,8 +115,7 @@ class Graph:
         """
         Return the numbers of all edges of these pools; pools that are not known have none.
         """
-        known = sorted({self._numbers[pool] for pool in pools if pool in self._numbers}, key=lambda edges: edges.start)
-        return np.array([number for edges in known for number in edges], dtype=np.int64)
+        return np.array(sorted({n for pool in pools for n in self._numbers.get(pool, ())}), dtype=np.int64)
 
     def token_numbers(self, tokens: Iterable[Address]) -> Array:
         """
@@ -142,13 +143,13 @@ class Graph:
         self._moved.clear()
         return self._settled[0], curves, self._settled[1]
 
-    def sample(self, topology: Topology, best: Best, arcs: Array) -> Curves:
+    def sample(self, topology: Topology, best: Best, found: Array) -> Curves:
         """
-        Return the curves after those of the arcs' edges were sampled that have no closed form.
+        Return the curves after those of the edges of rings that were found were sampled that have no closed form.
         """
         if self._unsampled:
             numbers = np.array(sorted(self._unsampled))
-            numbers = numbers[np.isin(topology.arc_of[numbers], arcs)]
+            numbers = numbers[np.isin(topology.arc_of[numbers], found[:, 3:])]
             for number in numbers.tolist():
                 edge = self.all_edges[number]
                 self._curves.sample(number, self._unsampled.pop(number), edge.token_in, edge.token_out)

@@ -11,7 +11,7 @@ from keeper.routes.curves import Optimum
 from keeper.routes.graph import Edge
 from keeper.routes.kernels import cycles
 from keeper.routes.kernels.tables import MAX_HOPS, SAMPLED, Array, Best, Curves, Topology, Worth
-from keeper.types import Address
+from keeper.types import Address, value
 
 #: Cycles are looked into that may earn so much of what the best one does: at first, and when others are asked for;
 #: after so many times, all.
@@ -27,7 +27,7 @@ _ROOM = 1024
 _FIGURES = 6
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Cycle:
     """
     Swaps that end in the token they start with, sized in floats: the exact models have the last word.
@@ -81,20 +81,24 @@ class Ranking(Iterator[Cycle]):
     """
 
     def __init__(self, hunt: Hunt, rings: Array, bounds: Array) -> None:
+        """
+        Args:
+            rings: By their bounds, the highest first.
+        """
         self._hunt = hunt
-        order = np.argsort(-bounds, kind="stable")
-        self._rings, self._ring_bounds = rings[order], bounds[order]
+        self._rings, self._ring_bounds = rings, bounds
         self._told_above = np.full(len(rings), np.inf)
         self._cycles = np.empty((0, 1 + MAX_HOPS), np.int64)
         self._figures = np.empty((0, _FIGURES))
         self._bounds = np.empty(0)
         self._opened, self._at_once = 0, _AT_ONCE
+        self._highest = float(bounds[0]) if len(bounds) else -np.inf
 
     def __next__(self) -> Cycle:
         while True:
             top = int(self._bounds.argmax()) if len(self._bounds) else -1
-            highest = self._bounds[top] if top >= 0 else -np.inf
-            if self._ring_bounds.max(initial=-np.inf) >= max(highest, 0.0):
+            highest = float(self._bounds[top]) if top >= 0 else -np.inf
+            if self._highest >= max(highest, 0.0):
                 self._open(max(highest, 0.0))
             elif highest < 0.0:
                 raise StopIteration
@@ -108,7 +112,7 @@ class Ranking(Iterator[Cycle]):
     @property
     def bound(self) -> float:
         """What the next cycle earns at most; negative if none is left."""
-        return float(max(self._bounds.max(initial=-np.inf), self._ring_bounds.max(initial=-np.inf)))
+        return float(max(self._bounds.max(initial=-np.inf), self._highest))
 
     @property
     def pools(self) -> frozenset[Address]:
@@ -124,21 +128,26 @@ class Ranking(Iterator[Cycle]):
         List the cycles of rings that may earn nearly as much as the best of them does.
         """
         share = (_FIRST_SHARE, _SHARE)[min(self._opened, 1)] if self._opened < _PATIENCE else 0.0
+        order: Array | None = None
+        rings, bounds, told_above = self._rings, self._ring_bounds, self._told_above
+        if self._opened:
+            order = np.argsort(-bounds, kind="stable")
+            rings, bounds, told_above = rings[order], bounds[order], told_above[order]
         self._opened += 1
-        order = np.argsort(-self._ring_bounds, kind="stable")
-        rings, bounds, told_above = self._rings[order], self._ring_bounds[order], self._told_above[order]
-        floor, parts = self._list(rings, bounds, told_above, share * highest, share)
-        opened = order[: int(np.searchsorted(-bounds, -floor, side="right"))]
+        floor, numbers, figures = self._list(rings, bounds, told_above, share * highest, share)
+        opened: slice | Array = slice(int(np.searchsorted(-bounds, -floor, side="right")))
+        if order is not None:
+            numbers[:, 0] = order[numbers[:, 0]]
+            opened = order[opened]
         self._ring_bounds[opened] = np.nextafter(floor, -np.inf) if floor > 0.0 else -np.inf
         self._told_above[opened] = np.minimum(self._told_above[opened], floor)
-        wanted = [(figures[:, 1] >= floor) & (bounds[numbers[:, 0]] >= floor) for numbers, figures in parts]
-        listed = [numbers[kept] for (numbers, _), kept in zip(parts, wanted, strict=True)]
-        figures = [rows[kept] for (_, rows), kept in zip(parts, wanted, strict=True)]
-        for numbers in listed:
-            numbers[:, 0] = order[numbers[:, 0]]
-        self._cycles = np.concatenate((self._cycles, *listed))
-        self._figures = np.concatenate((self._figures, *figures))
-        self._bounds = np.concatenate((self._bounds, *(rows[:, 2] for rows in figures)))
+        self._highest = float(self._ring_bounds.max(initial=-np.inf))
+        if len(self._bounds):
+            numbers, figures = np.concatenate((self._cycles, numbers)), np.concatenate((self._figures, figures))
+            self._bounds = np.concatenate((self._bounds, figures[len(self._bounds) :, 2]))
+        else:
+            self._bounds = figures[:, 2].copy()
+        self._cycles, self._figures = numbers, figures
 
     def _size(self) -> None:
         """Size those cycles that have the highest bounds and were not sized; what they earn is their new bound."""
@@ -152,8 +161,8 @@ class Ranking(Iterator[Cycle]):
 
     def _list(
         self, rings: Array, bounds: Array, told_above: Array, floor: float, share: float
-    ) -> tuple[float, list[tuple[Array, Array]]]:
-        """What was wanted in the end, and the cycles that were listed: some of them may earn less."""
+    ) -> tuple[float, Array, Array]:
+        """What was wanted in the end, and the cycles that may earn it."""
         hunt, start, room, parts = self._hunt, 0, _ROOM, []
         while True:
             numbers, figures = np.empty((room, 1 + MAX_HOPS), np.int64), np.empty((room, _FIGURES))
@@ -175,8 +184,14 @@ class Ranking(Iterator[Cycle]):
             )
             parts.append((numbers[:n], figures[:n]))
             if following == len(rings) or bounds[following] < floor:
-                return floor, parts
+                break
             room, start = room if following > start else 4 * room, following
+        if len(parts) == 1:
+            return floor, *parts[0]
+        wanted = [(figures[:, 1] >= floor) & (bounds[numbers[:, 0]] >= floor) for numbers, figures in parts]
+        listed = [numbers[kept] for (numbers, _), kept in zip(parts, wanted, strict=True)]
+        rows = [figures[kept] for (_, figures), kept in zip(parts, wanted, strict=True)]
+        return floor, np.concatenate(listed), np.concatenate(rows)
 
     def _cycle(self, row: int) -> Cycle:
         numbers = self._cycles[row, 1:]

@@ -58,16 +58,34 @@ def amounts_near(edges: Sequence[Edge], pools: Sequence[Pool], amount_in: float)
     Return what goes into each hop, and comes out of the last, at an input that may lie a rounding beyond the end of a
     curve.
     """
-    for less in _LESS:
-        amounts = [max(amount_in * (1 - less), 1.0)]
-        try:
-            for edge, pool in zip(edges, pools, strict=True):
-                amounts.append(float(pool.amount_out(edge.token_in, edge.token_out, round(amounts[-1]))))
-        except SwapReverts:
-            continue
-        return amounts
+    hops = list(zip(edges, pools, strict=True))
+    amounts = _swapped_near(hops, amount_in)
+    return list(map(float, amounts)) if amounts is not None else _at_rates(hops, amount_in)
+
+
+def swapped(hops: Iterable[tuple[Edge, Pool]], amount_in: int) -> list[int] | None:
+    """
+    Return what goes into each hop, and comes out of the last; None where a contract would revert.
+    """
     amounts = [amount_in]
-    for edge, pool in zip(edges, pools, strict=True):
+    try:
+        for edge, pool in hops:
+            amounts.append(pool.amount_out(edge.token_in, edge.token_out, amounts[-1]))
+    except SwapReverts:
+        return None
+    return amounts
+
+
+def _swapped_near(hops: Sequence[tuple[Edge, Pool]], amount_in: float) -> list[int] | None:
+    for less in _LESS:
+        if (amounts := swapped(hops, round(max(amount_in * (1 - less), 1.0)))) is not None:
+            return amounts
+    return None
+
+
+def _at_rates(hops: Iterable[tuple[Edge, Pool]], amount_in: float) -> list[float]:
+    amounts = [amount_in]
+    for edge, pool in hops:
         amounts.append(amounts[-1] * pool.rate(edge.token_in, edge.token_out))
     return amounts
 
@@ -77,22 +95,25 @@ class Trial:
     Inputs that are tried: the least ones for whole units of the coarsest token.
 
     Attributes:
-        amount_in, gain: Of the best; no gain at all if none was positive.
+        amounts: Of the best, what goes into each hop and what comes out of the last; none if no gain was positive.
+        gain: Of the best.
     """
 
     def __init__(self, edges: tuple[Edge, ...], pools: Sequence[Pool], near: Optimum) -> None:
-        self.amount_in = 0
+        self.amounts: tuple[int, ...] = ()
         self.gain = 0
         self._hops = list(zip(edges, pools, strict=True))
         self._near = near
-        self._amounts = amounts_near(edges, pools, near.amount_in)
+        first = _swapped_near(self._hops, near.amount_in)
+        self._amounts = list(map(float, first)) if first is not None else _at_rates(self._hops, near.amount_in)
+        if first is not None:
+            self._compare(first)
         self._coarsest = 0
 
     def run(self) -> None:
         """
-        Try the amounts at the optimum, then those that floats recommend, until one is good.
+        Go on from the amounts at the optimum to those that floats recommend, until one is good.
         """
-        self._take(round(self._amounts[0]))
         if self._is_good:
             return
         self._coarsest = min(range(len(self._hops)), key=lambda i: self._amounts[i])
@@ -157,14 +178,12 @@ class Trial:
         return 2 + int(1.25 * sqrt(missing * self._near.depth) / unit)
 
     def _take(self, amount_in: int) -> None:
-        try:
-            amount = amount_in
-            for edge, pool in self._hops:
-                amount = pool.amount_out(edge.token_in, edge.token_out, amount)
-        except SwapReverts:
-            return
-        if amount - amount_in > self.gain:
-            self.amount_in, self.gain = amount_in, amount - amount_in
+        if (amounts := swapped(self._hops, amount_in)) is not None:
+            self._compare(amounts)
+
+    def _compare(self, amounts: list[int]) -> None:
+        if amounts[-1] - amounts[0] > self.gain:
+            self.amounts, self.gain = tuple(amounts), amounts[-1] - amounts[0]
 
     def _least_in(self, units: int) -> int:
         """What puts so many units into the hop of the coarsest token, nearly the least; 0 if nothing does."""

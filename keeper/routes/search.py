@@ -12,6 +12,7 @@ import numpy as np
 
 from keeper.routes.graph import Graph
 from keeper.routes.kernels import count, rings
+from keeper.routes.kernels.rings import Ways
 from keeper.routes.kernels.tables import MAX_HOPS, Array, Best, Topology, Worth
 from keeper.routes.ranking import Hunt, Ranking
 from keeper.types import Address
@@ -20,7 +21,7 @@ from keeper.types import Address
 _ROUNDING = 1e-12
 
 #: Rings that there is room for at first.
-_ROOM = 8192
+_ROOM = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,20 @@ class Costs:
 FREE = Costs()
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """
+    What a search hands on to one that goes on where it was.
+
+    Attributes:
+        rings: Of tokens, each once.
+        ways: How the profit tokens are joined to all others.
+    """
+
+    rings: Array
+    ways: Ways
+
+
 @dataclass(frozen=True)
 class Found:
     """
@@ -57,18 +72,19 @@ class Found:
     rings: int
     _scope: "_Scope"
     _every: Array
-    _gains: Array
+    _bounds: Array
+    _worth: Worth
+    _ways: Ways
 
-    def known(self, least_wei: float) -> Array:
+    def known(self, least_wei: float) -> "Known":
         """
         Return the rings of tokens that may have a cycle whose gain is worth so much, for a search that goes on where
         this one was.
         """
-        rings: Array = self._every[self._gains >= least_wei]
-        rings[:, 2] = MAX_HOPS
-        _, first = np.unique(rings.view(f"S{rings.shape[1] * rings.itemsize}"), return_index=True)
-        distinct: Array = rings[np.sort(first)]
-        return distinct
+        kept = np.empty_like(self._every)
+        gains = self._bounds + _least_costs(self._worth, self._every)
+        n = rings.distinct(self._every, gains, least_wei, kept)
+        return Known(kept[:n], self._ways)
 
     @cached_property
     def searched(self) -> int:
@@ -83,7 +99,7 @@ def search(
     max_hops: int,
     threshold: float = 0.0,
     costs: Costs = FREE,
-    known: Array | None = None,
+    known: Known | None = None,
 ) -> Found:
     """
     Return every cycle of 2 to *max_hops* hops through any changed pool that gains and pays.
@@ -94,28 +110,31 @@ def search(
         changed: None stands for every pool.
         profit_tokens: What the smallest unit of each is worth in wei, the most preferred first.
         threshold: Log-rate that a cycle must exceed.
-        known: Rings that an earlier search found, with these tokens and on pools of which only those changed since:
-            their cycles through others are told, too.
+        known: What an earlier search found, with these tokens and on pools of which only those changed since: its
+            rings' cycles through others are told, too.
     """
     topology, curves, best = graph.settle()
     edges = np.arange(len(graph.all_edges)) if changed is None else graph.numbers(changed)
     tokens = graph.token_numbers(profit_tokens)
     worth = _worth(graph, profit_tokens, costs)
-    rates = np.full(len(topology.head), -np.inf)
-    arcs = rings.mark(topology, curves.log_rate, edges, rates)
-    found = _rings(topology, best, rates, arcs, tokens, max_hops, threshold - _ROUNDING)
+    rates, marked = np.empty(len(topology.head)), np.empty(len(graph.all_edges), np.bool_)
+    ways = known.ways if known else _new_ways(len(tokens), len(topology.first))
+    limits = max_hops, threshold - _ROUNDING
+    every = _rings(topology, best, curves.log_rate, edges, rates, marked, tokens, *limits, ways, known is None)
     if known is not None:
-        found = np.concatenate((known, found))
-    curves = graph.sample(topology, best, found[:, 3:])
-    bounds = np.empty(len(found))
-    rings.bound(best, rates, worth, found, bounds)
-    gains = bounds + _least_costs(worth, found)
-    every, found, bounds = found, found[bounds >= 0.0], bounds[bounds >= 0.0]
-    marked = np.zeros(len(graph.all_edges), np.bool_)
-    marked[edges] = True
+        every = np.concatenate((known.rings, every))
+    curves = graph.sample(topology, best, every)
+    bounds = np.empty(len(every))
+    rings.bound(best, rates, worth, every, bounds)
+    paying = np.argsort(-bounds, kind="stable")[: np.count_nonzero(bounds >= 0.0)]
     hunt = Hunt(graph.all_edges, topology, best, curves, marked, worth, threshold - _ROUNDING)
     scope = _Scope(topology, curves.pool, curves.log_rate > -np.inf, edges, tokens, max_hops)
-    return Found(Ranking(hunt, found, bounds), len(found), scope, every, gains)
+    return Found(Ranking(hunt, every[paying], bounds[paying]), len(paying), scope, every, bounds, worth, ways)
+
+
+def _new_ways(profit_tokens: int, tokens: int) -> Ways:
+    shape = profit_tokens, tokens
+    return Ways(np.empty(shape, np.int64), np.empty(shape), np.empty(shape))
 
 
 def _worth(graph: Graph, profit_tokens: Mapping[Address, float], costs: Costs) -> Worth:
@@ -133,16 +152,28 @@ def _least_costs(worth: Worth, rings: Array) -> Array:
 
 
 def _rings(
-    topology: Topology, best: Best, rates: Array, arcs: Array, tokens: Array, max_hops: int, threshold: float
+    topology: Topology,
+    best: Best,
+    log_rate: Array,
+    edges: Array,
+    rates: Array,
+    marked: Array,
+    tokens: Array,
+    max_hops: int,
+    threshold: float,
+    ways: Ways,
+    is_new: bool,
 ) -> Array:
     """The rings that may hold a cycle that gains: searched once more where there was no room for all."""
     room = _ROOM
     while True:
         found = np.empty((room, 3 + MAX_HOPS), np.int64)
-        n = rings.search(topology, best, rates, arcs, tokens, max_hops, threshold, found)
+        n = rings.through(
+            topology, best, log_rate, edges, rates, marked, tokens, max_hops, threshold, ways, is_new, found
+        )
         if n <= room:
             return found[:n]
-        room = n
+        room, is_new = n, False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,26 +3,25 @@ The amount that maximizes a cycle's gain: floats say where it lies, exact intege
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import inf
 
 import numpy as np
 
-from keeper.errors import SwapReverts
 from keeper.pools.pool import Pool
 from keeper.routes.curves import CurveTable, Optimum, directions
 from keeper.routes.graph import Edge
 from keeper.routes.kernels import optimum
 from keeper.routes.kernels.tables import MAX_HOPS
-from keeper.routes.rounding import Trial, amounts_near
+from keeper.routes.rounding import Trial, amounts_near, swapped
 from keeper.routes.samples import AROUND
+from keeper.types import value
 
 #: Relative error of a gain in floats: it is a difference of amounts that may be 10**4 times larger; samples are joined
 #: by maps that are not quite the curve.
 _FLOAT_ERROR, _SAMPLE_ERROR = 1e-9, 1e-7
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sized:
     """
     A cycle with its amounts.
@@ -59,23 +58,17 @@ def size(edges: tuple[Edge, ...], pools: Sequence[Pool], near: Optimum | None = 
         return None
     trial = Trial(edges, pools, near)
     trial.run()
-    best = quote(edges, pools, trial.amount_in)
-    if best is None or best.gain <= 0:
+    if trial.gain <= 0:
         return None
-    return Sized(edges, best.amounts, near.gain * (1 + (_FLOAT_ERROR if near.closed else _SAMPLE_ERROR)) + 1)
+    return Sized(edges, trial.amounts, near.gain * (1 + (_FLOAT_ERROR if near.closed else _SAMPLE_ERROR)) + 1)
 
 
 def quote(edges: tuple[Edge, ...], pools: Sequence[Pool], amount_in: int) -> Sized | None:
     """
     Return the cycle with exactly this input, or None where a contract would revert.
     """
-    amounts = [amount_in]
-    try:
-        for edge, pool in zip(edges, pools, strict=True):
-            amounts.append(pool.amount_out(edge.token_in, edge.token_out, amounts[-1]))
-    except SwapReverts:
-        return None
-    return Sized(edges, tuple(amounts))
+    amounts = swapped(zip(edges, pools, strict=True), amount_in)
+    return Sized(edges, tuple(amounts)) if amounts is not None else None
 
 
 def estimate(

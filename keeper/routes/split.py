@@ -15,7 +15,7 @@ import numpy as np
 
 from keeper.errors import PoolError
 from keeper.pools.pool import Pool
-from keeper.routes.bundles import PoolOf, Wake, run_all
+from keeper.routes.bundles import PoolOf, Swaps, Wake, run_all
 from keeper.routes.curves import Optimum
 from keeper.routes.detour import Start
 from keeper.routes.kernels import flows
@@ -36,7 +36,12 @@ _MARGIN = 1.0001
 
 
 def settle(
-    routes: Sequence[Sized], pool_of: PoolOf, start: Start | None = None, least_gain: float = 0.0, whole: bool = True
+    routes: Sequence[Sized],
+    pool_of: PoolOf,
+    start: Start | None = None,
+    least_gain: float = 0.0,
+    whole: bool = True,
+    swaps: Swaps | None = None,
 ) -> list[Sized] | None:
     """
     Return the routes in their order with the amounts that gain most together, exact to the wei as they run one after
@@ -49,12 +54,13 @@ def settle(
         least_gain: What is wanted of all of them, where there is such a start.
         whole: Whether the best whole amounts are wanted: else, where there is such a start, they are those in floats
             without what is behind the point, and the routes have their inputs alone.
+        swaps: Those that are known.
     """
     amounts = [route.amounts[0] for route in routes]
     if start is not None:
         optima = _floats(routes, amounts, start, least_gain)
         if optima is None or whole:
-            return _in_integers(routes, amounts, pool_of, optima) if optima else None
+            return _in_integers(routes, amounts, pool_of, optima, swaps) if optima else None
         return [replace(route, amounts=(amount,)) for route, amount in zip(routes, amounts, strict=True)]
     for _ in range(max(_RUNS // len(routes) ** 2, 1)):
         before = list(amounts)
@@ -62,7 +68,7 @@ def settle(
             return None
         if all(abs(after - old) <= _STILL * old for after, old in zip(amounts, before, strict=True)):
             break
-    return _in_integers(routes, amounts, pool_of, [None] * len(routes))
+    return _in_integers(routes, amounts, pool_of, [None] * len(routes), swaps)
 
 
 def _floats(routes: Sequence[Sized], amounts: list[int], start: Start, least_gain: float) -> list[Optimum] | None:
@@ -95,25 +101,30 @@ def _round(routes: Sequence[Sized], amounts: list[int], pool_of: PoolOf) -> bool
 
 
 def _in_integers(
-    routes: Sequence[Sized], amounts: list[int], pool_of: PoolOf, optima: Sequence[Optimum | None]
+    routes: Sequence[Sized],
+    amounts: list[int],
+    pool_of: PoolOf,
+    optima: Sequence[Optimum | None],
+    swaps: Swaps | None,
 ) -> list[Sized] | None:
     """The routes with the best whole amounts near these; what they were with before, if that gains more."""
+    swaps = swaps or Swaps()
     for i, route in enumerate(routes):
-        pools = _beside(routes, amounts, i, pool_of)
+        pools = _beside(routes, amounts, i, pool_of, swaps)
         sized = size(route.edges, pools, optima[i]) if pools else None
         if sized is None:
             return None
         amounts[i] = sized.amounts[0]
-    both = [
-        run_all([replace(route, amounts=(amount,)) for route, amount in zip(routes, amounts, strict=True)], pool_of)
-    ]
-    both.append(run_all(routes, pool_of))
+    whole = [replace(route, amounts=(amount,)) for route, amount in zip(routes, amounts, strict=True)]
+    both = [run_all(each, pool_of, swaps) for each in (whole, routes)]
     return max((ran[0] for ran in both if ran is not None), key=_gain, default=None)
 
 
-def _beside(routes: Sequence[Sized], amounts: Sequence[int], place: int, pool_of: PoolOf) -> list[Pool] | None:
+def _beside(
+    routes: Sequence[Sized], amounts: Sequence[int], place: int, pool_of: PoolOf, swaps: Swaps | None = None
+) -> list[Pool] | None:
     """A route's pools as all other routes leave them; None if one of those cannot run."""
-    wake = Wake(pool_of)
+    wake = Wake(pool_of, swaps)
     try:
         for j, other in enumerate(routes):
             if j != place:

@@ -41,7 +41,7 @@ def warm() -> None:
     assert second.profit_wei < first.profit_wei
     settle([best], {pool.address: pool for pool in pools}.__getitem__, Start.from_pools(pools))
     graph.update(pools[0])
-    search(graph, [pools[0].address], {one: 1.0}, max_hops=4)
+    search(graph, [pools[0].address], {one: 1.0}, max_hops=4, known=found.known(0.0))
     Graph().update(CurveStableSwapPool(apart, (10**18, 10**18), (10**18, 10**18), 20_000, 4_000_000, 0))
     stairs.look(np.ones((2, 3, 8)), 0, 1.0, 1.0, 1, np.empty(1), np.empty(1))
     stairs.look_around(np.ones((2, 3, 8)), 0, np.ones(1), 1, np.empty(1), np.empty(1))

@@ -58,11 +58,11 @@ def scene(
     return Scene(market, graph, terms, lenders, prices, more.get("flash", {}))  # type: ignore[arg-type]
 
 
-def joined(on: Scene, most_routes: int = 8) -> tuple[Opportunity, Bundle, Bundler]:
+def joined(on: Scene, most_routes: int = 8, most_tried: int = 64) -> tuple[Opportunity, Bundle, Bundler]:
     every = [pool.address for pool in on.market]
     seen = look(on, every)
     best = next(seen)
-    bundler = Bundler(on, Conditions(0.1, 100, (WETH, USDC), most_routes))
+    bundler = Bundler(on, Conditions(0.1, 100, (WETH, USDC), most_routes, most_tried))
     return best, bundler.join(best, seen.found, every), bundler
 
 
@@ -168,6 +168,18 @@ def test_join__most_routes__are_not_exceeded() -> None:
 
     assert len(bundle.legs) == 2
     assert bundler.left == {pool.address for pool in pools}
+
+
+def test_join__most_routes_tried__end_the_bundle_and_leave_the_rest() -> None:
+    _, every, patient = joined(scene(parallel() + apart()))
+
+    _, bundle, hasty = joined(scene(parallel() + apart()), most_tried=1)
+
+    assert not patient.cut
+    assert hasty.cut
+    assert len(bundle.legs) == 2 < len(every.legs)
+    left_out = {edge.pool for leg in every.legs[2:] for edge in leg.route.edges}
+    assert left_out & hasty.left
 
 
 def test_join__more_groups_than_a_program_has__takes_as_many_routes_as_fit(monkeypatch: pytest.MonkeyPatch) -> None:

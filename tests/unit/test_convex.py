@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from keeper.convex.bound import Bound, bound
-from keeper.convex.dual import empty_flow, evaluate
+from keeper.convex.dual import empty_flow, evaluate, minimise
 from keeper.convex.kernels import flows
 from keeper.convex.problem import problem
 from keeper.pools.balancer_stable import BalancerStablePool
@@ -288,3 +288,13 @@ def test_bound__pools_of_one_pair__is_the_least_over_all_prices(pools: Sequence[
     assert there * (1 - 1e-6) <= found.wei <= there * (1 + (1e-3 if is_curve else 1e-6))
     for factor in (0.98, 0.999, 0.9999, 1.0001, 1.001, 1.02):
         assert dual_of_real_curves(pools, best * factor) >= there * (1 - 1e-6)
+
+
+def test_minimise__ended_before_prices_are_in_sight__tells_the_last_ones() -> None:
+    pools = [v2_pool(1, (WETH, USDC), 10**21, 10**21), v2_pool(2, (WETH, USDC), 10**21, 2 * 10**21)]
+    posed = problem(graph_of(pools), pools, {WETH: 1.0})
+
+    none, few = (minimise(posed, 1e-3, 1e9, most_rounds=rounds) for rounds in (0, 2))
+
+    assert not few.converged
+    assert few.bound < none.bound

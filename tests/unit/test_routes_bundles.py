@@ -6,7 +6,7 @@ import pytest
 
 from keeper.errors import SwapReverts
 from keeper.pools.pool import Pool
-from keeper.routes.bundles import Wake, joined, run_all
+from keeper.routes.bundles import Swaps, Wake, joined, run_all
 from keeper.routes.graph import Edge
 from keeper.routes.sizing import Sized, size
 from keeper.routes.split import settle
@@ -56,6 +56,17 @@ def test_wake__two_routes_through_a_pool__the_second_meets_what_the_first_left()
     assert second.amounts[2] == after.amount_out(USDC, WETH, c.amount_out(WETH, USDC, ETH))
     assert set(wake.moved) == {a.address, b.address, c.address}
     assert wake.pool(b.address) == after.swap(USDC, WETH, second.amounts[1])[1]
+
+
+def test_swaps__the_same_again__is_computed_once() -> None:
+    pool, swaps = v2_pool(1, (WETH, USDC), 10**20, 10**20), Swaps()
+
+    once, again = (swaps.swap(pool, WETH, USDC, 10**18) for _ in range(2))
+    other = swaps.swap(pool, USDC, WETH, 10**18)
+
+    assert once == pool.swap(WETH, USDC, 10**18)
+    assert again[1] is once[1]
+    assert other == pool.swap(USDC, WETH, 10**18)
 
 
 def test_wake__route_that_reverts__moves_nothing() -> None:

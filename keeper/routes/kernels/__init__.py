@@ -16,8 +16,12 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from keeper.routes.kernels import climb, count, cycles, flows, moebius, optimum, rings, smooth, stairs, walk
+from keeper.routes.kernels.tables import makes_arrays
 
 _HERE = Path(__file__).parent
+#: Numba's own word for compiling without its runtime, which counts references; what needs it is refused.
+_UNCOUNTED: dict[str, Any] = {"_nrt": False}
+
 _MODULES = (rings, cycles, moebius, optimum, climb, smooth, walk, stairs, count, flows)
 
 
@@ -44,20 +48,26 @@ def compile_modules(modules: Sequence[ModuleType], packages: Sequence[Path]) -> 
     before = config.CACHE_DIR  # type: ignore[attr-defined]
     config.CACHE_DIR = str(folder or "")  # type: ignore[attr-defined]
     try:
-        _replace(modules, njit(cache=folder is not None, error_model="numpy", nogil=True))
+        options: dict[str, Any] = {"cache": folder is not None, "error_model": "numpy", "nogil": True}
+        _replace(modules, njit(**options), njit(**options | _UNCOUNTED))
     finally:
         config.CACHE_DIR = before  # type: ignore[attr-defined]
     return True
 
 
-def _replace(modules: Sequence[ModuleType], compile_one: Callable[[FunctionType], Any]) -> None:
+def _replace(
+    modules: Sequence[ModuleType],
+    compile_one: Callable[[FunctionType], Any],
+    compile_without_references: Callable[[FunctionType], Any],
+) -> None:
     """Put the compiled kernel wherever a module names the plain one."""
     compiled: dict[FunctionType, Any] = {}
     for module in modules:
         for name, kernel in list(vars(module).items()):
-            if isinstance(kernel, FunctionType) and ".kernels." in kernel.__module__:
+            if isinstance(kernel, FunctionType) and ".kernels." in kernel.__module__ and kernel is not makes_arrays:
                 if kernel not in compiled:
-                    compiled[kernel] = compile_one(kernel)
+                    counts = hasattr(kernel, "makes_arrays") or not kernel.__module__.startswith(__name__)
+                    compiled[kernel] = compile_one(kernel) if counts else compile_without_references(kernel)
                 setattr(module, name, compiled[kernel])
 
 

@@ -7,9 +7,10 @@ it is looked at and refused.
 
 import numpy as np
 
-from keeper.routes.kernels.tables import Array, Topology
+from keeper.routes.kernels.tables import Array, Topology, makes_arrays
 
 
+@makes_arrays
 def count(topology: Topology, pool: Array, usable: Array, tokens: Array, max_hops: int) -> int:
     """
     Return how many cycles of usable edges contain a profit token.
@@ -29,6 +30,7 @@ def count(topology: Topology, pool: Array, usable: Array, tokens: Array, max_hop
     return total
 
 
+@makes_arrays
 def _count_pairs(topology: Topology, pool: Array, usable: Array, blocked: Array, t: int) -> int:
     total, first, at = 0, topology.edge_first, topology.edge_at
     for arc in range(topology.first[t], topology.first[t + 1]):
@@ -41,6 +43,7 @@ def _count_pairs(topology: Topology, pool: Array, usable: Array, blocked: Array,
     return total
 
 
+@makes_arrays
 def _count_rings(topology: Topology, edges: Array, blocked: Array, t: int, max_hops: int) -> int:
     """
     Rings of four over w are all pairs of a way there and a way back, less those that use the same middle token.

@@ -2,13 +2,25 @@
 Routes that share pools, sized in turn on what all others leave behind, until none moves.
 """
 
+from math import inf
+
 import numpy as np
 
 from keeper.routes.kernels.optimum import size_one
-from keeper.routes.kernels.tables import FALLING, MAX_HOPS, WHOLE, Array, Curves
+from keeper.routes.kernels.tables import FALLING, MAX_HOPS, WHOLE, Array, Curves, makes_arrays
 from keeper.routes.kernels.walk import enter_next
 
+#: Where steps shrink by less than to this part of the one before, their end is guessed.
+_SLOW = 0.1
 
+#: That is done again where steps have shrunk to this part of what they were then: guesses may go around in circles.
+_NEARER = 0.5
+
+#: What part of the gain may be missing there: fees that stay in pools have it depend on the order of routes a little.
+_LOSS = 1e-6
+
+
+@makes_arrays
 def settle(
     curves: Curves,
     twin: Array,
@@ -38,7 +50,8 @@ def settle(
     before[0] = curves.rate
     before[1] = curves.depth
     before[2] = curves.cap
-    n = routes.shape[0]
+    n, stepped, leapt = routes.shape[0], False, inf
+    step, last = np.zeros(n), np.zeros(n)
     for _ in range(max(most_runs // (n * n), 1)):
         moved = False
         for i in range(n):
@@ -50,10 +63,22 @@ def settle(
             if gain <= 0.0 or amount < 1.0:
                 return False
             moved = moved or abs(amount - amounts[i]) > still * amounts[i]
-            amounts[i] = amount
+            step[i], amounts[i] = amount - amounts[i], amount
             figures[i, 0], figures[i, 1], figures[i, 2] = amount, gain, depth
         if not moved:
             break
+        leap, size = _leap(step, last) if stepped else 0.0, np.abs(step).max()
+        stepped = True
+        if leap > 0.0 and size < _NEARER * leapt:
+            leapt = size
+            here = _total(curves, before, first, twin, routes, amounts, scratch, at)
+            last[:] = amounts
+            amounts += leap * step
+            if _total(curves, before, first, twin, routes, amounts, scratch, at) > here - _LOSS * abs(here):
+                stepped = False
+            else:
+                amounts[:] = last
+        last[:] = step
     _reset(curves, before, first)
     for i in range(n):
         paid = _run(curves, twin, routes[i], amounts[i], scratch, at)
@@ -63,12 +88,39 @@ def settle(
     return True
 
 
+def _leap(step: Array, last: Array) -> float:
+    """
+    How many times the last step leads to where steps end that go on to shrink by the same ratio (Aitken); none where
+    they shrink fast, or do not.
+    """
+    product, square = 0.0, 0.0
+    for i in range(step.size):
+        product += step[i] * last[i]
+        square += last[i] * last[i]
+    if not _SLOW * square < product < square:
+        return 0.0
+    return product / (square - product)
+
+
+def _total(
+    curves: Curves, before: Array, first: Array, twin: Array, routes: Array, amounts: Array, scratch: Array, at: Array
+) -> float:
+    """What the routes gain as they run one after another; minus infinity if one cannot."""
+    _reset(curves, before, first)
+    gain = 0.0
+    for i in range(routes.shape[0]):
+        paid = _run(curves, twin, routes[i], amounts[i], scratch, at) if amounts[i] >= 1.0 else -1.0
+        if paid < 0.0:
+            return -inf
+        gain += paid - amounts[i]
+    return gain
+
+
 def _reset(curves: Curves, before: Array, first: Array) -> None:
     """Have the curves be as they were."""
-    curves.rate[:] = before[0]
-    curves.depth[:] = before[1]
-    curves.cap[:] = before[2]
-    curves.row[:] = first
+    for i in range(first.size):
+        curves.rate[i], curves.depth[i], curves.cap[i] = before[0, i], before[1, i], before[2, i]
+        curves.row[i] = first[i]
 
 
 def _run(curves: Curves, twin: Array, route: Array, amount_in: float, scratch: Array, at: Array) -> float:

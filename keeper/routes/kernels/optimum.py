@@ -7,10 +7,11 @@ from math import inf, sqrt
 import numpy as np
 
 from keeper.routes.kernels.climb import climb
-from keeper.routes.kernels.tables import MAX_HOPS, WEIGHTED, Array, Curves
+from keeper.routes.kernels.tables import MAX_HOPS, WEIGHTED, Array, Curves, makes_arrays
 from keeper.routes.kernels.walk import enter_next
 
 
+@makes_arrays
 def size(curves: Curves, cycles: Array, figures: Array) -> None:
     """
     Write, for each cycle, the input that gains most, what none gains more than, and the cycle's depth there.

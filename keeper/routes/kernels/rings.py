@@ -12,10 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from keeper.routes.kernels.moebius import input_for, level_of, most_of
-from keeper.routes.kernels.tables import Array, Best, Curves, Topology, Worth
+from keeper.routes.kernels.tables import MAX_HOPS, Array, Best, Curves, Topology, Worth, makes_arrays
 
 #: A log-rate that is none, whatever rounding adds.
 _NO_GAIN = -1e-9
+
+#: Column of a ring that tells the place of the first changed edge.
+_CHANGED_AT = 2
 
 
 def refresh(topology: Topology, best: Best, curves: Curves, edges: Array) -> None:
@@ -39,11 +42,16 @@ def refresh(topology: Topology, best: Best, curves: Curves, edges: Array) -> Non
         best.limit[arc] = widest
 
 
+@makes_arrays
 def mark(topology: Topology, log_rate: Array, edges: Array, changed: Array) -> Array:
     """
     Write the best log-rate of each arc's changed edges, and return the arcs that have one which can trade.
     """
     arcs = np.empty(edges.size, np.int64)
+    return np.sort(arcs[: _mark(topology, log_rate, edges, changed, arcs)])
+
+
+def _mark(topology: Topology, log_rate: Array, edges: Array, changed: Array, arcs: Array) -> int:
     n = 0
     for edge in edges:
         arc = topology.arc_of[edge]
@@ -52,12 +60,121 @@ def mark(topology: Topology, log_rate: Array, edges: Array, changed: Array) -> A
                 arcs[n] = arc
                 n += 1
             changed[arc] = max(changed[arc], log_rate[edge])
-    return np.sort(arcs[:n])
+    return n
 
 
+class Ways(NamedTuple):
+    """
+    How each profit token t is joined to every token, a row each.
+
+    Attributes:
+        arc: The arc from t, or -1; that too where it leads to a profit token before t.
+        forward: The best log-rate of two hops from t, or more.
+        backward: The best log-rate of two hops to t, or more.
+    """
+
+    arc: Array
+    forward: Array
+    backward: Array
+
+
+def reach(topology: Topology, best: Best, tokens: Array, max_hops: int, ways: Ways) -> None:
+    """
+    Write how the profit tokens are joined to all others.
+    """
+    first, core_end, head = topology.first, topology.core_end, topology.head
+    ways.arc[:] = -1
+    ways.forward[:] = -inf
+    ways.backward[:] = -inf
+    for number in range(tokens.size):
+        t, arc, forward, backward = tokens[number], ways.arc[number], ways.forward[number], ways.backward[number]
+        if t < 0:
+            continue
+        for i in range(first[t], core_end[t]):
+            v = head[i]
+            if _is_before(tokens, number, v):
+                continue
+            arc[v] = i
+            if max_hops < 4:
+                continue
+            there, home = best.out[i], best.back[i]
+            for j in range(first[v], core_end[v]):
+                w = head[j]
+                forward[w] = max(forward[w], there + best.out[j])
+                backward[w] = max(backward[w], best.back[j] + home)
+
+
+def _is_before(tokens: Array, number: int, v: int) -> bool:
+    for i in range(number):  # noqa: SIM110 - numba compiles no generators
+        if tokens[i] == v:
+            return True
+    return False
+
+
+def raise_ways(topology: Topology, best: Best, tokens: Array, arcs: Array, ways: Ways) -> None:
+    """
+    Have the best log-rates of two hops be no less than they are, now that these arcs have others.
+    """
+    first, core_end, tail, head = topology.first, topology.core_end, topology.tail, topology.head
+    for number in range(tokens.size):
+        t, way, forward, backward = tokens[number], ways.arc[number], ways.forward[number], ways.backward[number]
+        for arc in arcs:
+            a, b, rate = tail[arc], head[arc], best.out[arc]
+            if t < 0 or arc >= core_end[a]:
+                continue
+            there, home = way[a], way[b]
+            if a == t and home >= 0:
+                for j in range(first[b], core_end[b]):
+                    forward[head[j]] = max(forward[head[j]], rate + best.out[j])
+            elif there >= 0:
+                forward[b] = max(forward[b], best.out[there] + rate)
+            if b == t and there >= 0:
+                for j in range(first[a], core_end[a]):
+                    backward[head[j]] = max(backward[head[j]], best.back[j] + rate)
+            elif home >= 0:
+                backward[a] = max(backward[a], rate + best.back[home])
+
+
+@makes_arrays
+def through(
+    topology: Topology,
+    best: Best,
+    log_rate: Array,
+    edges: Array,
+    changed: Array,
+    marked: Array,
+    tokens: Array,
+    max_hops: int,
+    threshold: float,
+    ways: Ways,
+    is_new: bool,
+    rings: Array,
+) -> int:
+    """
+    Search for rings through these edges, and return how many there are, as ``search`` does.
+
+    Args:
+        changed: Written: the best log-rate of each arc's changed edges.
+        marked: Written: whether each edge is changed.
+        ways: Written, if they are new; else those that were before only these edges changed.
+    """
+    changed[:] = -inf
+    marked[:] = False
+    for edge in edges:
+        marked[edge] = True
+    arcs = mark(topology, log_rate, edges, changed)
+    if is_new:
+        reach(topology, best, tokens, max_hops, ways)
+    elif max_hops == 4:
+        raise_ways(topology, best, tokens, arcs, ways)
+    return search(topology, best, ways, changed, arcs, tokens, max_hops, threshold, rings)
+
+
+@makes_arrays
 def search(
     topology: Topology,
     best: Best,
+    ways: Ways,
     changed: Array,
     arcs: Array,
     tokens: Array,
@@ -79,50 +196,23 @@ def search(
     """
     n = 0
     blocked = np.zeros(topology.first.size, np.bool_)
-    way = Way(np.full(topology.first.size, -1, np.int64), np.empty(topology.first.size), np.empty(topology.first.size))
     for number in range(tokens.size):
         t = tokens[number]
         if t >= 0:
-            _reach(topology, best, way, blocked, t, max_hops)
+            way = Way(ways.arc[number], ways.forward[number], ways.backward[number])
             n = _search_from(topology, best, way, blocked, changed, arcs, number, t, max_hops, threshold, rings, n)
-            for i in range(topology.first[t], topology.core_end[t]):
-                way.arc[topology.head[i]] = -1
             blocked[t] = True
     return n
 
 
 class Way(NamedTuple):
     """
-    How the profit token t is joined to every token.
-
-    Attributes:
-        arc: The arc from t, or -1.
-        forward: The best log-rate of two hops from t.
-        backward: The best log-rate of two hops to t.
+    The row of ``Ways`` of one profit token.
     """
 
     arc: Array
     forward: Array
     backward: Array
-
-
-def _reach(topology: Topology, best: Best, way: Way, blocked: Array, t: int, max_hops: int) -> None:
-    first, core_end, head = topology.first, topology.core_end, topology.head
-    out, back, arc, forward, backward = best.out, best.back, way.arc, way.forward, way.backward
-    forward[:] = -inf
-    backward[:] = -inf
-    for i in range(first[t], core_end[t]):
-        v = head[i]
-        if blocked[v]:
-            continue
-        arc[v] = i
-        if max_hops < 4:
-            continue
-        there, home = out[i], back[i]
-        for j in range(first[v], core_end[v]):
-            w = head[j]
-            forward[w] = max(forward[w], there + out[j])
-            backward[w] = max(backward[w], back[j] + home)
 
 
 def _search_from(
@@ -309,3 +399,41 @@ def bound(best: Best, changed: Array, worth: Worth, rings: Array, bounds: Array)
         gain = most_of(rate, bend, limit)
         cost = least_opening + hops * least_toll
         bounds[i] = gain * worth.values[rings[i, 0]] - cost if gain >= 1.0 and cost < inf else -inf
+
+
+@makes_arrays
+def distinct(rings: Array, gains: Array, least: float, kept: Array) -> int:
+    """
+    Copy the first row of each ring whose gain is worth so much, and return how many there are.
+
+    Rows of one ring differ in the place of the first changed edge; in what is copied there is none.
+    """
+    size = 16
+    while size < 2 * rings.shape[0]:
+        size *= 2
+    return _keep(rings, gains, least, kept, np.full(size, -1, np.int64))
+
+
+def _keep(rings: Array, gains: Array, least: float, kept: Array, at: Array) -> int:
+    n, size = 0, at.size
+    for i in range(rings.shape[0]):
+        if gains[i] >= least:
+            slot = 0
+            for j in range(rings.shape[1]):
+                if j != _CHANGED_AT:
+                    slot = (slot * 1_000_003 + rings[i, j] + 1) & (size - 1)
+            while at[slot] >= 0 and not _are_one(kept[at[slot]], rings[i]):
+                slot = (slot + 1) & (size - 1)
+            if at[slot] < 0:
+                at[slot] = n
+                for j in range(rings.shape[1]):
+                    kept[n, j] = MAX_HOPS if j == _CHANGED_AT else rings[i, j]
+                n += 1
+    return n
+
+
+def _are_one(one: Array, other: Array) -> bool:
+    for j in range(one.size):  # noqa: SIM110 - numba compiles no generators
+        if j != _CHANGED_AT and one[j] != other[j]:
+            return False
+    return True

@@ -10,6 +10,10 @@ import numpy as np
 
 from keeper.routes.kernels.tables import Array
 
+#: What leaves so much less than a whole number when a fee is taken from it is whole: fees are millionths at the finest,
+#: and floats end beside them.
+_WHOLE = 1e-7
+
 
 def look(stairs: Array, coarsest: int, first: float, stride: float, n: int, units: Array, promises: Array) -> None:
     """
@@ -66,7 +70,7 @@ def _out(ranges: Array, amount_in: float) -> float:
         if start_in <= amount_in <= end_in:
             kept = (amount_in - start_in) * ranges[i, 6]
             if ranges[i, 7] == 1.0:
-                kept = np.floor(kept)
+                kept = np.floor(kept + _WHOLE)
             return float(np.floor(start_out + ranges[i, 4] * kept / (1.0 + kept / ranges[i, 5])))
     return -inf
 
@@ -79,6 +83,6 @@ def _least_in(ranges: Array, amount_out: float) -> float:
             wanted = amount_out - start_out
             kept = wanted / (ranges[i, 4] - wanted / ranges[i, 5])
             if ranges[i, 7] == 1.0:
-                kept = np.ceil(kept)
-            return float(np.ceil(start_in + kept / ranges[i, 6]))
+                kept = np.ceil(kept - _WHOLE)
+            return float(np.ceil(start_in + kept / ranges[i, 6] - _WHOLE))
     return inf

@@ -5,7 +5,8 @@ Words: an edge is one direction of one pool; an arc, all edges from one token to
 different tokens; the core, the arcs on rings of three or more tokens.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -13,6 +14,19 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 MAX_HOPS = 4
+
+_Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
+
+
+def makes_arrays(kernel: _Kernel) -> _Kernel:
+    """
+    Mark a kernel that makes arrays, or calls one that returns some.
+
+    In these alone numba counts the references to arrays: counting takes longer than what most others do.
+    """
+    kernel.makes_arrays = True  # type: ignore[attr-defined]
+    return kernel
+
 
 #: How a curve goes on beyond its first range: by V3 ranges as the price falls or rises, not at all, by sampled pieces;
 #: or that it has no ranges, but a shape of its own.

@@ -2,12 +2,65 @@
 From range to range along a curve.
 """
 
-from math import exp, inf, sqrt
+from math import exp, inf, log, sqrt
 
-from keeper.routes.kernels.tables import FALLING, FALLS, SAMPLED, WHOLE, Array
+import numpy as np
+
+from keeper.routes.kernels.tables import FALLING, FALLS, RISING, SAMPLED, WHOLE, Array, Curves, makes_arrays
 
 #: What rounding in floats is given room for: the depth is of a small difference.
 _ROOM = 1.0 - 1e-6
+
+
+@makes_arrays
+def follow(
+    curves: Curves, first: int, row: int, sqrt_price: float, liquidity: float, falling: float, rising: float
+) -> None:
+    """
+    Let both edges of a pool of ranges pay what they do from a price on.
+
+    Args:
+        first: The edge along which the price falls; the other one follows.
+        row: Of the range that the price is in.
+        liquidity: Of that range.
+        falling, rising: Marginal rate after fees of each edge; 0 of one that cannot trade.
+    """
+    state, at = np.empty((3, 1)), np.empty(1, np.int64)
+    _begin(curves, first, FALLING, row, sqrt_price, liquidity, falling, state, at)
+    _begin(curves, first + 1, RISING, row, sqrt_price, liquidity, rising, state, at)
+
+
+def _begin(
+    curves: Curves,
+    edge: int,
+    kind: int,
+    row: int,
+    sqrt_price: float,
+    liquidity: float,
+    rate: float,
+    state: Array,
+    at: Array,
+) -> None:
+    """The range that an edge trades in first is a later one where the present has no liquidity."""
+    rows = curves.rows
+    while liquidity == 0.0:
+        row += kind
+        sqrt_price = rows[row + 1 if kind == FALLING else row, 0]
+        liquidity = rows[row, 1]
+    if liquidity < 0.0 or rate == 0.0:
+        curves.log_rate[edge] = -inf
+        return
+    if kind == FALLING:
+        deep, price, cap = 1.0 / sqrt_price, sqrt_price * sqrt_price, sqrt_price / rows[row, 0] - 1.0
+    else:
+        deep, price, cap = sqrt_price, 1.0 / (sqrt_price * sqrt_price), rows[row + 1, 0] / sqrt_price - 1.0
+    keep = rate / price
+    depth = liquidity * deep / keep
+    cap = depth * max(cap, 0.0)
+    curves.log_rate[edge], curves.rate[edge], curves.depth[edge] = log(rate), rate, depth
+    curves.cap[edge], curves.keep[edge], curves.kind[edge], curves.row[edge] = cap, keep, kind, row
+    state[0, 0], state[1, 0], state[2, 0], at[0] = rate, depth, cap, row
+    curves.limit[edge] = extent(kind, keep, rows, state, at, curves.reach[edge])
 
 
 def extent(kind: int, keep: float, rows: Array, state: Array, row: Array, reach: Array) -> float:
