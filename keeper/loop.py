@@ -396,6 +396,7 @@ class Keeper:
         if self._accountable:
             outcomes = await self._operators.follow(news.block, self._is_canonical)
             self.watch.booked(self._desk.book(outcomes))
+            self.watch.disputed(self._operators.disputed)
         if news.block.number % _SLOW_BLOCKS == 0:
             await self._look_at_slow_things()
             self._desk.mended(await self._upkeep.look_around())

@@ -2,7 +2,7 @@
 A keeper that stands by: it follows the market like its leader, and has no transactions.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from keeper.execution.included import IsCanonical
 from keeper.execution.operators import Operator
@@ -22,6 +22,7 @@ class Onlooker:
     signer_failures = 0
     gaps_found = 0
     gaps_filled = 0
+    disputed: Collection[Hash] = ()
 
     def __iter__(self) -> Iterator[Operator]:
         return iter(())

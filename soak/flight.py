@@ -199,6 +199,11 @@ class Flight:
         return list(self.keeper._in_flight)
 
     @property
+    def disputed(self) -> set[Hash]:
+        """Transactions of whose receipts the nodes tell differently, as far as the keeper has noticed."""
+        return set(self.keeper._operators.disputed)
+
+    @property
     def lost(self) -> bool:
         """Whether the keeper is to read its market anew."""
         return self.keeper._lost

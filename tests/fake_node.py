@@ -36,6 +36,7 @@ class FakeNode:
         most_blocks: Above so many it refuses.
         finalized: The number of the final block, or None if it knows none.
         distrusted: Why it was not believed.
+        others: What other nodes answer where all are asked.
     """
 
     url = "http://fake"
@@ -51,6 +52,10 @@ class FakeNode:
         self.most_blocks = 10_000
         self.finalized: int | None = None
         self.distrusted: list[str] = []
+        self.others: list[Any] = []
+
+    async def every(self, method: str, *params: Any) -> list[Any]:
+        return [answer for answer in (await self(method, *params), *self.others) if answer is not None]
 
     def distrust(self, error: ChainError) -> None:
         self.distrusted.append(str(error))

@@ -140,6 +140,20 @@ class Rpc:
                 failure = error
         raise failure or RateLimited("every node wants fewer requests", retry_after=self._recovers_in())
 
+    async def every(self, method: str, *params: Any) -> list[Any]:
+        """
+        Return what each node answers that is well, where there are several; empty where there is one alone.
+        """
+        if len(self._nodes) == 1:
+            return []
+        now = _now()
+        asked = [self._ask(node, method, params) for node in self._nodes if node.paused_until <= now]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, RpcError):
+                raise answer
+        return [answer for answer in answers if not isinstance(answer, BaseException)]
+
     def distrust(self, error: ChainError) -> None:
         """
         Leave the node alone that is asked first, where others could be: what it says contradicts itself.

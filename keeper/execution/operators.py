@@ -124,6 +124,11 @@ class Operators:
         return iter(self._operators)
 
     @property
+    def disputed(self) -> set[Hash]:
+        """Transactions of whose receipts the nodes tell differently."""
+        return {disputed for operator in self._operators for disputed in operator.transactions.disputed}
+
+    @property
     def first(self) -> Operator:
         return self._operators[0]
 

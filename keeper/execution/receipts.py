@@ -50,6 +50,16 @@ class Outcome:
         return not self.transaction.routes
 
 
+def gist_of(receipt: Any) -> tuple[str, bool, int] | None:
+    """
+    Return what honest nodes tell alike of a receipt (hash of the block, success, gas), or None if it does not say.
+    """
+    try:
+        return str(receipt["blockHash"]).lower(), int(receipt["status"], 16) == 1, int(receipt["gasUsed"], 16)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def block_of(receipt: Receipt) -> tuple[Hash, int] | None:
     """
     Return hash and number of the block that a receipt is of, or None if that block does not exist yet.

@@ -18,7 +18,7 @@ from keeper.execution.included import Included, IsCanonical
 from keeper.execution.lifecycle import require
 from keeper.execution.nonces import NonceManager
 from keeper.execution.payouts import Payouts
-from keeper.execution.receipts import Outcome, Receipt, block_of, outcome_of
+from keeper.execution.receipts import Outcome, Receipt, block_of, gist_of, outcome_of
 from keeper.execution.submission import Broadcast, Verdict
 from keeper.execution.wire import parse
 from keeper.gas import GasPrices, max_fee_wei
@@ -48,6 +48,9 @@ class Patience:
 class Transactions:
     """
     Sends one operator's transactions and follows them.
+
+    Attributes:
+        disputed: What would be final, and of whose receipts the nodes tell differently.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Transactions:
         self._offered: dict[int, int] = {}
         self._drifted_at: int | None = None
         self._behind_at: int | None = None
+        self.disputed: set[Hash] = set()
 
     @property
     def in_flight(self) -> list[Entry]:
@@ -194,7 +198,12 @@ class Transactions:
         """
         Note what is in blocks up to *number*, which is final.
         """
-        for entry in await self._included.final(number, is_canonical):
+        entries = await self._included.final(number, is_canonical)
+        for position, entry in enumerate(entries):
+            if not await self._agreed(entry):
+                for kept in entries[position:]:
+                    self._included.add(kept)  # asked again, until the nodes are of one mind
+                return
             if entry.state is State.REVERTED:
                 self._note(entry, State.REVERTED, {**entry.detail, "final": True})
             else:
@@ -211,6 +220,18 @@ class Transactions:
         Look again for what is in a block that is no longer part of the chain; return as ``unwound`` does.
         """
         return [self._look_again(entry) for entry in await self._included.displaced(is_canonical)]
+
+    async def _agreed(self, entry: Entry) -> bool:
+        """Whether no node tells another receipt than the one that was believed."""
+        detail = entry.detail
+        believed = (str(detail["block_hash"]).lower(), entry.state is not State.REVERTED, detail.get("gas_used"))
+        transaction_hash = entry.transaction.hash
+        told = {gist_of(receipt) for receipt in await self._rpc.every("eth_getTransactionReceipt", transaction_hash)}
+        if told <= {believed, None}:
+            self.disputed.discard(transaction_hash)
+            return True
+        self.disputed.add(transaction_hash)
+        return False
 
     # ---------------------------------------------------------------- steps
 

@@ -4,7 +4,7 @@ The keeper looks at itself: what it sees goes to the breakers, what they do to t
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import structlog
 
@@ -22,7 +22,7 @@ from keeper.journal import Journal, SignedTransaction, State
 from keeper.monitor.alerts import Severity, alert
 from keeper.monitor.metrics import Metrics
 from keeper.monitor.report import Booking, Report
-from keeper.types import Block
+from keeper.types import Block, Hash
 from keeper.watch.accounts import Accounts
 from keeper.watch.results import Results
 from keeper.watch.subject import Subject
@@ -74,6 +74,7 @@ class Watch:
         rpc.listener, journal.listener = self._asked, metrics.journal_seconds.observe
         self._succeeded_at = time.monotonic()
         self._found_by_then = 0
+        self._disputed: set[Hash] = set()
         #: Halts that somebody was told of; those of an earlier life are told again.
         self._told: set[str] = set()
 
@@ -147,6 +148,15 @@ class Watch:
         self.accounts.unwound(-1)
         self._surroundings.clocks.again()
         alert(Severity.TICKET, "resync", f"the whole market is read anew, nothing is traded meanwhile: {error}")
+
+    def disputed(self, hashes: Collection[Hash]) -> None:
+        """
+        Nodes tell different receipts of these.
+        """
+        for transaction_hash in hashes:
+            if transaction_hash not in self._disputed:
+                alert(Severity.PAGE, "receipts_differ", f"nodes tell different receipts of {transaction_hash}")
+        self._disputed = set(hashes)
 
     def fatal(self, error: KeeperError) -> None:
         """

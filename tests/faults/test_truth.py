@@ -14,6 +14,7 @@ from keeper.chain.follower import Follower, NewBlock, to_block
 from keeper.chain.rpc import Rpc
 from keeper.errors import ChainError
 from keeper.events import TOPICS
+from keeper.journal import State
 from keeper.types import Block
 from localnet import Localnet
 from soak import faults
@@ -250,6 +251,20 @@ async def test_nodes__receipts_are_malformed__keeper_waits_for_better_ones(check
         everywhere(checked, stack, fault, "eth_getTransactionReceipt")
         await checked.until(lambda: bool(checked.in_flight))
         await checked.pass_blocks(3)
+
+
+async def test_node__tells_other_receipts__nothing_is_final_until_they_agree(checked: Flight) -> None:
+    def reverted(told: Any) -> Any:
+        return told and told | {"status": "0x0"}
+
+    with checked.second.inject(faults.retold(reverted), "eth_getTransactionReceipt"):
+        await checked.until(lambda: bool(checked.disputed))
+        hashes = checked.disputed
+        await checked.pass_blocks(3)
+        told = {entry.transaction.hash: entry.state for entry in checked.entries}
+        assert {told[transaction_hash] for transaction_hash in hashes} == {State.SOFT}
+
+    await checked.until(lambda: not checked.disputed)
 
 
 @pytest.mark.parametrize("fault", CALLS.values(), ids=CALLS)

@@ -304,6 +304,24 @@ async def test_finalise__block_is_final__gains_are_kept_and_it_is_not_watched_an
     assert journal.next_nonce(OPERATOR) == 4
 
 
+@pytest.mark.parametrize("lie", [{"status": "0x0"}, {"blockHash": "0x" + "77" * 32}, {"gasUsed": "0x1"}])
+async def test_finalise__another_node_tells_another_receipt__waits_until_they_agree(
+    node: FakeNode, transactions: Transactions, journal: Journal, lie: dict[str, str]
+) -> None:
+    await included(node, transactions)
+    told = node.answers["eth_getTransactionReceipt"](TRANSACTION.hash)
+    node.others = [told | lie]
+
+    await transactions.finalise(101, canonical)
+    assert journal.entries()[0].state is State.SOFT
+    assert transactions.disputed == {TRANSACTION.hash}
+
+    node.others = [None, {"status": "?"}]
+    await transactions.finalise(101, canonical)
+    assert journal.entries()[0].state is State.FINAL
+    assert transactions.disputed == set()
+
+
 async def test_finalise__reverted_one__stays_reverted_and_says_so(
     node: FakeNode, transactions: Transactions, journal: Journal
 ) -> None:
