@@ -229,14 +229,16 @@ class Rpc:
         now = _now()
         if now - node.failed_at > _FORGIVEN_SECONDS:
             node.pause_seconds = 0.0
-        node.pause_seconds = min(max(2 * node.pause_seconds, _PAUSE_SECONDS[0]), _PAUSE_SECONDS[1])
+        again = now >= node.paused_until  # else it is one failure, of which several requests tell
+        if again:
+            node.pause_seconds = min(max(2 * node.pause_seconds, _PAUSE_SECONDS[0]), _PAUSE_SECONDS[1])
         node.limited = isinstance(error, RateLimited)
         asked_for = error.retry_after if isinstance(error, RateLimited) else None
         node.paused_until = now + (node.pause_seconds if asked_for is None else asked_for)
         node.failed_at = now
         node.failures += 1
         node.checked = False
-        if len(self._nodes) > 1:
+        if again and len(self._nodes) > 1:
             _log.warning("node_paused", node=node.ask.url, seconds=round(node.paused_until - now, 3), reason=str(error))
 
     async def _let_recover(self) -> None:

@@ -116,6 +116,8 @@ class Operators:
         self._caps = caps
         self._looked_at = 0
         self._gaps: set[tuple[Address, int]] = set()
+        #: What one key's transactions came to stays untold while a node fails over the next key's.
+        self._untold: list[Outcome] = []
         self.silent = silent
         self.gaps_found = 0
         self.gaps_filled = 0
@@ -180,15 +182,15 @@ class Operators:
             SubmissionError: A node answered for other bytes than those that were sent.
         """
         self._broadcast.check()
-        outcomes: list[Outcome] = []
         for operator in self._operators:
-            outcomes += await operator.transactions.follow(head, is_canonical, sending=not self.silent)
+            self._untold += await operator.transactions.follow(head, is_canonical, sending=not self.silent)
         if head.number - self._looked_at >= _SLOW_BLOCKS:
             self._looked_at = head.number
             for operator in self._operators:
-                outcomes += await operator.transactions.audit(head, is_canonical)
+                self._untold += await operator.transactions.audit(head, is_canonical)
             await self._finalise(is_canonical)
-        return outcomes
+        told, self._untold = self._untold, []
+        return told
 
     async def fill_gaps(self, block: Block, prices: GasPrices) -> None:
         """

@@ -74,6 +74,8 @@ class Transactions:
         self._offered: dict[int, int] = {}
         self._drifted_at: int | None = None
         self._behind_at: int | None = None
+        #: Outcomes that are in the journal and that nobody was told yet: a node may fail before all of a look is done.
+        self._untold: list[Outcome] = []
         self.disputed: set[Hash] = set()
 
     @property
@@ -106,6 +108,7 @@ class Transactions:
         await self.recheck(is_canonical)
         sender, on_chain = self._nonces.sender, self._nonces.next
         await self._settle_late(range(self._journal.next_nonce(sender) or on_chain, on_chain), is_canonical)
+        self._told()  # of an earlier life: in the journal's reports, and nothing that this one brought
         if not self._open:
             self._nonces.compare(self._journal.next_nonce(sender))
 
@@ -164,11 +167,10 @@ class Transactions:
         Raises:
             NonceError: The nonce of one was used by a transaction that the journal does not know.
         """
-        outcomes: list[Outcome] = []
         for entry_id in [entry.id for entry in sorted(self.in_flight, key=lambda entry: entry.transaction.nonce)]:
             if entry_id in self._open:
-                outcomes += await self._look(self._open[entry_id], head, is_canonical, sending)
-        return outcomes
+                await self._look(self._open[entry_id], head, is_canonical, sending)
+        return self._told()
 
     async def audit(self, head: Block, is_canonical: IsCanonical) -> list[Outcome]:
         """
@@ -184,15 +186,15 @@ class Transactions:
         await self._look_behind(head, on_chain)
         if self._open or on_chain <= self._nonces.next:
             self._drifted_at = None
-            return []
-        outcomes = await self._settle_late(range(self._nonces.next, on_chain), is_canonical)
+            return self._told()
+        await self._settle_late(range(self._nonces.next, on_chain), is_canonical)
         if self._nonces.next >= on_chain:
             self._drifted_at = None
         elif self._drifted_at is None:
             self._drifted_at = head.number  # a receipt may only be late
         elif head.number - self._drifted_at > self._patience.blocks:
             raise self._stranger(self._nonces.next)
-        return outcomes
+        return self._told()
 
     async def finalise(self, number: int, is_canonical: IsCanonical) -> None:
         """
@@ -279,39 +281,44 @@ class Transactions:
             case State.SIGNED, Submission.REFUSED:
                 self._step(entry, State.DROPPED, reason=verdict.words, held=verdict.is_held)
 
-    def _drop(self, entry: Entry, reason: str, **detail: Any) -> Outcome:
+    def _drop(self, entry: Entry, reason: str, **detail: Any) -> None:
         self._step(entry, State.DROPPED, reason=reason, **detail)
-        return Outcome(entry.transaction, State.DROPPED)
+        self._untold.append(Outcome(entry.transaction, State.DROPPED))
+
+    def _told(self) -> list[Outcome]:
+        """What became known since it was told last."""
+        told, self._untold = self._untold, []
+        return told
 
     # ---------------------------------------------------------------- what the chain says
 
-    async def _look(self, entry: Entry, head: Block, is_canonical: IsCanonical, sending: bool) -> list[Outcome]:
-        """What is known of the entry, and of siblings that turn out to have used its nonce; empty if nothing is yet."""
+    async def _look(self, entry: Entry, head: Block, is_canonical: IsCanonical, sending: bool) -> None:
+        """Find out about the entry, and about siblings that turn out to have used its nonce."""
         receipt = await self._receipt(entry)
         if receipt is not None:
-            if (outcome := await self._settled(entry, receipt, is_canonical)) is not None:
-                return [outcome]
-            self._sequenced(entry, receipt)
-            return []
+            if not await self._settled(entry, receipt, is_canonical):
+                self._sequenced(entry, receipt)
+            return
         waited = head.number - entry.transaction.block_number
         if waited < _FIRST_LOOK_BLOCKS:
-            return []
+            return
         if entry.state is State.SEQUENCED and waited >= self._patience.rebroadcast_blocks:
             entry = self._step(entry, State.UNKNOWN, reason="its receipt is gone")
         if await self._nonce() > entry.transaction.nonce:
-            return await self._overtaken(entry, head, is_canonical)
-        return await self._unseen(entry, head, sending)
+            await self._overtaken(entry, head, is_canonical)
+        else:
+            await self._unseen(entry, head, sending)
 
     async def _receipt(self, entry: Entry) -> Receipt | None:
         early = self._broadcast.receipt(entry.transaction.hash)
         receipt: Receipt | None = await self._rpc("eth_getTransactionReceipt", entry.transaction.hash)
         return early if receipt is None else receipt
 
-    async def _settled(self, entry: Entry, receipt: Receipt, is_canonical: IsCanonical) -> Outcome | None:
-        """The outcome, if the receipt is of a block of the chain."""
+    async def _settled(self, entry: Entry, receipt: Receipt, is_canonical: IsCanonical) -> bool:
+        """Whether the receipt is of a block of the chain; its outcome is noted then."""
         block = block_of(receipt)
         if block is None or not await is_canonical(*block):
-            return None
+            return False
         transaction = entry.transaction
         recipient = parse(transaction.raw)[0].to
         own = recipient == transaction.sender
@@ -329,7 +336,8 @@ class Transactions:
         )
         self._nonces.used(entry.transaction.nonce)
         self._included.add(entry)
-        return outcome
+        self._untold.append(outcome)
+        return True
 
     def _sequenced(self, entry: Entry, receipt: Receipt) -> None:
         """Executed, in a block that is not one of ours yet."""
@@ -337,23 +345,21 @@ class Transactions:
             block = block_of(receipt)
             self._step(entry, State.SEQUENCED, block_number=None if block is None else block[1])
 
-    async def _overtaken(self, entry: Entry, head: Block, is_canonical: IsCanonical) -> list[Outcome]:
+    async def _overtaken(self, entry: Entry, head: Block, is_canonical: IsCanonical) -> None:
         """Its nonce is used: by a sibling of ours, given up perhaps, or by somebody who must not have the key."""
         transaction = entry.transaction
         for sibling in self.siblings(transaction.nonce):
-            if sibling.state in IN_BLOCK:
-                return [self._drop(entry, "a sibling was included")]
-            if sibling.id != entry.id and (outcome := await self._found(sibling, is_canonical)) is not None:
-                return [outcome, self._drop(entry, "a sibling was included")]
-        if head.number - transaction.block_number <= self._patience.blocks:
-            return []  # its receipt may only be late
-        raise self._stranger(transaction.nonce)
+            if sibling.state in IN_BLOCK or (sibling.id != entry.id and await self._found(sibling, is_canonical)):
+                self._drop(entry, "a sibling was included")
+                return
+        if head.number - transaction.block_number > self._patience.blocks:  # else its receipt may only be late
+            raise self._stranger(transaction.nonce)
 
-    async def _found(self, entry: Entry, is_canonical: IsCanonical) -> Outcome | None:
+    async def _found(self, entry: Entry, is_canonical: IsCanonical) -> bool:
         receipt = await self._rpc("eth_getTransactionReceipt", entry.transaction.hash)
-        return None if receipt is None else await self._settled(entry, receipt, is_canonical)
+        return receipt is not None and await self._settled(entry, receipt, is_canonical)
 
-    async def _unseen(self, entry: Entry, head: Block, sending: bool) -> list[Outcome]:
+    async def _unseen(self, entry: Entry, head: Block, sending: bool) -> None:
         """
         In no block, its nonce unused: offered again until its deadline, then given up.
 
@@ -367,19 +373,19 @@ class Transactions:
             due = entry.state is State.SIGNED or (not known and waited >= self._patience.rebroadcast_blocks)
             if due and sending:
                 await self._offer_again(entry, head)
-            return []
+            return
         # What died with its process is not waited for as what a node may hold is: had a node taken it, it would be in a
         # block or known by now; should it come after all, it does nothing, for its program has expired.
         queued = entry.state is State.UNKNOWN and not entry.detail.get("left_behind")
         grace = self._patience.unknown_seconds if queued else 0
         held = known and head.number - transaction.block_number <= self._patience.blocks
-        return [] if late <= grace or held else [self._drop(entry, "expired in no block", held=known)]
+        if late > grace and not held:
+            self._drop(entry, "expired in no block", held=known)
 
-    async def _settle_late(self, nonces: range, is_canonical: IsCanonical) -> list[Outcome]:
-        """Book what was given up and yet included while nobody looked: its nonce is used on chain."""
-        entries = [entry for nonce in nonces for entry in self.siblings(nonce) if entry.state is State.DROPPED]
-        found = [await self._found(entry, is_canonical) for entry in entries]
-        return [outcome for outcome in found if outcome is not None]
+    async def _settle_late(self, nonces: range, is_canonical: IsCanonical) -> None:
+        """Note what was given up and yet included while nobody looked: its nonce is used on chain."""
+        for entry in [entry for nonce in nonces for entry in self.siblings(nonce) if entry.state is State.DROPPED]:
+            await self._found(entry, is_canonical)
 
     async def _look_behind(self, head: Block, on_chain: int) -> None:
         if on_chain >= self._nonces.next:

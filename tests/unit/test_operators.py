@@ -357,3 +357,20 @@ async def test_follow__now_and_then__asks_which_block_is_final(
     await operators.follow(head(141), canonical)
 
     assert journal.entries()[0].state is State.FINAL
+
+
+async def test_follow__node_fails_over_the_next__what_became_of_the_first_is_told_later(
+    node: FakeNode, operators: Operators, pair: list[Operator]
+) -> None:
+    await pair[0].transactions.send(TRANSACTION)
+    node.answers |= {"eth_getTransactionReceipt": receipts(receipt(TRANSACTION, number=101))}
+    node.broken = {"eth_getTransactionCount"}
+
+    with pytest.raises(RpcError):
+        await operators.follow(head(140), canonical)  # audits nonces as well, it has been a while
+    assert operators.in_flight == []
+    node.broken.clear()
+
+    (outcome,) = await operators.follow(head(141), canonical)
+    assert (outcome.transaction, outcome.state) == (TRANSACTION, State.SOFT)
+    assert await operators.follow(head(142), canonical) == []
