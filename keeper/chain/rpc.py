@@ -27,6 +27,10 @@ _PAUSE_SECONDS = (0.5, 60.0)
 #: After so long without a failure, the next pause is a short one again.
 _FORGIVEN_SECONDS = 120.0
 
+#: The longest pause where a node wants fewer requests and does not say for how long: limits are of seconds, and a keeper
+#: whose nodes all rest sees nothing.
+_LIMITED_SECONDS = 8.0
+
 #: A wait that is worth while, rather than to fail, where every node wants fewer requests.
 _PATIENCE_SECONDS = 1.0
 
@@ -229,10 +233,11 @@ class Rpc:
         now = _now()
         if now - node.failed_at > _FORGIVEN_SECONDS:
             node.pause_seconds = 0.0
+        node.limited = isinstance(error, RateLimited)
         again = now >= node.paused_until  # else it is one failure, of which several requests tell
         if again:
-            node.pause_seconds = min(max(2 * node.pause_seconds, _PAUSE_SECONDS[0]), _PAUSE_SECONDS[1])
-        node.limited = isinstance(error, RateLimited)
+            most = _LIMITED_SECONDS if node.limited else _PAUSE_SECONDS[1]
+            node.pause_seconds = min(max(2 * node.pause_seconds, _PAUSE_SECONDS[0]), most)
         asked_for = error.retry_after if isinstance(error, RateLimited) else None
         node.paused_until = now + (node.pause_seconds if asked_for is None else asked_for)
         node.failed_at = now
