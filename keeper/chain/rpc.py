@@ -27,8 +27,8 @@ _PAUSE_SECONDS = (0.5, 60.0)
 #: After so long without a failure, the next pause is a short one again.
 _FORGIVEN_SECONDS = 120.0
 
-#: The longest pause where a node wants fewer requests and does not say for how long: limits are of seconds, and a keeper
-#: whose nodes all rest sees nothing.
+#: The longest pause where a node wants fewer requests and does not say for how long: limits are of seconds, and a
+#: keeper whose nodes all rest sees nothing.
 _LIMITED_SECONDS = 8.0
 
 #: A wait that is worth while, rather than to fail, where every node wants fewer requests.
