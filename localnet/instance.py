@@ -202,10 +202,11 @@ def _arguments(built: genesis.Genesis, scratch: Path, archive: bool) -> list[str
     own = scratch / "genesis.json"
     own.write_text(f'{{"coinbase": "0x{os.urandom(20).hex()}", ' + built.path.read_text().removeprefix("{"))
     clock = ["--timestamp", str(int(time.time()))]
-    memory = ["--transaction-block-keeper", str(_TRANSACTION_BLOCKS)]
+    # Else it has a folder in the user's home, too.
+    memory = ["--transaction-block-keeper", str(_TRANSACTION_BLOCKS), "--cache-path", str(scratch / "states")]
     if archive:
         # Beyond the latest 500 they are files of some megabytes each.
-        memory += ["--max-persisted-states", str(_TRANSACTION_BLOCKS), "--cache-path", str(scratch / "states")]
+        memory += ["--max-persisted-states", str(_TRANSACTION_BLOCKS)]
     else:
         memory += ["--prune-history", str(_HISTORY_BLOCKS)]
     fees = ["--block-base-fee-per-gas", str(node.BASE_FEE_WEI)]

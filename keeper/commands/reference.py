@@ -22,7 +22,8 @@ tables as JSON), and from the command line, each of which wins over the one befo
 passphrases belong into the environment, where neither files nor `ps` show them.
 
 Passphrases are no settings: `{PASSPHRASE_VARIABLE}` opens the operators' key files, `{FUNDER_PASSPHRASE_VARIABLE}` the
-funder's; each is read once and removed from the environment of the process.
+funder's; each is read once and removed from the environment of the process. Where `CREDENTIALS_DIRECTORY` names a
+folder, the files `passphrase` and `funder-passphrase` there stand for them (`docs/going-live.md`).
 """
 
 

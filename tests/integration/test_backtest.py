@@ -3,6 +3,8 @@ A recording made while a keeper traded, studied: the same findings however it is
 """
 
 import json
+import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ from localnet import Localnet, TraderSettings
 from tests.keeper_process import prepared
 
 BLOCKS = 150
+#: Of a machine that has other things to do.
+_PATIENCE_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
         executor = json.loads((folder / "state" / "deployment.json").read_text())["executor"]
         keeper = keepers.start()
         try:
+            # Until it takes what pays, that stands, and no block makes anything new.
+            _wait_for_a_transaction(net, keepers.operator, keeper)
             files = ["--snapshot", str(folder / "snapshot.jsonl"), "--logs", str(folder / "logs.jsonl")]
             result = CliRunner().invoke(cli, ["record", "--rpc-url", net.url, *files, "--blocks", str(BLOCKS)])
             assert result.exit_code == 0, result.output
@@ -57,6 +63,15 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
             keeper.terminate()
             keeper.communicate()
         yield Recorded(net, folder, executor)
+
+
+def _wait_for_a_transaction(net: Localnet, operator: str, keeper: "subprocess.Popen[str]") -> None:
+    sent = net.rpc("eth_getTransactionCount", operator, "latest")
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while net.rpc("eth_getTransactionCount", operator, "latest") == sent:
+        assert keeper.poll() is None, "the keeper ended"
+        assert time.monotonic() < until, "the keeper does not trade"
+        time.sleep(0.1)
 
 
 def test_backtest__every_finding_on_the_evm__pays_what_was_predicted_to_the_wei(recorded: Recorded) -> None:
