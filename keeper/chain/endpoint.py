@@ -2,11 +2,11 @@
 JSON-RPC over HTTP: the one place where bytes leave the keeper.
 """
 
-import json
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
+import msgspec
 from web3 import AsyncHTTPProvider
 from web3.types import RPCEndpoint, RPCResponse
 
@@ -22,6 +22,16 @@ _TOO_MANY_REQUESTS = 429
 _RATE_WORDS = ("rate limit", "rate exceeded", "request rate", "too many requests", "request count", "compute units")
 
 
+def decoded(answer: bytes) -> Any:
+    """
+    Return what an answer says, in half the time that the standard library takes: logs come in tens of kilobytes.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    return msgspec.json.decode(answer)
+
+
 class _Provider(AsyncHTTPProvider):
     """
     A provider that takes no answer to another request for its own: a proxy may mix up what passes through it.
@@ -29,7 +39,7 @@ class _Provider(AsyncHTTPProvider):
 
     async def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         request = self.form_request(method, params)
-        answer = json.loads(await self._make_request(method, self.encode_rpc_dict(request)))
+        answer = decoded(await self._make_request(method, self.encode_rpc_dict(request)))
         # A node that could not read a request does not know its number; some tell numbers as text.
         if isinstance(answer, dict) and "result" in answer and str(answer.get("id")) != str(request["id"]):
             raise _OtherAnswer
