@@ -32,11 +32,13 @@ class Graph:
     Attributes:
         all_edges: By number.
         families: Of pools, by number.
+        core_tokens: How many tokens lie on rings of three or more, as of the last settling: they have the first numbers.
     """
 
     def __init__(self) -> None:
         self.all_edges: list[Edge] = []
         self.families: dict[str, int] = {}
+        self.core_tokens = 0
         self._tokens: dict[Address, int] = {}
         self._numbers: dict[Address, range] = {}
         self._between: dict[tuple[Address, Address], list[int]] = {}
@@ -173,5 +175,6 @@ class Graph:
         tail = np.array([self._tokens[edge.token_in] for edge in self.all_edges], dtype=np.int64)
         head = np.array([self._tokens[edge.token_out] for edge in self.all_edges], dtype=np.int64)
         arcs, self._place = topology.build(list(self._tokens), list(self._numbers), tail, head, curves.pool)
+        self.core_tokens = int(np.count_nonzero(arcs.core_end > arcs.first[:-1]))
         out, back, limit = (np.full(arcs.head.size, -inf) for _ in range(3))
         return arcs, Best(out, back, np.zeros((arcs.head.size, curves.reach.shape[1])), limit)
