@@ -32,7 +32,7 @@ class Graph:
     Attributes:
         all_edges: By number.
         families: Of pools, by number.
-        core_tokens: How many tokens lie on rings of three or more, as of the last settling: they have the first numbers.
+        core_tokens: How many tokens may lie on rings of three or more: they have the first numbers.
     """
 
     def __init__(self) -> None:
