@@ -145,10 +145,12 @@ class Graph:
         self._moved.clear()
         return self._settled[0], curves, self._settled[1]
 
-    def sample(self, topology: Topology, best: Best, found: Array) -> Curves:
+    def sample(self, topology: Topology, best: Best, found: Array) -> tuple[Curves, Array]:
         """
-        Return the curves after those of the edges of rings that were found were sampled that have no closed form.
+        Return the curves after those of the edges of rings that were found were sampled that have no closed form, and
+        the arcs of these edges.
         """
+        numbers: Array = np.empty(0, np.int64)
         if self._unsampled:
             numbers = np.array(sorted(self._unsampled))
             numbers = numbers[np.isin(topology.arc_of[numbers], found[:, 3:])]
@@ -157,7 +159,7 @@ class Graph:
                 self._curves.sample(number, self._unsampled.pop(number), edge.token_in, edge.token_out)
             curves = self._curves.arrays
             rings.refresh(topology, best, curves, numbers)
-        return self._curves.arrays
+        return self._curves.arrays, topology.arc_of[numbers]
 
     def _add(self, pool: Pool) -> range:
         edges = [Edge(pool.address, *tokens) for tokens in directions(pool)]

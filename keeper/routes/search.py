@@ -123,7 +123,9 @@ def search(
     every = _rings(topology, best, curves.log_rate, edges, rates, marked, tokens, *limits, ways, known is None)
     if known is not None:
         every = np.concatenate((known.rings, every))
-    curves = graph.sample(topology, best, every)
+    curves, sampled = graph.sample(topology, best, every)
+    if len(sampled) and max_hops == MAX_HOPS:
+        rings.raise_ways(topology, best, tokens, sampled, ways)
     bounds = np.empty(len(every))
     rings.bound(best, rates, worth, every, bounds)
     paying = np.argsort(-bounds, kind="stable")[: np.count_nonzero(bounds >= 0.0)]
