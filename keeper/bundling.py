@@ -2,7 +2,6 @@
 Which routes go into one transaction, and what that costs and earns.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -119,7 +118,7 @@ class Bundler:
 
     Attributes:
         valuation: Of the scene.
-        cut: Whether routes were left untried that might have paid.
+        cut: Whether it tried no more routes, though others might have paid.
     """
 
     def __init__(self, scene: Scene, conditions: Conditions) -> None:
@@ -166,7 +165,7 @@ class Bundler:
         self._pool_of = pool_of
         grown, detour = [_Grown(self._single(first), ran[1])], Detour(scene.graph, pool_of)
         try:
-            while len(grown) < self._conditions.most_routes:
+            while len(grown) < self._conditions.most_routes and self._tried < self._conditions.most_tried:
                 # Only what leads through the pools that the last route moved was not seen before.
                 moved = detour.lead(grown[-1].wake.moved)
                 found = look_further(scene, moved, self.valuation, found.known(least_wei))
@@ -176,6 +175,7 @@ class Bundler:
                     break
                 grown.append(larger)
             else:
+                self.cut = self._tried == self._conditions.most_tried
                 self._left.update(changed)
             grown[-1] = self._whole(grown[-1], detour)
             return self._largest([one.bundle for one in grown])
@@ -354,9 +354,9 @@ class Bundler:
         if gas > MOST_GAS:
             raise PlanError(f"plan: {gas} gas are more than a transaction may take")
         fees = loan_fees(legs)
-        gains = Counter({token: -fee for token, fee in fees.items()})
+        gains = {token: -fee for token, fee in fees.items()}
         for leg in legs:
-            gains[leg.token] += leg.route.gain
+            gains[leg.token] = gains.get(leg.token, 0) + leg.route.gain
         worth_wei = sum(self._worth(token, gain) for token, gain in gains.items())
         return Bundle(
             tuple(legs),

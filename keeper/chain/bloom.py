@@ -35,11 +35,12 @@ def bloom_of(logs: Iterable[Log]) -> int:
     """
     Return the bloom filter of a block that has exactly these logs.
     """
-    bloom = 0
+    bloom, items = 0, set[str]()
     for log in logs:
-        bloom |= bits(log["address"].lower())
-        for topic in log["topics"]:
-            bloom |= bits(topic)
+        items.add(log["address"].lower())
+        items.update(log["topics"])
+    for item in items:
+        bloom |= bits(item)
     return bloom
 
 

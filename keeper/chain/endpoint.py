@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
+import msgspec
 
 from keeper.errors import RateLimited, RpcError
 from keeper.redaction import redact, redact_url
@@ -20,6 +21,16 @@ _TOO_MANY_REQUESTS = 429
 
 #: What providers say when there were too many requests; the codes that come with it mean other things as well.
 _RATE_WORDS = ("rate limit", "rate exceeded", "request rate", "too many requests", "request count", "compute units")
+
+
+def decoded(answer: bytes) -> Any:
+    """
+    Return what an answer says, in half the time that the standard library takes: logs come in tens of kilobytes.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    return msgspec.json.decode(answer)
 
 
 class Endpoint:
@@ -54,7 +65,7 @@ class Endpoint:
         """
         number = next(self._numbers)
         try:
-            answer = json.loads(await self._post({"jsonrpc": "2.0", "id": number, "method": method, "params": params}))
+            answer = decoded(await self._post({"jsonrpc": "2.0", "id": number, "method": method, "params": params}))
         except aiohttp.ClientResponseError as error:
             raise self._http_error(method, error) from None
         except (TimeoutError, aiohttp.ClientError, OSError) as error:

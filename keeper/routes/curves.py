@@ -77,6 +77,7 @@ class CurveTable:
         self._columns |= {name: np.empty(256, np.int64) for name in _INTEGERS}
         self._columns["reach"] = np.empty((256, len(FALLS) + 1))
         self._ranges = Ranges()
+        self._state, self._at = np.empty((3, 1)), np.empty(1, np.int64)
         self._shapes: Array = np.empty((64, 6))
         self._shapes_used = 0
         self._shape_of: dict[int, int] = {}
@@ -193,7 +194,7 @@ class CurveTable:
         else:
             token0, token1 = pool.tokens
             falling, rising = pool.rate(token0, token1), pool.rate(token1, token0)
-        walk.follow(self.arrays, first, row, price, liquidity, falling, rising)
+        walk.follow(self.arrays, first, row, price, liquidity, falling, rising, self._state, self._at)
 
     def _follow_form(self, first: int, form: Weighted | Stable) -> None:
         """Curves with a shape of their own."""

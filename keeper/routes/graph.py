@@ -32,11 +32,13 @@ class Graph:
     Attributes:
         all_edges: By number.
         families: Of pools, by number.
+        core_tokens: How many tokens may lie on rings of three or more: they have the first numbers.
     """
 
     def __init__(self) -> None:
         self.all_edges: list[Edge] = []
         self.families: dict[str, int] = {}
+        self.core_tokens = 0
         self._tokens: dict[Address, int] = {}
         self._numbers: dict[Address, range] = {}
         self._between: dict[tuple[Address, Address], list[int]] = {}
@@ -143,10 +145,12 @@ class Graph:
         self._moved.clear()
         return self._settled[0], curves, self._settled[1]
 
-    def sample(self, topology: Topology, best: Best, found: Array) -> Curves:
+    def sample(self, topology: Topology, best: Best, found: Array) -> tuple[Curves, Array]:
         """
-        Return the curves after those of the edges of rings that were found were sampled that have no closed form.
+        Return the curves after those of the edges of rings that were found were sampled that have no closed form, and
+        the arcs of these edges.
         """
+        numbers: Array = np.empty(0, np.int64)
         if self._unsampled:
             numbers = np.array(sorted(self._unsampled))
             numbers = numbers[np.isin(topology.arc_of[numbers], found[:, 3:])]
@@ -155,7 +159,7 @@ class Graph:
                 self._curves.sample(number, self._unsampled.pop(number), edge.token_in, edge.token_out)
             curves = self._curves.arrays
             rings.refresh(topology, best, curves, numbers)
-        return self._curves.arrays
+        return self._curves.arrays, topology.arc_of[numbers]
 
     def _add(self, pool: Pool) -> range:
         edges = [Edge(pool.address, *tokens) for tokens in directions(pool)]
@@ -173,5 +177,6 @@ class Graph:
         tail = np.array([self._tokens[edge.token_in] for edge in self.all_edges], dtype=np.int64)
         head = np.array([self._tokens[edge.token_out] for edge in self.all_edges], dtype=np.int64)
         arcs, self._place = topology.build(list(self._tokens), list(self._numbers), tail, head, curves.pool)
+        self.core_tokens = int(np.count_nonzero(arcs.core_end > arcs.first[:-1]))
         out, back, limit = (np.full(arcs.head.size, -inf) for _ in range(3))
         return arcs, Best(out, back, np.zeros((arcs.head.size, curves.reach.shape[1])), limit)

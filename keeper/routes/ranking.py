@@ -194,12 +194,11 @@ class Ranking(Iterator[Cycle]):
         return floor, np.concatenate(listed), np.concatenate(rows)
 
     def _cycle(self, row: int) -> Cycle:
-        numbers = self._cycles[row, 1:]
-        numbers = numbers[numbers >= 0]
+        numbers, kind, edges = self._cycles[row, 1:].tolist(), self._hunt.curves.kind, self._hunt.edges
         log_rate, _, _, amount_in, gain, depth = self._figures[row].tolist()
-        closed = not (self._hunt.curves.kind[numbers] == SAMPLED).any()
+        closed = all(kind[number] != SAMPLED for number in numbers if number >= 0)
         return Cycle(
-            tuple(self._hunt.edges[number] for number in numbers.tolist()),
+            tuple([edges[number] for number in numbers if number >= 0]),
             log_rate,
             Optimum(amount_in, gain, depth, closed),
             float(self._bounds[row]),

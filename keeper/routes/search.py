@@ -118,12 +118,14 @@ def search(
     tokens = graph.token_numbers(profit_tokens)
     worth = _worth(graph, profit_tokens, costs)
     rates, marked = np.empty(len(topology.head)), np.empty(len(graph.all_edges), np.bool_)
-    ways = known.ways if known else _new_ways(len(tokens), len(topology.first))
+    ways = known.ways if known else _new_ways(len(tokens), graph.core_tokens)
     limits = max_hops, threshold - _ROUNDING
     every = _rings(topology, best, curves.log_rate, edges, rates, marked, tokens, *limits, ways, known is None)
     if known is not None:
         every = np.concatenate((known.rings, every))
-    curves = graph.sample(topology, best, every)
+    curves, sampled = graph.sample(topology, best, every)
+    if len(sampled) and max_hops == MAX_HOPS:
+        rings.raise_ways(topology, best, tokens, sampled, ways)
     bounds = np.empty(len(every))
     rings.bound(best, rates, worth, every, bounds)
     paying = np.argsort(-bounds, kind="stable")[: np.count_nonzero(bounds >= 0.0)]
@@ -132,8 +134,8 @@ def search(
     return Found(Ranking(hunt, every[paying], bounds[paying]), len(paying), scope, every, bounds, worth, ways)
 
 
-def _new_ways(profit_tokens: int, tokens: int) -> Ways:
-    shape = profit_tokens, tokens
+def _new_ways(profit_tokens: int, core_tokens: int) -> Ways:
+    shape = profit_tokens, core_tokens
     return Ways(np.empty(shape, np.int64), np.empty(shape), np.empty(shape))
 
 

@@ -245,3 +245,22 @@ def test_graph__deepest__is_the_pool_whose_price_moves_least(graph: Graph) -> No
     assert edge is not None
     assert edge.pool == v2_pool(9, (WETH, USDC), 1, 1).address
     assert graph.deepest(WETH, UNKNOWN) is None
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_search__one_after_another_as_pools_move__tells_all_that_a_new_graph_tells(seed: int) -> None:
+    tokens, pools = random_market(seed, kinds="234cws")
+    rng, profit, graph = random.Random(seed), dict.fromkeys(tokens[:2], 1.0), graph_of(pools)
+    now = {pool.address: pool for pool in pools}
+    found = search(graph, None, profit, max_hops=4)
+    for turn in range(4):
+        moved = _moved(rng.sample(list(now.values()), 3), turn)
+        now |= {pool.address: pool for pool in moved}
+        for pool in moved:
+            graph.update(pool)
+
+        found = search(graph, addresses(moved), profit, max_hops=4, known=found.known(0.0))
+
+        told = [(cycle.edges, cycle.profit_wei) for cycle in found.cycles]
+        anew = search(graph_of(now.values()), None, profit, max_hops=4).cycles
+        assert sorted(told, key=repr) == sorted(((cycle.edges, cycle.profit_wei) for cycle in anew), key=repr)

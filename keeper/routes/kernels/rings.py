@@ -65,7 +65,7 @@ def _mark(topology: Topology, log_rate: Array, edges: Array, changed: Array, arc
 
 class Ways(NamedTuple):
     """
-    How each profit token t is joined to every token, a row each.
+    How each profit token t is joined to every token of the core, a row each.
 
     Attributes:
         arc: The arc from t, or -1; that too where it leads to a profit token before t.

@@ -4,17 +4,22 @@ From range to range along a curve.
 
 from math import exp, inf, log, sqrt
 
-import numpy as np
-
-from keeper.routes.kernels.tables import FALLING, FALLS, RISING, SAMPLED, WHOLE, Array, Curves, makes_arrays
+from keeper.routes.kernels.tables import FALLING, FALLS, RISING, SAMPLED, WHOLE, Array, Curves
 
 #: What rounding in floats is given room for: the depth is of a small difference.
 _ROOM = 1.0 - 1e-6
 
 
-@makes_arrays
 def follow(
-    curves: Curves, first: int, row: int, sqrt_price: float, liquidity: float, falling: float, rising: float
+    curves: Curves,
+    first: int,
+    row: int,
+    sqrt_price: float,
+    liquidity: float,
+    falling: float,
+    rising: float,
+    state: Array,
+    at: Array,
 ) -> None:
     """
     Let both edges of a pool of ranges pay what they do from a price on.
@@ -24,8 +29,8 @@ def follow(
         row: Of the range that the price is in.
         liquidity: Of that range.
         falling, rising: Marginal rate after fees of each edge; 0 of one that cannot trade.
+        state, at: Room for three figures and an index.
     """
-    state, at = np.empty((3, 1)), np.empty(1, np.int64)
     _begin(curves, first, FALLING, row, sqrt_price, liquidity, falling, state, at)
     _begin(curves, first + 1, RISING, row, sqrt_price, liquidity, rising, state, at)
 
