@@ -268,7 +268,7 @@ function drawRoute() {
   }));
   for (const [token, [x, y]] of spots) {
     nodes.push(make("g", { class: "node" + (firsts.has(token) ? " first" : "") },
-      make("circle", { cx: x, cy: y, r: 21 }), make("text", { x, y: y + 4, text: token.slice(0, 6) }), make("title", { text: token })));
+      make("circle", { cx: x, cy: y, r: 21 }), make("text", { x, y: y + 4, text: token.slice(0, 6), class: token.length > 5 ? "long" : undefined }), make("title", { text: token })));
   }
   place("route", [...parts, ...labels, ...nodes], width, height);
   const facts = [["outcome", words(decision)], ["goes in", decision.routes.map((route) => `${trimmed(route.in)} (${FUNDING[route.lender] || route.lender})`).join(", ")],
