@@ -104,7 +104,7 @@ async def test_executor__is_other_code__nothing_is_sent_and_it_halts_until_a_per
         assert len(checked.sent) == sent
     await checked.pass_blocks(6)
     assert len(checked.sent) == sent
-    operation.rearm()
+    operation.rearm(checked.journal.halts)
 
 
 @pytest.mark.parametrize("code", ["0x", REVERTS], ids=["destroyed", "paused"])
