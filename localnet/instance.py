@@ -85,6 +85,12 @@ class Localnet:
                 self._auction.arrange()
             mine(self.rpc)
 
+    def reorganise(self, blocks: int) -> None:
+        """Take the last *blocks* blocks back and put as many others there, which are empty."""
+        self.rpc("anvil_reorg", blocks, [])
+        if self.traders is not None:
+            self.traders.recount()
+
     def settle(self) -> None:
         """End traders, rival and sequencer: the chain stays as it is, and what was recorded of it stays readable."""
         for busy in (self.rival, self.traders, self.sequencer):

@@ -161,6 +161,11 @@ class Traders:
         """Begin to trade."""
         self._thread.start()
 
+    def recount(self) -> None:
+        """Ask the node for every nonce again: blocks left the chain, and transactions with them."""
+        for wallet in self._wallets.values():
+            wallet.nonce = None
+
     def stop(self) -> None:
         """Trade no more."""
         self._stopping.set()

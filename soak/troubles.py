@@ -62,7 +62,7 @@ async def branch(flight: Flight, choice: Random) -> AsyncIterator[None]:
 @asynccontextmanager
 async def reorganised(flight: Flight, choice: Random) -> AsyncIterator[None]:
     """The chain takes blocks back."""
-    flight.net.rpc("anvil_reorg", choice.randint(1, _DEEPEST_REORG), [])
+    flight.net.reorganise(choice.randint(1, _DEEPEST_REORG))
     yield
 
 

@@ -35,7 +35,7 @@ async def test_chain__takes_blocks_back__market_and_journal_follow(
     reorgs = checked.keeper.report.reorgs
     await checked.pass_blocks(2)
 
-    chain.rpc("anvil_reorg", depth, [])
+    chain.reorganise(depth)
 
     await checked.until(lambda: checked.keeper.report.reorgs > reorgs)
 
@@ -45,7 +45,7 @@ async def test_chain__takes_back_our_transaction__it_is_looked_for_again(checked
     last = max(entry.id for entry in checked.entries if entry.state in EARNED)
     included = next(entry for entry in checked.entries if entry.id == last)
     depth = int(chain.rpc("eth_blockNumber"), 16) - included.detail["block_number"] + 1
-    chain.rpc("anvil_reorg", depth, [])
+    chain.reorganise(depth)
 
     await checked.until(lambda: State.REORGED in states_of(checked, last))
 

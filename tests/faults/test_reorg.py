@@ -20,7 +20,7 @@ def test_keeper__blocks_are_taken_back_under_it__journal_equals_the_chain(keeper
     try:
         for depth in range(1, REORGS + 1):
             wait_for_inclusion(keeper)
-            keeper.net.rpc("anvil_reorg", depth, [])
+            keeper.net.reorganise(depth)
         wait_for_inclusion(keeper)
         process.send_signal(signal.SIGTERM)
         output, errors = process.communicate(timeout=120)

@@ -96,7 +96,7 @@ async def test_market__reorganised__equals_the_chain(net: Localnet, watcher: Wat
         trade(net, 10)
         await watcher.follow()
 
-    net.rpc("anvil_reorg", depth, [])
+    net.reorganise(depth)
     trade(net, 2)
     news = await watcher.follow()
 

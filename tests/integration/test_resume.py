@@ -179,7 +179,7 @@ async def test_restart__no_block_was_missed__asks_for_nothing(net: Localnet, fil
 
 async def test_restart__saved_block_left_the_chain__steps_back(net: Localnet, file: SnapshotFile) -> None:
     before = await first_life(net, file)
-    net.rpc("anvil_reorg", 2, [])
+    net.reorganise(2)
     trade(net, 5)
 
     async with Rpc(net.url) as rpc:
@@ -200,7 +200,7 @@ async def test_restart__cannot_go_on__says_why_and_reads_everything(
     trade(net, 8)
     before = await first_life(net, file)
     if blocks == BLOCKS:
-        net.rpc("anvil_reorg", 8, [])  # beyond the first block of that life
+        net.reorganise(8)  # beyond the first block of that life
     trade(net, 6)
 
     async with Rpc(net.url) as rpc:
