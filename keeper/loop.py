@@ -10,14 +10,12 @@ from contextlib import suppress
 import structlog
 from eth_account.signers.local import LocalAccount
 
-from keeper.abi import answer, call
-from keeper.chain.arbitrum import ArbosParameters, read_arbos
-from keeper.chain.changes import Change, Changes, Parameter
 from keeper.chain.feed import Feed
 from keeper.chain.follower import Follower, NewBlock, Unwound
 from keeper.chain.heads import Heads
 from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
+from keeper.conditions import Conditions
 from keeper.config import ChainFacts, Settings
 from keeper.desk import Desk, profit_tokens
 from keeper.errors import (
@@ -42,11 +40,9 @@ from keeper.execution.simulation import Simulator
 from keeper.execution.submission import Broadcast
 from keeper.execution.trader import Trader
 from keeper.garbage import freeze, undisturbed
-from keeper.gas import GasPrices
 from keeper.journal import Entry, Journal
 from keeper.lenders import TOPICS as LENDERS_TOPICS
 from keeper.market import CacheCounts, Market
-from keeper.monitor.alerts import Severity, alert
 from keeper.monitor.dashboard import Moment, Unwatched, Watcher
 from keeper.monitor.figures import Figures, Sources
 from keeper.monitor.metrics import Metrics
@@ -87,7 +83,6 @@ class Keeper:
         operation: Whether it may send, and why not.
         metrics: What it tells Prometheus.
         watch: What it sees of itself.
-        changes: Tells whoever listens of what the chain charges and orders by.
     """
 
     def __init__(
@@ -139,14 +134,13 @@ class Keeper:
         self._simulator = Simulator(rpc, deployment.executor, Address(facts.node_interface))
         self._treasury_before: dict[Address, int] = {}
         self.report = Report()
-        self.changes = Changes()
-        self.changes.listeners.append(self._announce)
         self._desk = Desk(settings, facts, deployment, self._upkeep, journal, self.report, screen)
         #: Cleared when the journal or a nonce cannot be trusted any more: then nothing is looked up or written down.
         self._accountable = True
         #: How many changes of the state were shown.
         self._told = 0
         self.operation = operation or Operation(settings.state_dir, settings.dry_run)
+        self._conditions = Conditions(rpc, self._reader, facts, self._desk, self._simulator, self.operation)
         self.metrics = metrics or Metrics()
         self.watch = self._watched(funder)
 
@@ -408,7 +402,7 @@ class Keeper:
         elif trading and (self._settings.dry_run or self._operators.ready(news.block)):
             await self._trade(news.block, began)
         if trading:
-            await self._operators.fill_gaps(news.block, self._prices(news.block))
+            await self._operators.fill_gaps(news.block, self._conditions.prices(news.block))
         self.watch.breakers.signer_failures(self._operators.signer_failures)
         self._screen.draw(self.market, self.report, len(self._in_flight), self.operation.state.upper())
         self._watcher.block_ended(self._moment(news.block, time.perf_counter() - began))
@@ -434,13 +428,13 @@ class Keeper:
             len(self._in_flight),
             self._desk.lenders.current(time.monotonic()),
             self._upkeep.quarantine,
-            self._prices(block),
+            self._conditions.prices(block),
             self._rpc.calls,
             self._rpc.health,
         )
 
     def _advance(self, new: NewBlock) -> None:
-        self.changes.advance(new.block)
+        self._conditions.advance(new.block)
         with self.report.latency.stage("decode"):
             events = decode_each(new.logs, self._refuse)
         with self.report.latency.stage("apply"):
@@ -470,46 +464,16 @@ class Keeper:
         self._desk.changed(changed)
 
     async def _trade(self, block: Block, began: float) -> None:
-        await self._read_lenders()
-        if await self._desk.trade(block, self._prices(block), time.monotonic(), self._trader):
+        await self._conditions.read_lenders(block)
+        if await self._desk.trade(block, self._conditions.prices(block), time.monotonic(), self._trader):
             self.report.latency.add("block_to_sent", time.perf_counter() - began)
             self.watch.sent(entry.transaction for entry in self._in_flight)
 
-    # ---------------------------------------------------------------- what is asked of the chain
-
-    def _announce(self, change: Change) -> None:
-        alert(Severity.TICKET, "chain_parameters", str(change))
-        if change.parameter is Parameter.ARBOS_VERSION:
-            # What it executes and charges may be other than was proved; a person looks, and starts the keeper anew.
-            self.operation.pause("arbos_version", str(change))
-
-    def _prices(self, block: Block) -> GasPrices:
-        tip_wei = self._desk.races.bidder.least_tip_wei
-        return GasPrices(block.base_fee_wei, tip_wei, self._arbos.l1_wei_per_unit, self._arbos.brotli_level)
-
     async def _look_at_slow_things(self) -> None:
-        self._arbos: ArbosParameters = await read_arbos(self._rpc, self._facts)
-        self._desk.races.tips_count = self._arbos.collects_tips
-        self._simulator.estimates_l1 = self._arbos.estimates_l1
-        self.changes.look(self._arbos)
-        self._desk.rank_flash_pools()
-        self._desk.lenders.invalidate()
+        await self._conditions.look()
         # What a standby does not know of moves the balances of its leader's keys.
         quiet = self._leads and not self._in_flight
-        await self.watch.look(self.market.head, self._arbos, quiet)
-
-    async def _read_lenders(self) -> None:
-        """What they take and have, where that may have changed."""
-        if readings := self._desk.lenders.due(time.monotonic()):
-            read = await self._reader.read(readings, self.market.head.hash)
-            self._desk.lenders.refresh(read, time.monotonic())
+        await self.watch.look(self.market.head, self._conditions.arbos, quiet)
 
     async def _treasury(self) -> dict[Address, int]:
-        """What the treasury holds of each profit token."""
-        tokens = list(self._desk.symbols)
-        calls = [call(token, "balanceOf(address)", self._deployment.treasury) for token in tokens]
-        answers = await self._reader.call(calls, self.market.head.hash)
-        return {
-            token: answer("uint256", balance, f"balance of {token}")
-            for token, balance in zip(tokens, answers, strict=True)
-        }
+        return await self._conditions.held_by(self._deployment.treasury, self.market.head)

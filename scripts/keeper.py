@@ -57,10 +57,10 @@ def cli(
     """
     # Ape imports every script at every run, and drops the checkout from the path again: imports wait until here.
     sys.path.insert(0, str(ROOT))
-    from keeper.__main__ import run_keeper
     from keeper.config import load_settings
     from keeper.errors import KeeperError
     from keeper.monitor.logs import configure_logs
+    from keeper.process import run_keeper
     from keeper.redaction import redact
     from localnet.errors import LocalnetError
     from scripts._network import account, connect_with_blocks

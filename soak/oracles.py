@@ -150,16 +150,16 @@ async def market_is_the_chains(flight: Flight) -> None:
             except ChainError:
                 continue  # the block left the chain meanwhile
             _require(len(pools) * 2 > len(flight.net.layout.pools), f"O3: only {len(pools)} pools can be read")
-            _require(not wrong, f"O3: at block {head.number} the market is not the chain's: {wrong}")
+            _require(not wrong, f"O3: at block {head.number} the market, now at {market.head.number}, is not the chain's: {wrong}")
             return
     raise OracleError("O3: the market's head was never a block of the chain")
 
 
-async def _wrong(rpc: Rpc, head: Block, pools: list[Pool]) -> list[Address]:
+async def _wrong(rpc: Rpc, head: Block, pools: list[Pool]) -> list[str]:
     readings = [FAMILIES[pool.info.family].read(pool.info, TICK_RADIUS) for pool in pools]
     read = await Reader(rpc, Address(FACTS.multicall3)).read(readings, head.hash)
     return [
-        pool.address
+        f"{pool.address} {fresh if isinstance(fresh, PoolError) else 'differs'}"
         for pool, fresh in zip(pools, read, strict=True)
         if isinstance(fresh, PoolError) or not same(pool, fresh)
     ]
