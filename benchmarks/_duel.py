@@ -142,7 +142,7 @@ async def _fought(
             heads = PolledHeads(settings.poll_seconds)
             keeper = Keeper(rpc, heads, settings, _FACTS, deployment, signers, broadcast, journal, turns, file)
             changes: list[Change] = []
-            keeper.changes.listeners.append(changes.append)
+            keeper.conditions.changes.listeners.append(changes.append)
             running = asyncio.create_task(keeper.run(stop))
             await asyncio.to_thread(_blocks, net, turns, blocks, before_block)
             stop.set()

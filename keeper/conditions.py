@@ -21,6 +21,7 @@ from keeper.types import Address, Block
 class Conditions:
     """
     Attributes:
+        changes: Tells whoever listens of what is not as it was.
         arbos: The chain's parameters as of the last look; there are none before the first.
     """
 
@@ -31,8 +32,8 @@ class Conditions:
     ) -> None:
         self._rpc, self._reader, self._facts = rpc, reader, facts
         self._desk, self._simulator, self._operation = desk, simulator, operation
-        self._changes = Changes()
-        self._changes.listeners.append(self._announce)
+        self.changes = Changes()
+        self.changes.listeners.append(self._announce)
 
     async def look(self) -> None:
         """
@@ -44,7 +45,7 @@ class Conditions:
         self.arbos = await read_arbos(self._rpc, self._facts)
         self._desk.races.tips_count = self.arbos.collects_tips
         self._simulator.estimates_l1 = self.arbos.estimates_l1
-        self._changes.look(self.arbos)
+        self.changes.look(self.arbos)
         self._desk.rank_flash_pools()
         self._desk.lenders.invalidate()
 
@@ -52,7 +53,7 @@ class Conditions:
         """
         The head moved forward.
         """
-        self._changes.advance(block)
+        self.changes.advance(block)
 
     def prices(self, block: Block) -> GasPrices:
         """

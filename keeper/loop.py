@@ -83,6 +83,7 @@ class Keeper:
         operation: Whether it may send, and why not.
         metrics: What it tells Prometheus.
         watch: What it sees of itself.
+        conditions: What the chain charges and orders by.
     """
 
     def __init__(
@@ -140,7 +141,7 @@ class Keeper:
         #: How many changes of the state were shown.
         self._told = 0
         self.operation = operation or Operation(settings.state_dir, settings.dry_run)
-        self._conditions = Conditions(rpc, self._reader, facts, self._desk, self._simulator, self.operation)
+        self.conditions = Conditions(rpc, self._reader, facts, self._desk, self._simulator, self.operation)
         self.metrics = metrics or Metrics()
         self.watch = self._watched(funder)
 
@@ -402,7 +403,7 @@ class Keeper:
         elif trading and (self._settings.dry_run or self._operators.ready(news.block)):
             await self._trade(news.block, began)
         if trading:
-            await self._operators.fill_gaps(news.block, self._conditions.prices(news.block))
+            await self._operators.fill_gaps(news.block, self.conditions.prices(news.block))
         self.watch.breakers.signer_failures(self._operators.signer_failures)
         self._screen.draw(self.market, self.report, len(self._in_flight), self.operation.state.upper())
         self._watcher.block_ended(self._moment(news.block, time.perf_counter() - began))
@@ -428,13 +429,13 @@ class Keeper:
             len(self._in_flight),
             self._desk.lenders.current(time.monotonic()),
             self._upkeep.quarantine,
-            self._conditions.prices(block),
+            self.conditions.prices(block),
             self._rpc.calls,
             self._rpc.health,
         )
 
     def _advance(self, new: NewBlock) -> None:
-        self._conditions.advance(new.block)
+        self.conditions.advance(new.block)
         with self.report.latency.stage("decode"):
             events = decode_each(new.logs, self._refuse)
         with self.report.latency.stage("apply"):
@@ -464,16 +465,16 @@ class Keeper:
         self._desk.changed(changed)
 
     async def _trade(self, block: Block, began: float) -> None:
-        await self._conditions.read_lenders(block)
-        if await self._desk.trade(block, self._conditions.prices(block), time.monotonic(), self._trader):
+        await self.conditions.read_lenders(block)
+        if await self._desk.trade(block, self.conditions.prices(block), time.monotonic(), self._trader):
             self.report.latency.add("block_to_sent", time.perf_counter() - began)
             self.watch.sent(entry.transaction for entry in self._in_flight)
 
     async def _look_at_slow_things(self) -> None:
-        await self._conditions.look()
+        await self.conditions.look()
         # What a standby does not know of moves the balances of its leader's keys.
         quiet = self._leads and not self._in_flight
-        await self.watch.look(self.market.head, self._conditions.arbos, quiet)
+        await self.watch.look(self.market.head, self.conditions.arbos, quiet)
 
     async def _treasury(self) -> dict[Address, int]:
-        return await self._conditions.held_by(self._deployment.treasury, self.market.head)
+        return await self.conditions.held_by(self._deployment.treasury, self.market.head)

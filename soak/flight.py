@@ -211,7 +211,7 @@ class Flight:
     @property
     def arbos(self) -> ArbosParameters:
         """What the keeper believes of the chain's parameters."""
-        return self.keeper._conditions.arbos
+        return self.keeper.conditions.arbos
 
     @property
     def blocks(self) -> int:
