@@ -22,7 +22,7 @@ from keeper.chain.arbitrum import ArbosParameters
 from keeper.chain.heads import Heads, PolledHeads, SubscribedHeads
 from keeper.chain.rpc import Rpc
 from keeper.config import Settings, load_chain
-from keeper.errors import JournalError
+from keeper.errors import ChainError, JournalError
 from keeper.execution.opening import open_broadcast, open_signers
 from keeper.journal import Entry, State
 from keeper.loop import Keeper
@@ -46,6 +46,9 @@ IN_BLOCK = (*EARNED, State.REVERTED)
 
 #: How long anything is waited for that must happen: much longer than it takes, for machines that do much else.
 PATIENCE_SECONDS = 120.0
+
+#: How long whatever supervises a service waits before it starts it again.
+_RESTART_SECONDS = 1.0
 
 #: Off in production, and there to be traded on a localnet.
 DEXES_OF_THE_LOCALNET = ("balancer_v2_stable", "balancer_v3_weighted")
@@ -83,7 +86,8 @@ class Flight:
         first: The node that the keeper prefers, WebSocket included.
         second: The node that stands in for it.
         sent: What either of them was offered, in order.
-        ended: What the keeper's task came to, once it has ended.
+        supervised: Whether a keeper that a node ended is started again, as whatever supervises a service does.
+        restarts: How often it was.
     """
 
     net: Localnet
@@ -99,6 +103,8 @@ class Flight:
     heads: Heads = field(init=False)
     rpc: Rpc = field(init=False)
     task: "asyncio.Task[None] | None" = None
+    supervised: bool = False
+    restarts: int = 0
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _open: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -225,10 +231,18 @@ class Flight:
             TimeoutError: It does not within so many seconds.
             KeeperError: The keeper ended instead.
         """
-        await self.bell.until(lambda: (self.task is not None and self.task.done()) or what(), seconds)
-        if not what() and self.task is not None and self.task.done():
-            self.task.result()
-            raise AssertionError("the keeper ended by itself")
+        async with asyncio.timeout(seconds):
+            while True:
+                await self.bell.until(lambda: (self.task is not None and self.task.done()) or what(), seconds)
+                if what() or self.task is None:
+                    return
+                if not (self.supervised and isinstance(self.task.exception(), ChainError)):
+                    self.task.result()
+                    raise AssertionError("the keeper ended by itself")
+                await self.kill()
+                await asyncio.sleep(_RESTART_SECONDS)
+                await self.start()
+                self.restarts += 1
 
     def forgive(self) -> None:
         """Have nodes and transactions be as good as new to the keeper, as a quiet day would."""

@@ -5,6 +5,7 @@ A long run of one keeper among failing nodes.
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,8 @@ class Summary:
         troubles: How often each was there.
         recovered_seconds: How long it took from each trouble's end until all that must hold did, an earning included.
         journal_equals_chain: Whether all of it was compared with the chain in the end, and was the same.
+        restarts: How often a node ended the keeper, which was started again.
+        last: The troubles that came last.
         failure: What did not hold, with what was going on; None if everything did.
     """
 
@@ -46,6 +49,8 @@ class Summary:
     most_rss: int = 0
     states: Counter[str] = field(default_factory=Counter)
     offered: int = 0
+    restarts: int = 0
+    last: Sequence[str] = ()
     journal_equals_chain: bool = False
 
     def as_json(self) -> dict[str, Any]:
@@ -69,6 +74,7 @@ class Summary:
             },
             "transactions": dict(sorted(self.states.items())),
             "offered_to_nodes": self.offered,
+            "restarts": self.restarts,
             "journal_equals_chain": self.journal_equals_chain,
             "footprint": footprint,
             "most_rss_mb": round(self.most_rss / 2**20),
@@ -87,6 +93,7 @@ async def soak(net: Localnet, directory: Path, minutes: float, seed: int, tell: 
     began = time.monotonic()
     summary = Summary(seed, minutes)
     async with flight(net, directory) as flown:
+        flown.supervised = True
         try:
             await flown.earn()
             oracles = Oracles(flown, Footprint.now())
@@ -96,10 +103,11 @@ async def soak(net: Localnet, directory: Path, minutes: float, seed: int, tell: 
             await journal_is_the_chains(flown, len(flown.entries))
             summary.journal_equals_chain = True
         except (KeeperError, OracleError, TimeoutError) as error:
-            summary.failure = f"{type(error).__name__}: {error} (after {', '.join(list(summary.troubles)[-1:])})"
+            summary.failure = f"{type(error).__name__}: {error} (after {' and '.join(summary.last)})"
         summary.after = Footprint.now()
         summary.states.update(str(entry.state) for entry in flown.entries)
         summary.offered = len(flown.sent)
+        summary.restarts = flown.restarts
         if not summary.failure and not any(entry.state in EARNED for entry in flown.entries):
             summary.failure = "nothing was ever earned"
     summary.minutes = (time.monotonic() - began) / 60
@@ -110,6 +118,7 @@ async def _trouble(flown: Flight, oracles: Oracles, choice: Random, summary: Sum
     names = choice.sample(sorted(TROUBLES), 2 if choice.random() < _TOGETHER else 1)
     seconds = choice.uniform(*_SECONDS)
     summary.troubles.update(names)
+    summary.last = names
     async with AsyncExitStack() as stack:
         for name in names:
             await stack.enter_async_context(TROUBLES[name](flown, choice))
