@@ -97,8 +97,17 @@ def page(chromium: Chrome, keeper: Running) -> Iterator[Chrome]:
     chromium.execute_script("sessionStorage.clear()")
 
 
+def texts(page: Chrome, selector: str) -> list[str]:
+    """What is shown now, taken at one moment: the page may draw an element anew between two questions about it."""
+    told: list[str] = page.execute_script(
+        "return [...document.querySelectorAll(arguments[0])].map(found => found.innerText.trim())", selector
+    )
+    return told
+
+
 def text(page: Chrome, name: str) -> str:
-    return page.find_element(By.ID, name).text
+    (told,) = texts(page, f"#{name}")
+    return told
 
 
 def click(page: Chrome, name: str) -> None:
@@ -136,11 +145,9 @@ def test_page__transactions_are_included__shows_profit_and_what_became_of_each(p
     until(page, lambda: len(included()) >= 2)
 
     assert keeper.status()["transactions"]["included"] >= 2
-    assert page.find_element(By.CSS_SELECTOR, "#tile-profit b").text != "0ETH"
+    assert texts(page, "#tile-profit b") != ["0ETH"]
     assert len(page.find_elements(By.CSS_SELECTOR, "#profit path.line")) == 3
-    assert {"predicted", "simulated", "realised"} == {
-        label.text for label in page.find_elements(By.CSS_SELECTOR, "#profit-legend span span")
-    }
+    assert {"predicted", "simulated", "realised"} == set(texts(page, "#profit-legend span span"))
     assert len(page.find_elements(By.CSS_SELECTOR, "#route .edge")) >= 2
     assert page.find_elements(By.CSS_SELECTOR, "#latency .fill")
     assert "morpho" in text(page, "lenders") or "aave v3" in text(page, "lenders")
