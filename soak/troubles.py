@@ -8,8 +8,10 @@ from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanag
 from random import Random
 from typing import TypeAlias
 
+from keeper.chain.arbitrum import read_arbos
+from keeper.chain.rpc import Rpc
 from soak import faults, tables
-from soak.flight import Flight
+from soak.flight import FACTS, Flight
 from soak.proxy import SENDS, Fault, FaultProxy
 from soak.sockets import Relay
 
@@ -85,7 +87,8 @@ async def stopped(flight: Flight, choice: Random) -> AsyncIterator[None]:
 @asynccontextmanager
 async def dearer(flight: Flight, choice: Random) -> AsyncIterator[None]:
     """L1 data cost twenty times as much, and tips are said to be collected."""
-    before = flight.arbos.l1_wei_per_unit
+    async with Rpc(flight.net.url) as rpc:
+        before = (await read_arbos(rpc, FACTS)).l1_wei_per_unit
     flight.net.set_l1_price(before * 20)
     flight.net.set_collect_tips(True)
     try:
