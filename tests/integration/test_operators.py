@@ -52,6 +52,12 @@ def in_flight(keeper: KeeperProcess) -> bool:
     return any(state in OPEN for _, state in told(keeper))
 
 
+def stuck(keeper: KeeperProcess) -> bool:
+    """Whether something is in flight that no block has: what is in one is settled as soon as the keeper looks."""
+    receipt = "eth_getTransactionReceipt"
+    return any(state in OPEN and keeper.net.rpc(receipt, sent) is None for sent, state in told(keeper))
+
+
 # -------------------------------------------------------------------- whole keepers
 
 
@@ -120,12 +126,12 @@ def stand_still_with_one_in_flight(keeper: KeeperProcess, process: "subprocess.P
         time.sleep(0.05)
     assert keeper.net.sequencer is not None
     keeper.net.sequencer.stop()
-    while not in_flight(keeper):
+    while not stuck(keeper):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         keeper.net.mine()
         again = time.monotonic() + 1
-        while time.monotonic() < again and not in_flight(keeper):
+        while time.monotonic() < again and not stuck(keeper):
             time.sleep(0.05)
 
 
