@@ -6,8 +6,8 @@ import asyncio
 import fcntl
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from eth_account.signers.local import LocalAccount
 from rich.console import Console
 
 from keeper import __version__
-from keeper.chain.heads import Heads, PolledHeads, SubscribedHeads
+from keeper.chain.heads import open_heads
 from keeper.chain.rpc import Rpc
 from keeper.config import FUNDER_PASSPHRASE_VARIABLE, ChainFacts, Settings, load_chain
 from keeper.errors import ConfigError, Halted, KeeperError, LeaderError
@@ -132,7 +132,7 @@ async def _assemble(
 ) -> _Assembled:
     """Check what the keeper relies on, and put it together."""
     rpc = await opened.enter_async_context(Rpc(*settings.nodes, chain_id=facts.chain_id))
-    heads = await opened.enter_async_context(_heads(settings))
+    heads = await opened.enter_async_context(open_heads(settings))
     genesis_hash = await read_genesis(rpc, facts)
     deployment = Deployment.load(settings.state_dir / "deployment.json")
     await check_executor(rpc, deployment, facts.chain_id, genesis_hash)
@@ -237,15 +237,6 @@ def _funder(settings: Settings) -> LocalAccount | None:
 def _halt_on_signal(operation: Operation) -> None:
     """SIGUSR1 is a kill switch: no file, no token, no node is needed for it."""
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, operation.halt, "SIGUSR1 was received")
-
-
-@asynccontextmanager
-async def _heads(settings: Settings) -> AsyncIterator[Heads]:
-    if settings.ws_url is None:
-        yield PolledHeads(settings.poll_seconds)
-    else:
-        async with SubscribedHeads(settings.ws_url.get_secret_value(), settings.poll_seconds) as heads:
-            yield heads
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from eth_utils.crypto import keccak
 from rich.console import Console
 
 from keeper.chain.arbitrum import ArbosParameters
-from keeper.chain.heads import Heads, PolledHeads, SubscribedHeads
+from keeper.chain.heads import Heads, open_heads
 from keeper.chain.rpc import Rpc
 from keeper.config import Settings, load_chain
 from keeper.errors import ChainError, JournalError
@@ -115,7 +115,7 @@ class Flight:
         for proxy in (self.first, self.second):
             proxy.on_send = self._offered
         self.rpc = await self._open.enter_async_context(Rpc(*settings.nodes, chain_id=FACTS.chain_id))
-        self.heads = await self._open.enter_async_context(_heads(settings))
+        self.heads = await self._open.enter_async_context(open_heads(settings))
         genesis_hash = Hash(self.net.genesis_hash)
         deployment = Deployment.load(settings.state_dir / "deployment.json")
         self.journal = TellingJournal.open(settings.state_dir / "journal.sqlite", FACTS.chain_id, genesis_hash)
@@ -285,15 +285,6 @@ class Flight:
         except sqlite3.Error as error:
             raise JournalError(f"the journal cannot be read by another: {error}") from None
         return found is not None
-
-
-@asynccontextmanager
-async def _heads(settings: Settings) -> AsyncIterator[Heads]:
-    if settings.ws_url is None:
-        yield PolledHeads(settings.poll_seconds)
-        return
-    async with SubscribedHeads(settings.ws_url.get_secret_value(), settings.poll_seconds) as heads:
-        yield heads
 
 
 def deploy_executor(net: Localnet, directory: Path, artifact: Artifact) -> None:

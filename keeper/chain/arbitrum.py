@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from keeper.abi import answer, call
-from keeper.chain.answers import octets
+from keeper.chain.answers import octets, quantity
 from keeper.chain.rpc import Rpc
 from keeper.config import ChainFacts
 from keeper.errors import ChainError
@@ -105,7 +105,8 @@ async def _estimates_l1(rpc: Rpc) -> bool:
     """
     Whether an estimate has more in it than execution: a Nitro node's pays for posting the bytes, anvil's does not.
     """
-    return int(await rpc("eth_estimateGas", {"from": _NOBODY, "to": _NOBODY}, "latest"), 16) > _TRANSFER_GAS
+    estimate = await rpc("eth_estimateGas", {"from": _NOBODY, "to": _NOBODY}, "latest")
+    return quantity(estimate, "estimate of gas") > _TRANSFER_GAS
 
 
 async def _ask(rpc: Rpc, target: str, signature: str, kinds: str, whose: str) -> Any:

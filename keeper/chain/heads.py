@@ -8,7 +8,8 @@ look by HTTP finds. A subscription that tells nothing any more is made anew, on 
 import asyncio
 import json
 import random
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
 
 import structlog
@@ -17,6 +18,7 @@ from websockets.exceptions import WebSocketException
 
 from keeper.chain.answers import fields
 from keeper.chain.follower import to_block
+from keeper.config import Settings
 from keeper.errors import ChainError
 from keeper.redaction import redact_url
 from keeper.types import Block
@@ -129,6 +131,18 @@ class SubscribedHeads:
         with suppress(asyncio.QueueEmpty):
             self._latest.get_nowait()
         self._latest.put_nowait(block)
+
+
+@asynccontextmanager
+async def open_heads(settings: Settings) -> AsyncIterator[Heads]:
+    """
+    Yield the heads that a node tells over WebSocket or, where the settings name none, those found by looking.
+    """
+    if settings.ws_url is None:
+        yield PolledHeads(settings.poll_seconds)
+        return
+    async with SubscribedHeads(settings.ws_url.get_secret_value(), settings.poll_seconds) as heads:
+        yield heads
 
 
 def _head(message: str | bytes, subscription: Any) -> Block | None:

@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 from eth_account.signers.local import LocalAccount
 
+from keeper.chain.answers import quantity
 from keeper.chain.rpc import Rpc
 from keeper.config import Settings
 from keeper.errors import ConfigError, JournalError, RpcError
@@ -108,7 +109,7 @@ class Funder:
         """
         if operator not in self._operators:
             raise ConfigError(f"funder: {operator} is none of the operators")
-        nonce = int(await self._rpc("eth_getTransactionCount", self.address, "latest"), 16)
+        nonce = quantity(await self._rpc("eth_getTransactionCount", self.address, "latest"), "nonce")
         if self._transfers and self._transfers[-1].nonce >= nonce:
             await self._send(self._transfers[-1])
             return TopUp.WAITS
@@ -116,10 +117,10 @@ class Funder:
             return TopUp.CAPPED
         fee_wei = min(2 * base_fee_wei, self._max_fee_wei)
         request = {"from": self.address, "to": operator, "value": hex(self._amount_wei)}
-        balance_wei = int(await self._rpc("eth_getBalance", self.address, "latest"), 16)
+        balance_wei = quantity(await self._rpc("eth_getBalance", self.address, "latest"), "balance of the funder")
         if balance_wei < self._amount_wei:
             return TopUp.EMPTY
-        gas = int(await self._rpc("eth_estimateGas", request, "latest"), 16) * 13 // 10
+        gas = quantity(await self._rpc("eth_estimateGas", request, "latest"), "estimate of gas") * 13 // 10
         if gas * fee_wei > self._amount_wei // _MOST_GAS_SHARE:
             return TopUp.DEAR
         if balance_wei < self._amount_wei + gas * fee_wei:

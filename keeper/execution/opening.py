@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from eth_account.signers.local import LocalAccount
 
 from keeper.abi import answer, call
+from keeper.chain.answers import quantity
 from keeper.chain.endpoint import Endpoint
 from keeper.chain.rpc import Rpc
 from keeper.config import ChainFacts, EndpointSettings, Settings
@@ -143,7 +144,7 @@ async def open_operators(
     patience = Patience(settings.patience_blocks, settings.rebroadcast_blocks, settings.unknown_seconds)
 
     async def open_operator(address: Address) -> Operator:
-        nonces = NonceManager(address, int(await rpc("eth_getTransactionCount", address, "latest"), 16))
+        nonces = NonceManager(address, quantity(await rpc("eth_getTransactionCount", address, "latest"), "nonce"))
         transactions = Transactions(rpc, broadcast, journal, nonces, payouts, patience)
         return Operator(address, holders.get(address), nonces, transactions)
 

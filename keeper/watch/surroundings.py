@@ -7,6 +7,7 @@ import shutil
 
 from eth_utils.crypto import keccak
 
+from keeper.chain.answers import octets, quantity
 from keeper.chain.arbitrum import ArbosParameters
 from keeper.chain.rpc import Rpc
 from keeper.config import Settings
@@ -80,10 +81,11 @@ class Surroundings:
 
     async def _look_at_code(self) -> None:
         deployment = self._subject.deployment
-        chain_id, code = await asyncio.gather(
+        told_id, told_code = await asyncio.gather(
             self._rpc("eth_chainId"), self._rpc("eth_getCode", deployment.executor, "latest")
         )
-        if int(chain_id, 16) != self._subject.chain_id:
-            self._breakers.trip("chain_id", f"the node is of chain {int(chain_id, 16)} now")
-        elif "0x" + keccak(bytes.fromhex(code[2:])).hex() != deployment.code_hash:
+        chain_id, code = quantity(told_id, "chain id"), octets(told_code, "code of the executor")
+        if chain_id != self._subject.chain_id:
+            self._breakers.trip("chain_id", f"the node is of chain {chain_id} now")
+        elif "0x" + keccak(code).hex() != deployment.code_hash:
             self._breakers.trip("code_changed", f"executor {deployment.executor} has other code than its record says")
