@@ -115,9 +115,12 @@ class Graph:
 
     def numbers(self, pools: Iterable[Address]) -> Array:
         """
-        Return the numbers of all edges of these pools; pools that are not known have none.
+        Return the numbers of all edges of these pools, each of them given once; pools that are not known have none.
         """
-        return np.array(sorted({n for pool in pools for n in self._numbers.get(pool, ())}), dtype=np.int64)
+        known = self._numbers
+        numbers = np.array([n for pool in pools for n in known.get(pool, ())], dtype=np.int64)
+        numbers.sort()
+        return numbers
 
     def token_numbers(self, tokens: Iterable[Address]) -> Array:
         """

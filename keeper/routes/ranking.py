@@ -128,20 +128,11 @@ class Ranking(Iterator[Cycle]):
         List the cycles of rings that may earn nearly as much as the best of them does.
         """
         share = (_FIRST_SHARE, _SHARE)[min(self._opened, 1)] if self._opened < _PATIENCE else 0.0
-        order: Array | None = None
-        rings, bounds, told_above = self._rings, self._ring_bounds, self._told_above
-        if self._opened:
-            order = np.argsort(-bounds, kind="stable")
-            rings, bounds, told_above = rings[order], bounds[order], told_above[order]
+        bounds = self._ring_bounds
+        order = np.argsort(-bounds, kind="stable") if self._opened else np.arange(len(bounds))
         self._opened += 1
-        floor, numbers, figures = self._list(rings, bounds, told_above, share * highest, share)
-        opened: slice | Array = slice(int(np.searchsorted(-bounds, -floor, side="right")))
-        if order is not None:
-            numbers[:, 0] = order[numbers[:, 0]]
-            opened = order[opened]
-        self._ring_bounds[opened] = np.nextafter(floor, -np.inf) if floor > 0.0 else -np.inf
-        self._told_above[opened] = np.minimum(self._told_above[opened], floor)
-        self._highest = float(self._ring_bounds.max(initial=-np.inf))
+        numbers, figures = self._list(order, share * highest, share)
+        self._highest = float(bounds.max(initial=-np.inf))
         if len(self._bounds):
             numbers, figures = np.concatenate((self._cycles, numbers)), np.concatenate((self._figures, figures))
             self._bounds = np.concatenate((self._bounds, figures[len(self._bounds) :, 2]))
@@ -159,23 +150,22 @@ class Ranking(Iterator[Cycle]):
         self._figures[part] = figures
         self._bounds[part] = figures[:, 2]
 
-    def _list(
-        self, rings: Array, bounds: Array, told_above: Array, floor: float, share: float
-    ) -> tuple[float, Array, Array]:
-        """What was wanted in the end, and the cycles that may earn it."""
-        hunt, start, room, parts = self._hunt, 0, _ROOM, []
-        while True:
+    def _list(self, order: Array, floor: float, share: float) -> tuple[Array, Array]:
+        """The cycles that may earn what is wanted in the end."""
+        hunt, start, room, parts, is_whole = self._hunt, 0, _ROOM, [], False
+        while not is_whole:
             numbers, figures = np.empty((room, 1 + MAX_HOPS), np.int64), np.empty((room, _FIGURES))
-            following, n, floor = cycles.open_rings(
+            following, n, floor, is_whole = cycles.open_rings(
                 hunt.topology,
                 hunt.best,
                 hunt.curves,
                 hunt.changed,
                 hunt.worth,
                 hunt.threshold,
-                rings,
-                bounds,
-                told_above,
+                self._rings,
+                self._ring_bounds,
+                self._told_above,
+                order,
                 start,
                 floor,
                 share,
@@ -183,15 +173,15 @@ class Ranking(Iterator[Cycle]):
                 figures,
             )
             parts.append((numbers[:n], figures[:n]))
-            if following == len(rings) or bounds[following] < floor:
-                break
             room, start = room if following > start else 4 * room, following
         if len(parts) == 1:
-            return floor, *parts[0]
-        wanted = [(figures[:, 1] >= floor) & (bounds[numbers[:, 0]] >= floor) for numbers, figures in parts]
+            return parts[0]
+        is_open = np.zeros(len(order), np.bool_)
+        is_open[order[:following]] = True
+        wanted = [(figures[:, 1] >= floor) & is_open[numbers[:, 0]] for numbers, figures in parts]
         listed = [numbers[kept] for (numbers, _), kept in zip(parts, wanted, strict=True)]
         rows = [figures[kept] for (_, figures), kept in zip(parts, wanted, strict=True)]
-        return floor, np.concatenate(listed), np.concatenate(rows)
+        return np.concatenate(listed), np.concatenate(rows)
 
     def _cycle(self, row: int) -> Cycle:
         numbers, kind, edges = self._cycles[row, 1:].tolist(), self._hunt.curves.kind, self._hunt.edges

@@ -81,10 +81,7 @@ class Found:
         Return the rings of tokens that may have a cycle whose gain is worth so much, for a search that goes on where
         this one was.
         """
-        kept = np.empty_like(self._every)
-        gains = self._bounds + _least_costs(self._worth, self._every)
-        n = rings.distinct(self._every, gains, least_wei, kept)
-        return Known(kept[:n], self._ways)
+        return Known(rings.distinct(self._worth, self._every, self._bounds, least_wei), self._ways)
 
     @cached_property
     def searched(self) -> int:
@@ -119,19 +116,17 @@ def search(
     worth = _worth(graph, profit_tokens, costs)
     rates, marked = np.empty(len(topology.head)), np.empty(len(graph.all_edges), np.bool_)
     ways = known.ways if known else _new_ways(len(tokens), graph.core_tokens)
-    limits = max_hops, threshold - _ROUNDING
-    every = _rings(topology, best, curves.log_rate, edges, rates, marked, tokens, *limits, ways, known is None)
-    if known is not None:
-        every = np.concatenate((known.rings, every))
+    threshold -= _ROUNDING
+    asked = edges, rates, marked, tokens, max_hops, threshold, ways
+    every, bounds, paying = _rings(topology, best, curves.log_rate, asked, worth, known)
     curves, sampled = graph.sample(topology, best, every)
-    if len(sampled) and max_hops == MAX_HOPS:
-        rings.raise_ways(topology, best, tokens, sampled, ways)
-    bounds = np.empty(len(every))
-    rings.bound(best, rates, worth, every, bounds)
-    paying = np.argsort(-bounds, kind="stable")[: np.count_nonzero(bounds >= 0.0)]
-    hunt = Hunt(graph.all_edges, topology, best, curves, marked, worth, threshold - _ROUNDING)
+    if len(sampled):
+        if max_hops == MAX_HOPS:
+            rings.raise_ways(topology, best, tokens, sampled, ways)
+        paying = rings.rank(best, rates, worth, every, bounds)
+    hunt = Hunt(graph.all_edges, topology, best, curves, marked, worth, threshold)
     scope = _Scope(topology, curves.pool, curves.log_rate > -np.inf, edges, tokens, max_hops)
-    return Found(Ranking(hunt, every[paying], bounds[paying]), len(paying), scope, every, bounds, worth, ways)
+    return Found(Ranking(hunt, *paying), len(paying[0]), scope, every, bounds, worth, ways)
 
 
 def _new_ways(profit_tokens: int, core_tokens: int) -> Ways:
@@ -146,35 +141,26 @@ def _worth(graph: Graph, profit_tokens: Mapping[Address, float], costs: Costs) -
     return Worth(values, tolls, openings + costs.base_wei)
 
 
-def _least_costs(worth: Worth, rings: Array) -> Array:
-    """What was taken from the worth of each ring's gain to have its bound."""
-    opening, toll = (float(each.min()) if each.size else 0.0 for each in (worth.openings, worth.tolls))
-    costs: Array = (opening if opening < np.inf else 0.0) + rings[:, 1] * toll
-    return costs
-
-
 def _rings(
     topology: Topology,
     best: Best,
     log_rate: Array,
-    edges: Array,
-    rates: Array,
-    marked: Array,
-    tokens: Array,
-    max_hops: int,
-    threshold: float,
-    ways: Ways,
-    is_new: bool,
-) -> Array:
-    """The rings that may hold a cycle that gains: searched once more where there was no room for all."""
-    room = _ROOM
+    asked: tuple[Array, Array, Array, Array, int, float, Ways],
+    worth: Worth,
+    known: Known | None,
+) -> tuple[Array, Array, tuple[Array, Array]]:
+    """
+    The rings that may hold a cycle that gains, those that are known first, with their bounds, and those that may pay:
+    searched once more where there was no room for all.
+    """
+    before = known.rings if known is not None else np.empty((0, 3 + MAX_HOPS), np.int64)
+    n, is_new, room = len(before), known is None, len(before) + _ROOM
     while True:
-        found = np.empty((room, 3 + MAX_HOPS), np.int64)
-        n = rings.through(
-            topology, best, log_rate, edges, rates, marked, tokens, max_hops, threshold, ways, is_new, found
-        )
+        every, bounds = np.empty((room, 3 + MAX_HOPS), np.int64), np.empty(room)
+        every[: len(before)] = before
+        n, *paying = rings.survey(topology, best, log_rate, *asked, is_new, worth, len(before), every, bounds)
         if n <= room:
-            return found[:n]
+            return every[:n], bounds[:n], (paying[0], paying[1])
         room, is_new = n, False
 
 

@@ -37,28 +37,32 @@ def open_rings(
     rings: Array,
     bounds: Array,
     told_above: Array,
+    order: Array,
     start: int,
     floor: float,
     share: float,
     cycles: Array,
     figures: Array,
-) -> tuple[int, int, float]:
+) -> tuple[int, int, float, bool]:
     """
     List the cycles of rings from *start* on that gain more than the threshold and may earn what is wanted in the end,
-    each once; return the ring that is next, how many cycles were written, and what was wanted in the end.
+    each once; return the place in *order* that is next, how many cycles were written, what was wanted in the end, and
+    whether all were listed.
 
     At first the *floor* is wanted, then a *share* of what the best cycle earns, once that is more.
 
     Args:
         changed: Which edges did; a cycle counts where the ring says that the first of them is.
-        rings: By their bounds, the highest first.
-        told_above: Of each ring, the bound from which on its cycles are known.
+        bounds, told_above: Of each ring, what those of its cycles earn at most that are not listed yet, and the bound
+            from which on its cycles are. Written over in the end, where rings were opened.
+        order: The rings by their bounds, the highest first.
         cycles: Rows of (ring, edges), -1 beyond the last edge. A ring that has no room is the next one.
         figures: Rows of (log-rate, bound, the most that it earns, input, gain, depth). Cycles that cannot raise what is
             wanted are only bounded: their input is ``UNKNOWN``.
     """
-    n, ring, room, choice = 0, start, _room(), np.empty(_CHOICES, np.int64)
-    while ring < rings.shape[0] and bounds[ring] >= floor:
+    n, place, room, choice, is_whole = 0, start, _room(), np.empty(_CHOICES, np.int64), True
+    while place < order.size and bounds[order[place]] >= floor:
+        ring = order[place]
         edges = _edges(topology, rings[ring])
         if edges > choice.size:
             choice = np.empty(2 * edges, np.int64)
@@ -67,16 +71,29 @@ def open_rings(
             cycles[n:], figures[n:], room, choice,
         )  # fmt: skip
         if written < 0:
+            is_whole = False
             break
         n += written
-        ring += 1
+        place += 1
     kept = 0
     for i in range(n):
         if figures[i, 1] >= floor and bounds[cycles[i, 0]] >= floor:
             if kept < i:
                 cycles[kept], figures[kept] = cycles[i], figures[i]
             kept += 1
-    return ring, kept, floor
+    if is_whole:
+        place = _close(bounds, told_above, order, floor)
+    return place, kept, floor, is_whole
+
+
+def _close(bounds: Array, told_above: Array, order: Array, floor: float) -> int:
+    """Note that all cycles are listed that may earn so much, and return how many rings had to be opened for that."""
+    place, left = 0, np.nextafter(floor, -inf) if floor > 0.0 else -inf
+    while place < order.size and bounds[order[place]] >= floor:
+        told_above[order[place]] = min(told_above[order[place]], floor)
+        bounds[order[place]] = left
+        place += 1
+    return place
 
 
 class _Room(NamedTuple):

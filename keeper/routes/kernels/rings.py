@@ -148,15 +148,17 @@ def through(
     threshold: float,
     ways: Ways,
     is_new: bool,
+    known: int,
     rings: Array,
 ) -> int:
     """
-    Search for rings through these edges, and return how many there are, as ``search`` does.
+    Search for rings through these edges, and return how many there are then, as ``search`` does.
 
     Args:
         changed: Written: the best log-rate of each arc's changed edges.
         marked: Written: whether each edge is changed.
         ways: Written, if they are new; else those that were before only these edges changed.
+        known: So many rows of *rings* are written already: those found go on from there.
     """
     changed[:] = -inf
     marked[:] = False
@@ -167,7 +169,62 @@ def through(
         reach(topology, best, tokens, max_hops, ways)
     elif max_hops == 4:
         raise_ways(topology, best, tokens, arcs, ways)
-    return search(topology, best, ways, changed, arcs, tokens, max_hops, threshold, rings)
+    return search(topology, best, ways, changed, arcs, tokens, max_hops, threshold, known, rings)
+
+
+@makes_arrays
+def survey(
+    topology: Topology,
+    best: Best,
+    log_rate: Array,
+    edges: Array,
+    changed: Array,
+    marked: Array,
+    tokens: Array,
+    max_hops: int,
+    threshold: float,
+    ways: Ways,
+    is_new: bool,
+    worth: Worth,
+    known: int,
+    rings: Array,
+    bounds: Array,
+) -> tuple[int, Array, Array]:
+    """
+    Search for rings as ``through`` does, bound what their cycles earn, and return how many there are and those that may
+    pay, as ``rank`` does; none of these where there was no room for all.
+    """
+    n = through(
+        topology, best, log_rate, edges, changed, marked, tokens, max_hops, threshold, ways, is_new, known, rings
+    )
+    told = n if n <= rings.shape[0] else 0
+    paying, highest = rank(best, changed, worth, rings[:told], bounds)
+    return n, paying, highest
+
+
+@makes_arrays
+def rank(best: Best, changed: Array, worth: Worth, rings: Array, bounds: Array) -> tuple[Array, Array]:
+    """
+    Write the bound of each ring as ``bound`` does, and return the rings that may pay with their bounds, the highest
+    first.
+    """
+    bound(best, changed, worth, rings, bounds)
+    at = np.empty(rings.shape[0], np.int64)
+    n = 0
+    for i in range(rings.shape[0]):
+        if bounds[i] >= 0.0:
+            at[n] = i
+            n += 1
+    keys = np.empty(n)
+    for i in range(n):
+        keys[i] = -bounds[at[i]]
+    order = np.argsort(keys, kind="mergesort")
+    paying, highest = np.empty((n, rings.shape[1]), np.int64), np.empty(n)
+    for i in range(n):
+        highest[i] = bounds[at[order[i]]]
+        for j in range(rings.shape[1]):
+            paying[i, j] = rings[at[order[i]], j]
+    return paying, highest
 
 
 @makes_arrays
@@ -180,10 +237,12 @@ def search(
     tokens: Array,
     max_hops: int,
     threshold: float,
+    known: int,
     rings: Array,
 ) -> int:
     """
-    Return how many rings through a changed arc may gain more than the threshold, and write as many as fit.
+    Return how many rings there are with those through a changed arc that may gain more than the threshold, and write as
+    many as fit.
 
     A ring is told from the first profit token that it contains, once for each place where its first changed edge may
     be.
@@ -192,9 +251,10 @@ def search(
         changed: The best log-rate of each arc's changed edges.
         arcs: Those that have some.
         tokens: Profit tokens, the most preferred first, -1 for one that is unknown.
+        known: How many there are before.
         rings: Rows of (place in *tokens*, number of arcs, place of the first changed edge, arcs).
     """
-    n = 0
+    n = known
     blocked = np.zeros(topology.first.size, np.bool_)
     for number in range(tokens.size):
         t = tokens[number]
@@ -378,10 +438,7 @@ def bound(best: Best, changed: Array, worth: Worth, rings: Array, bounds: Array)
     Args:
         rings: As ``search`` writes them; where no arc is the changed one, any of its edges may be taken.
     """
-    least_toll, least_opening = inf, inf
-    for family in range(worth.tolls.size):
-        least_toll = min(least_toll, worth.tolls[family])
-        least_opening = min(least_opening, worth.openings[family])
+    least_opening, least_toll = _least_costs(worth)
     for i in range(rings.shape[0]):
         hops, changed_at = rings[i, 1], rings[i, 2]
         rate, bend, limit, total = 1.0, 0.0, inf, 0.0
@@ -401,23 +458,37 @@ def bound(best: Best, changed: Array, worth: Worth, rings: Array, bounds: Array)
         bounds[i] = gain * worth.values[rings[i, 0]] - cost if gain >= 1.0 and cost < inf else -inf
 
 
-@makes_arrays
-def distinct(rings: Array, gains: Array, least: float, kept: Array) -> int:
-    """
-    Copy the first row of each ring whose gain is worth so much, and return how many there are.
+def _least_costs(worth: Worth) -> tuple[float, float]:
+    """What any route costs beside its hops, and what each of them adds, at least."""
+    opening, toll = inf, inf
+    for family in range(worth.tolls.size):
+        toll = min(toll, worth.tolls[family])
+        opening = min(opening, worth.openings[family])
+    return opening, toll
 
-    Rows of one ring differ in the place of the first changed edge; in what is copied there is none.
+
+@makes_arrays
+def distinct(worth: Worth, rings: Array, bounds: Array, least: float) -> Array:
     """
+    Return the first row of each ring whose gain may be worth so much.
+
+    Rows of one ring differ in the place of the first changed edge; in what is returned there is none.
+
+    Args:
+        bounds: What each earns at most, as ``bound`` writes it with the same *worth*.
+    """
+    opening, toll = _least_costs(worth)
     size = 16
     while size < 2 * rings.shape[0]:
         size *= 2
-    return _keep(rings, gains, least, kept, np.full(size, -1, np.int64))
+    kept = np.empty(rings.shape, np.int64)
+    return kept[: _keep(rings, bounds, opening, toll, least, kept, np.full(size, -1, np.int64))]
 
 
-def _keep(rings: Array, gains: Array, least: float, kept: Array, at: Array) -> int:
+def _keep(rings: Array, bounds: Array, opening: float, toll: float, least: float, kept: Array, at: Array) -> int:
     n, size = 0, at.size
     for i in range(rings.shape[0]):
-        if gains[i] >= least:
+        if bounds[i] + (opening + rings[i, 1] * toll) >= least:
             slot = 0
             for j in range(rings.shape[1]):
                 if j != _CHANGED_AT:
