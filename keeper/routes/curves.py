@@ -2,7 +2,6 @@
 Pools as curves: what each edge pays, in floats, from the state of its pool.
 """
 
-from collections.abc import Mapping
 from itertools import permutations
 from math import inf, log
 
@@ -18,7 +17,7 @@ from keeper.pools.uniswap_v4 import UniswapV4Pool
 from keeper.routes import samples
 from keeper.routes.forms import Stable, Weighted, form_of
 from keeper.routes.kernels import compile_kernels, smooth, walk
-from keeper.routes.kernels.tables import FALLS, SAMPLED, STABLE, WEIGHTED, WHOLE, Array, Curves
+from keeper.routes.kernels.tables import FALLS, SAMPLED, STABLE, WEIGHTED, Array, Curves
 from keeper.routes.ranges import COLUMNS, Ranges
 from keeper.routes.samples import Smooth
 from keeper.types import Address, value
@@ -37,8 +36,13 @@ _LOWEST, _HIGHEST = MIN_SQRT_RATIO + 1, MAX_SQRT_RATIO - 1
 #: What rounding in floats is given room for where a bound is computed.
 _ROOM = 1 + 1e-9
 
-_FLOATS = ("log_rate", "rate", "depth", "limit", "cap", "keep")
-_INTEGERS = ("kind", "row", "pool", "family")
+#: What a table has of each edge, side by side, since all of it is looked at together. Tables are plain arrays of as
+#: many floats a row, which numpy copies and joins in a part of the time that it takes for rows with names.
+_ROW = np.dtype(
+    [(name, np.float64) for name in ("log_rate", "rate", "depth", "limit", "cap", "keep")]
+    + [("reach", np.float64, len(FALLS) + 1)]
+    + [(name, np.int64) for name in ("kind", "row", "pool", "family")]
+)
 
 
 @value
@@ -65,6 +69,32 @@ def directions(pool: Pool) -> list[tuple[Address, Address]]:
     return [(one, other) for one in pool.tokens for other in pool.tokens if one != other]
 
 
+_WIDTH = _ROW.itemsize // 8
+_LOG_RATE, _KIND = (_ROW.fields[name][1] // 8 for name in ("log_rate", "kind"))  # type: ignore[index]
+
+
+def columns(table: Array) -> dict[str, Array]:
+    """
+    Return the columns of a table of edges by name, to be written over.
+    """
+    rows = table.view(_ROW)[:, 0]
+    return {name: rows[name] for name in _ROW.names or ()}
+
+
+def can_trade(table: Array) -> bool:
+    """
+    Tell whether all edges of a table can.
+    """
+    return bool(table[:, _LOG_RATE].min() > -inf)
+
+
+def has_ranges(table: Array) -> bool:
+    """
+    Tell whether all edges of a table are ranges or constant products.
+    """
+    return bool(table.view(np.int64)[:, _KIND].max() < SAMPLED)
+
+
 class CurveTable:
     """
     The curves of all edges, numbered in the order in which they were added.
@@ -73,9 +103,7 @@ class CurveTable:
     def __init__(self) -> None:
         compile_kernels()
         self._n = 0
-        self._columns: dict[str, Array] = {name: np.empty(256) for name in _FLOATS}
-        self._columns |= {name: np.empty(256, np.int64) for name in _INTEGERS}
-        self._columns["reach"] = np.empty((256, len(FALLS) + 1))
+        self._table: Array = np.empty((256, _WIDTH))
         self._ranges = Ranges()
         self._state, self._at = np.empty((3, 1)), np.empty(1, np.int64)
         self._shapes: Array = np.empty((64, 6))
@@ -91,8 +119,7 @@ class CurveTable:
         """The curves as kernels take them."""
         known, ranges = self._arrays, self._ranges
         if known is None or known.rows is not ranges.rows or known.shapes is not self._shapes:
-            columns = {name: column[: self._n] for name, column in self._columns.items()}
-            known = self._arrays = Curves(**columns, rows=ranges.rows, shapes=self._shapes)
+            known = self._arrays = Curves(**columns(self._table[: self._n]), rows=ranges.rows, shapes=self._shapes)
         return known
 
     def add(self, pool: int, family: int, edges: int) -> int:
@@ -100,35 +127,29 @@ class CurveTable:
         Return the first of so many new edges, which cannot trade yet.
         """
         first, self._n, self._arrays = self._n, self._n + edges, None
-        if self._n > len(self._columns["rate"]):
-            for name, column in self._columns.items():
-                room = np.empty((max(len(column), edges), *column.shape[1:]), column.dtype)
-                self._columns[name] = np.concatenate((column, room))
-        self._columns["pool"][first : self._n] = pool
-        self._columns["family"][first : self._n] = family
-        self.forget(first, edges)
+        if self._n > len(self._table):
+            self._table = np.concatenate((self._table, np.empty((max(len(self._table), edges), _WIDTH))))
+        rows = self._table[first : self._n].view(_ROW)
+        rows["pool"], rows["family"], rows["log_rate"] = pool, family, -inf
         return first
 
     def forget(self, first: int, edges: int) -> None:
         """
         Let these edges not trade.
         """
-        self._columns["log_rate"][first : first + edges] = -inf
+        self.arrays.log_rate[first : first + edges] = -inf
 
-    def saved(self, numbers: range) -> dict[str, Array]:
+    def saved(self, numbers: range) -> Array:
         """
-        Return what these edges have now, by column.
+        Return what these edges have now, a row each.
         """
-        first, end = numbers.start, numbers.stop
-        return {name: column[first:end].copy() for name, column in self._columns.items()}
+        return self._table[numbers.start : numbers.stop].copy()
 
-    def put_back(self, numbers: range, saved: Mapping[str, Array]) -> None:
+    def put_back(self, numbers: range, saved: Array) -> None:
         """
         Give edges of ranges or constant products what they had, while the ticks of their pools are the same.
         """
-        first, end = numbers.start, numbers.stop
-        for name, column in self._columns.items():
-            column[first:end] = saved[name]
+        self._table[numbers.start : numbers.stop] = saved
 
     def follow(self, first: int, pool: Pool) -> bool:
         """
@@ -179,8 +200,7 @@ class CurveTable:
         if not all(reserves):
             self.forget(first, 2)
             return
-        for edge, held, other, keep in ((first, *reserves, keeps[0]), (first + 1, *reserves[::-1], keeps[1])):
-            self._set(edge, other / held * keep, held / keep, held / keep, inf, inf, keep, WHOLE, -1)
+        walk.follow_product(self.arrays, first, float(reserves[0]), float(reserves[1]), *keeps)
 
     def _follow_ranges(self, first: int, pool: UniswapV3Pool | UniswapV4Pool) -> None:
         if not pool.sqrt_price_x96:
@@ -264,13 +284,7 @@ class CurveTable:
         kind: int,
         row: int,
     ) -> None:
-        columns = self._columns
-        columns["log_rate"][edge] = log(rate)
-        columns["rate"][edge] = rate
-        columns["depth"][edge] = depth
-        columns["reach"][edge] = reach
-        columns["limit"][edge] = limit
-        columns["cap"][edge] = cap
-        columns["keep"][edge] = keep
-        columns["kind"][edge] = kind
-        columns["row"][edge] = row
+        known = self.arrays
+        known.log_rate[edge], known.rate[edge], known.depth[edge], known.reach[edge] = log(rate), rate, depth, reach
+        known.limit[edge], known.cap[edge], known.keep[edge] = limit, cap, keep
+        known.kind[edge], known.row[edge] = kind, row

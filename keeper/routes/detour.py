@@ -9,10 +9,12 @@ import numpy as np
 
 from keeper.pools.pool import Pool
 from keeper.routes.bundles import PoolOf
-from keeper.routes.curves import CurveTable, directions
+from keeper.routes.curves import CurveTable, can_trade, columns, directions, has_ranges
 from keeper.routes.graph import Edge, Graph
-from keeper.routes.kernels.tables import SAMPLED, Array, Curves
+from keeper.routes.kernels.tables import Array, Curves
 from keeper.types import Address
+
+_NO_SHAPES = np.empty((0, 6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,47 +23,49 @@ class Start:
     Pools before any route, as the kernel takes them that lets routes run.
 
     Attributes:
-        curves: Of the pools' edges alone; only the first range of each, and where it leads.
+        table: Of the pools' edges alone; only the first range of each, and where it leads.
+        rows: The ranges that the table tells of.
         twin: The other edge of each edge's pool.
     """
 
-    curves: Curves
+    table: Array
+    rows: Array
     number: Mapping[Edge, int]
     twin: Array
 
     @classmethod
-    def of(cls, edges: Sequence[Edge], columns: Sequence[Mapping[str, Array]], rows: Array) -> "Start | None":
+    def of(cls, edges: Sequence[Edge], tables: Sequence[Array], rows: Array) -> "Start | None":
         """
         Return the start of pools of two tokens, or None if one of them has another shape, or cannot trade either way.
 
         Args:
             edges: Both of each pool, one beside the other.
-            columns: Those of each pool's edges.
-            rows: The ranges that the columns tell of.
+            tables: The rows of each pool's edges, as :class:`CurveTable` has them.
         """
-        joined = {name: np.concatenate([of[name] for of in columns]) for name in columns[0]}
-        if (
-            len(edges) != 2 * len(columns)
-            or (joined["kind"] >= SAMPLED).any()
-            or not (joined["log_rate"] > -np.inf).all()
-        ):
+        table = np.concatenate(tables)
+        if len(edges) != 2 * len(tables) or not has_ranges(table) or not can_trade(table):
             return None
-        curves = Curves(**joined, rows=rows, shapes=np.empty((0, 6)))
-        return cls(curves, {edge: i for i, edge in enumerate(edges)}, np.arange(len(edges)) ^ 1)
+        return cls(table, rows, {edge: i for i, edge in enumerate(edges)}, np.arange(len(edges)) ^ 1)
+
+    def curves(self) -> Curves:
+        """
+        Return the edges' curves anew, to be written over.
+        """
+        return Curves(**columns(self.table.copy()), rows=self.rows, shapes=_NO_SHAPES)
 
     @classmethod
     def from_pools(cls, pools: Sequence[Pool]) -> "Start | None":
         """
         Return the start of pools that no graph knows.
         """
-        table, edges, columns = CurveTable(), list[Edge](), []
+        table, edges, rows = CurveTable(), list[Edge](), []
         for i, pool in enumerate(pools):
             ways = directions(pool)
             first = table.add(i, 0, len(ways))
             table.follow(first, pool)
             edges += [Edge(pool.address, *tokens) for tokens in ways]
-            columns.append(table.saved(range(first, first + len(ways))))
-        return cls.of(edges, columns, table.arrays.rows)
+            rows.append(table.saved(range(first, first + len(ways))))
+        return cls.of(edges, rows, table.arrays.rows)
 
 
 class Detour:
@@ -76,7 +80,7 @@ class Detour:
         """
         self._graph, self._pool_of = graph, pool_of
         self._led: dict[Address, Pool] = {}
-        self._saved: dict[Address, dict[str, Array]] = {}
+        self._saved: dict[Address, Array] = {}
 
     def lead(self, moved: Mapping[Address, Pool]) -> list[Address]:
         """
@@ -95,10 +99,10 @@ class Detour:
         Let the graph have all pools as they were.
         """
         for address, saved in self._saved.items():
-            if (saved["kind"] >= SAMPLED).any():
-                self._graph.update(self._pool_of(address))
-            else:
+            if has_ranges(saved):
                 self._graph.put_back(address, saved)
+            else:
+                self._graph.update(self._pool_of(address))
         self._led.clear()
         self._saved.clear()
 
@@ -107,5 +111,5 @@ class Detour:
         Return these pools as they were before the graph was led anywhere.
         """
         graph, known = self._graph, sorted(set(pools))
-        columns = [self._saved.get(address) or graph.saved(address) for address in known]
-        return Start.of([edge for address in known for edge in graph.edges(address)], columns, graph.rows)
+        tables = [self._saved[address] if address in self._saved else graph.saved(address) for address in known]
+        return Start.of([edge for address in known for edge in graph.edges(address)], tables, graph.rows)

@@ -2,7 +2,7 @@
 Tokens joined by pools, in flat arrays, kept up to date pool by pool.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -73,13 +73,13 @@ class Graph:
                 self._moved.add(address)
                 self._forgotten.add(address)
 
-    def saved(self, pool: Address) -> dict[str, Array]:
+    def saved(self, pool: Address) -> Array:
         """
         Return what the edges of a pool have now, as :class:`CurveTable` has it.
         """
         return self._curves.saved(self._numbers[pool])
 
-    def put_back(self, pool: Address, saved: Mapping[str, Array]) -> None:
+    def put_back(self, pool: Address, saved: Array) -> None:
         """
         Give the edges of a pool of ranges or of a constant product what they had.
         """

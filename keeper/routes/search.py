@@ -13,7 +13,7 @@ import numpy as np
 from keeper.routes.graph import Graph
 from keeper.routes.kernels import count, rings
 from keeper.routes.kernels.rings import Ways
-from keeper.routes.kernels.tables import MAX_HOPS, Array, Best, Topology, Worth
+from keeper.routes.kernels.tables import MAX_HOPS, Array, Best, Curves, Topology, Worth
 from keeper.routes.ranking import Hunt, Ranking
 from keeper.types import Address
 
@@ -85,7 +85,10 @@ class Found:
 
     @cached_property
     def searched(self) -> int:
-        """How many cycles lead through what changed and a profit token: all are covered."""
+        """
+        How many cycles lead through what changed and a profit token, over the pools that can trade when this is first
+        asked: all are covered.
+        """
         return self._scope.count()
 
 
@@ -125,7 +128,7 @@ def search(
             rings.raise_ways(topology, best, tokens, sampled, ways)
         paying = rings.rank(best, rates, worth, every, bounds)
     hunt = Hunt(graph.all_edges, topology, best, curves, marked, worth, threshold)
-    scope = _Scope(topology, curves.pool, curves.log_rate > -np.inf, edges, tokens, max_hops)
+    scope = _Scope(topology, curves, edges, tokens, max_hops)
     return Found(Ranking(hunt, *paying), len(paying[0]), scope, every, bounds, worth, ways)
 
 
@@ -169,17 +172,16 @@ class _Scope:
     """What a search covers, to be counted when somebody asks."""
 
     topology: Topology
-    pool: Array
-    usable: Array
+    curves: Curves
     edges: Array
     tokens: Array
     max_hops: int
 
     def count(self) -> int:
-        unchanged = self.usable.copy()
+        pool, usable = self.curves.pool.copy(), self.curves.log_rate > -np.inf
+        unchanged = usable.copy()
         unchanged[self.edges] = False
         every, rest = (
-            int(count.count(self.topology, self.pool, usable, self.tokens, self.max_hops))
-            for usable in (self.usable, unchanged)
+            int(count.count(self.topology, pool, which, self.tokens, self.max_hops)) for which in (usable, unchanged)
         )
         return every - rest

@@ -28,9 +28,6 @@ from keeper.routes.sizing import Sized, estimate, size
 _FAST_RUNS, _RUNS = 2_048, 96
 #: The relative change of an amount that is none.
 _FAST_STILL, _STILL = 1e-7, 1e-5
-#: Columns that the kernel writes over.
-_WRITTEN_OVER = ("rate", "depth", "cap", "row")
-
 #: What whole amounts gain at most of what floats say where they have settled.
 _MARGIN = 1.0001
 
@@ -78,8 +75,7 @@ def _floats(routes: Sequence[Sized], amounts: list[int], start: Start, least_gai
     for way, route in zip(ways, routes, strict=True):
         way[: len(route.edges)] = [start.number[edge] for edge in route.edges]
     settled = np.array(amounts, dtype=np.float64)
-    curves = start.curves._replace(**{name: getattr(start.curves, name).copy() for name in _WRITTEN_OVER})
-    ran = flows.settle(curves, start.twin, ways, settled, figures, gains, _FAST_RUNS, _FAST_STILL)
+    ran = flows.settle(start.curves(), start.twin, ways, settled, figures, gains, _FAST_RUNS, _FAST_STILL)
     # Amounts may lie a rounding beyond the end of a curve when they run in their order: the models know.
     if not ran and np.isnan(gains[0]):
         return None

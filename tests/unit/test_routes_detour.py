@@ -86,7 +86,7 @@ def test_start__after_a_lead__is_of_the_pools_before_it() -> None:
     assert expected is not None
     assert start.number == expected.number
     for name in ("rate", "depth", "cap", "keep", "kind"):
-        assert np.array_equal(getattr(start.curves, name), getattr(expected.curves, name))
+        assert np.array_equal(getattr(start.curves(), name), getattr(expected.curves(), name))
 
 
 def test_start__pool_of_another_shape__is_none() -> None:

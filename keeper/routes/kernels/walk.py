@@ -10,6 +10,26 @@ from keeper.routes.kernels.tables import FALLING, FALLS, RISING, SAMPLED, WHOLE,
 _ROOM = 1.0 - 1e-6
 
 
+def follow_product(curves: Curves, first: int, reserve0: float, reserve1: float, keep0: float, keep1: float) -> None:
+    """
+    Let both edges of a pool pay what its constant product does.
+
+    Args:
+        first: The edge of what goes in for reserve 0; the other one follows.
+        keep0, keep1: What the fee leaves of an input of each token.
+    """
+    _pay_product(curves, first, reserve0, reserve1, keep0)
+    _pay_product(curves, first + 1, reserve1, reserve0, keep1)
+
+
+def _pay_product(curves: Curves, edge: int, held: float, other: float, keep: float) -> None:
+    rate, depth = other / held * keep, held / keep
+    curves.log_rate[edge], curves.rate[edge], curves.depth[edge] = log(rate), rate, depth
+    curves.reach[edge] = depth
+    curves.limit[edge], curves.cap[edge], curves.keep[edge] = inf, inf, keep
+    curves.kind[edge], curves.row[edge] = WHOLE, -1
+
+
 def follow(
     curves: Curves,
     first: int,
