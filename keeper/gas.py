@@ -5,7 +5,7 @@ The L1 part follows ArbOS: the compressed size of the signed bytes times a price
 (nitro ``arbos/l1pricing``). It is not multiplied by the tip.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -173,21 +173,42 @@ def program_gas(routes: Sequence[RouteShape]) -> int:
     """
     Return roughly how much L2 gas a transaction takes that runs these routes.
     """
-    gas = _TRANSACTION_GAS + (0 if len(routes) == 1 and _fits_short(routes[0]) else _GENERAL_GAS)
+    gas, shared = _TRANSACTION_GAS + (0 if _fits_short(routes) else _GENERAL_GAS), None
     warm: set[Address] = set()
-    for before, route in zip((None, *routes), routes, strict=False):
-        if before is None or (before.lender, before.loan) != (route.lender, route.loan):
-            gas += _LENDER_GAS[route.lender]
-        cold = 0
-        for pool, family in route.pools:
-            if pool in warm:
-                gas += _WARM_HOP_GAS
-            else:
-                gas += _HOP_GAS.get(family, _OTHER_HOP_GAS)
-                cold += 1
-        gas += max(cold - 2, 0) * _FURTHER_HOP_GAS
-        warm.update([pool for pool, _ in route.pools])
+    for route in routes:
+        if shared != (loan := (route.lender, route.loan)):
+            gas, shared = gas + _LENDER_GAS[route.lender], loan
+        gas += _hops_gas(route.pools, warm)
     return gas
+
+
+def _hops_gas(pools: Sequence[tuple[Address, str]], warm: set[Address]) -> int:
+    """What a route's hops take after those through pools that are *warm*, to which its own are added."""
+    gas = cold = 0
+    for pool, family in pools:
+        if pool in warm:
+            gas += _WARM_HOP_GAS
+        else:
+            gas += _HOP_GAS.get(family, _OTHER_HOP_GAS)
+            cold += 1
+    warm.update([pool for pool, _ in pools])
+    return gas + max(cold - 2, 0) * _FURTHER_HOP_GAS
+
+
+def single_costs(pools: Sequence[tuple[Address, str]]) -> Callable[[str], tuple[int, int]]:
+    """
+    Return what tells for each lender how much L2 gas, and how many calldata units, a transaction takes that runs one
+    route through these pools: as ``program_gas`` and ``l1_units`` do.
+    """
+    hops_gas, is_short = _hops_gas(pools, set()), _is_short(pools)
+
+    def costs(lender: str) -> tuple[int, int]:
+        is_general = not is_short or lender == _NOT_SHORT_LENDER
+        return _TRANSACTION_GAS + is_general * _GENERAL_GAS + _LENDER_GAS[lender] + hops_gas, _units(
+            is_general, len(pools)
+        )
+
+    return costs
 
 
 def base_gas(lender: str) -> int:
@@ -208,9 +229,11 @@ def l1_units(routes: Sequence[RouteShape]) -> int:
     """
     Return roughly how many calldata units the signed bytes are that run these routes, while there are none.
     """
-    general = len(routes) > 1 or not _fits_short(routes[0])
-    hops = sum(len(route.pools) for route in routes)
-    return UNITS_PER_BYTE * (_SHORT_BYTES + general * _GENERAL_BYTES + (hops - 2) * _HOP_BYTES)
+    return _units(not _fits_short(routes), sum(len(route.pools) for route in routes))
+
+
+def _units(is_general: bool, hops: int) -> int:
+    return UNITS_PER_BYTE * (_SHORT_BYTES + is_general * _GENERAL_BYTES + (hops - 2) * _HOP_BYTES)
 
 
 #: What the bytes of a transaction are at least, as units.
@@ -220,7 +243,9 @@ LEAST_L1_UNITS = UNITS_PER_BYTE * _SHORT_BYTES
 MORE_GAS = 2 * _WARM_HOP_GAS
 
 
-def _fits_short(route: RouteShape) -> bool:
-    if len(route.pools) > _SHORT_HOPS or route.lender == _NOT_SHORT_LENDER:
-        return False
-    return all(family in _SHORT_FAMILIES for _, family in route.pools)
+def _fits_short(routes: Sequence[RouteShape]) -> bool:
+    return len(routes) == 1 and routes[0].lender != _NOT_SHORT_LENDER and _is_short(routes[0].pools)
+
+
+def _is_short(pools: Sequence[tuple[Address, str]]) -> bool:
+    return len(pools) <= _SHORT_HOPS and all(family in _SHORT_FAMILIES for _, family in pools)

@@ -16,8 +16,7 @@ from keeper.gas import (
     RouteShape,
     base_gas,
     hop_gas,
-    l1_units,
-    program_gas,
+    single_costs,
 )
 from keeper.lenders import FLASH_POOL, NO_LENDER, Lender, Offer, fundings, sends_first
 from keeper.market import Market
@@ -275,10 +274,13 @@ def shape_of(scene: Scene, route: Sized, offer: Offer) -> RouteShape:
     """
     Return what decides about the gas of a route that is funded so.
     """
-    return RouteShape(_pools_of(scene, route), offer.lender, offer.shared(route.edges[0].token_in))
+    return RouteShape(pools_of(scene, route), offer.lender, offer.shared(route.edges[0].token_in))
 
 
-def _pools_of(scene: Scene, route: Sized) -> tuple[tuple[Address, str], ...]:
+def pools_of(scene: Scene, route: Sized) -> tuple[tuple[Address, str], ...]:
+    """
+    Return the address and the family of each hop's pool.
+    """
     infos = scene.market.infos
     return tuple([(edge.pool, infos[edge.pool].family) for edge in route.edges])
 
@@ -317,15 +319,14 @@ def _costs(scene: Scene) -> Costs:
 
 def _funded(route: Sized, log_rate: float, scene: Scene, valuation: Valuation) -> Opportunity | None:
     """The route with all fundings that pay, the best first."""
-    token, pools, least_wei = route.edges[0].token_in, _pools_of(scene, route), scene.terms.least_profit_wei
-    paying = []
+    token, least_wei = route.edges[0].token_in, scene.terms.least_profit_wei
+    costs, paying = single_costs(pools_of(scene, route)), []
     for offer in scene.offers(route):
-        shapes = [RouteShape(pools, offer.lender, offer.shared(token))]
         gain = route.gain - offer.loan_fee(route.amounts[0])
         worth_wei = valuation.in_eth(token, gain) if gain > 0 else None
         if worth_wei is not None:
-            gas = program_gas(shapes)
-            outlay = scene.outlay(worth_wei, gas, l1_units(shapes) * scene.prices.l1_wei_per_unit)
+            gas, units = costs(offer.lender)
+            outlay = scene.outlay(worth_wei, gas, units * scene.prices.l1_wei_per_unit)
             if worth_wei - outlay.total_wei >= least_wei:
                 paying.append((offer, worth_wei, gas, outlay))
     if not paying:

@@ -3,6 +3,7 @@ What an amount of any token is worth in ETH, by the market's own prices.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import permutations
 from math import prod
 
 from keeper.errors import SwapReverts
@@ -70,11 +71,8 @@ def _deepest_by_pair(pools: Iterable[Pool]) -> Mapping[tuple[Address, Address], 
     """The pool between two tokens whose price moves least per unit: the one with the most depth."""
     deepest: dict[tuple[Address, Address], Pool] = {}
     for pool in pools:
-        for token_in in pool.tokens:
-            for token_out in pool.tokens:
-                if token_in == token_out:
-                    continue
-                best = deepest.get((token_in, token_out))
-                if best is None or pool.depth(token_in, token_out) > best.depth(token_in, token_out):
-                    deepest[token_in, token_out] = pool
+        for pair in permutations(pool.tokens, 2):
+            best = deepest.setdefault(pair, pool)
+            if best is not pool and pool.depth(*pair) > best.depth(*pair):
+                deepest[pair] = pool
     return deepest

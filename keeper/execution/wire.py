@@ -94,8 +94,7 @@ def as_posted(unsigned: Unsigned) -> bytes:
     Return bytes that cost as much to post as the signed ones do: all of them but the signature, for which others stand
     that compress as little.
     """
-    posted: bytes = _TYPE + rlp.encode([*unsigned.fields(), 1, *_NOBODYS])
-    return posted
+    return _TYPE + encoded([*unsigned.fields(), 1, *_NOBODYS])
 
 
 def hash_of(raw: bytes) -> Hash:

@@ -45,6 +45,7 @@ class SqliteStore:
         """
         self._db = connection
         self._name = name
+        self._synced: bool | None = None
 
     @classmethod
     def open(cls, path: Path, read_only: bool = False) -> Self:
@@ -81,7 +82,9 @@ class SqliteStore:
 
     @contextmanager
     def writing(self, synced: bool = True) -> Iterator[None]:
-        self.query(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
+        if synced is not self._synced:
+            self.query(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
+            self._synced = synced
         self.query("BEGIN IMMEDIATE")
         try:
             yield

@@ -9,7 +9,7 @@ from eth_utils.crypto import keccak
 from keeper.abi import call
 from keeper.config import LenderFacts
 from keeper.errors import PoolError
-from keeper.gas import GasPrices, RouteShape, l1_fee_wei, l1_gas, l1_units, program_gas
+from keeper.gas import GasPrices, RouteShape, l1_fee_wei, l1_gas, l1_units, program_gas, single_costs
 from keeper.lenders import Lender, LenderBook, Offer, flash_pools, fundings, read_lender
 from keeper.pools.pool import PoolInfo
 from keeper.pools.uniswap_v2 import UniswapV2Pool
@@ -106,6 +106,16 @@ def test_l1_units__more_hops_and_routes__are_more_bytes() -> None:
 
     assert units == sorted(units)
     assert units[0] == 16 * 240
+
+
+@pytest.mark.parametrize("families", ["V3 V2", "V3 V2 V3", "V2 V3 V2 V3", "V3 Curve"])
+def test_single_costs__of_every_lender__are_those_of_a_program_of_one_route(families: str) -> None:
+    shape = shapes_of(f"{families}, none")[0]
+    costs = single_costs(shape.pools)
+
+    for lender in LENDERS.values():
+        alone = [replace(shape, lender=lender)]
+        assert costs(lender) == (program_gas(alone), l1_units(alone))
 
 
 def test_loan_fee__is_rounded_up() -> None:
