@@ -6,13 +6,12 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import islice
 from math import log
 
 from keeper.errors import PlanError, PoolError
-from keeper.gas import MOST_GAS, GasPrices, Outlay, RouteShape, l1_fee_wei, l1_units, program_gas
+from keeper.gas import MOST_GAS, GasPrices, Outlay, RouteShape, l1_fee_wei, l1_units, program_gas, single_costs
 from keeper.lenders import Offer
-from keeper.opportunity import Opportunity, Scene, least_gain_wei, look_further, shape_of
+from keeper.opportunity import Opportunity, Scene, least_gain_wei, look_further, pools_of, shape_of
 from keeper.plan import encode
 from keeper.plan.bundle import MAX_ROUTES
 from keeper.planning import Leg, loan_fees, plan_legs, under_one_loan
@@ -95,6 +94,7 @@ class Conditions:
         profit_tokens: The executor's own list, in its order.
         most_routes: Of a transaction.
         most_tried: Routes that are tried beside the first one, until it goes with those that it has.
+        least_share: Of what a transaction earns, what one route more has to promise at least to be tried.
     """
 
     min_gain_share: float
@@ -102,6 +102,7 @@ class Conditions:
     profit_tokens: tuple[Address, ...]
     most_routes: int = MAX_ROUTES
     most_tried: int = 64
+    least_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,13 +219,14 @@ class Bundler:
             self._left.update(bundle.pools)
         return self._written(grown[0])
 
-    def _larger(self, grown: _Grown, cycles: Iterator[Cycle], detour: Detour) -> _Grown | None:
+    def _larger(self, grown: _Grown, cycles: Ranking, detour: Detour) -> _Grown | None:
         """The bundle with one more route, if one pays beside the others."""
         least_wei = self._scene.terms.least_profit_wei
-        for cycle in islice(cycles, _CANDIDATES):
-            if self._tried == self._conditions.most_tried:
-                self._left.update(cycle.pools)
-                self.cut = True
+        # What a cycle is to gain at least was taken from what it promises.
+        promise_wei = self._conditions.least_share * grown.bundle.profit_wei - least_gain_wei(self._scene)
+        for _ in range(_CANDIDATES):
+            cycle = self._promising(cycles, promise_wei)
+            if cycle is None:
                 return None
             self._tried += 1
             with suppress(PlanError, PoolError):
@@ -232,6 +234,17 @@ class Bundler:
                 if larger is not None and larger.bundle.profit_wei - grown.bundle.profit_wei >= least_wei:
                     return larger
             self._left.update(cycle.pools)
+        return None
+
+    def _promising(self, cycles: Ranking, promise_wei: float) -> Cycle | None:
+        """The next route to try, if there is one that promises so much and another one may be tried."""
+        if cycles.bound >= promise_wei and self._tried < self._conditions.most_tried:
+            cycle = next(cycles, None)
+            if cycle is None or cycle.profit_wei >= promise_wei:
+                return cycle
+            self._left.update(cycle.pools)
+            self.cut = True
+        self.cut |= cycles.bound >= 0.0
         return None
 
     def _with(self, grown: _Grown, cycle: Cycle, detour: Detour) -> _Grown | None:
@@ -377,9 +390,8 @@ class Bundler:
         if len(legs) == 1:
             return scene.outlay(worth_wei, gas, l1_wei)
         best = legs[0]
-        shape = shape_of(scene, best.route, best.offer)
-        alone, l1_alone_wei = program_gas([shape]), l1_units([shape]) * scene.prices.l1_wei_per_unit
-        bid_wei = scene.outlay(self._worth(best.token, best.gain), alone, l1_alone_wei).bid_wei
+        alone, units = single_costs(pools_of(scene, best.route))(best.offer.lender)
+        bid_wei = scene.outlay(self._worth(best.token, best.gain), alone, units * scene.prices.l1_wei_per_unit).bid_wei
         return Outlay.of(gas, l1_wei, scene.prices, bid_wei // alone)
 
     def _written(self, bundle: Bundle) -> Bundle:

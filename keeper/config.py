@@ -203,6 +203,8 @@ class Settings(BaseSettings):
             as for the first; 1 is the quickest.
         max_tried: Routes that are tried beside the best one before it is sent with those that pay; the others are
             looked at after the next block.
+        min_route_share: Of what a transaction earns, what one route more has to promise to be tried; those that promise
+            less are looked at after the next block.
         profit_tokens: Where a cycle may start and end, the most preferred first; empty takes the chain's list.
         dexes_on: DEXes that are traded though the chain's facts have them off, by name.
         dexes_off: DEXes that are not traded, by name.
@@ -288,6 +290,7 @@ class Settings(BaseSettings):
     max_hops: int = Field(default=4, ge=2, le=4)
     max_routes: int = Field(default=8, ge=1, le=8)
     max_tried: int = Field(default=4, ge=1)
+    min_route_share: float = Field(default=0.01, ge=0, lt=1)
     profit_tokens: tuple[str, ...] = ()
     dexes_on: tuple[str, ...] = ()
     dexes_off: tuple[str, ...] = ()

@@ -204,7 +204,10 @@ class Desk:
     def _conditions(self, block: Block) -> Conditions:
         settings = self._settings
         deadline = block.timestamp + settings.deadline_seconds
-        tokens, most = self._deployment.profit_tokens, (settings.max_routes, settings.max_tried)
+        tokens, most = (
+            self._deployment.profit_tokens,
+            (settings.max_routes, settings.max_tried, settings.min_route_share),
+        )
         return Conditions(settings.min_gain_share, deadline, tokens, *most)
 
     def _record(self, bundle: Bundle, block: Block, outcome: str, predicted_wei: int) -> None:

@@ -58,11 +58,13 @@ def scene(
     return Scene(market, graph, terms, lenders, prices, more.get("flash", {}))  # type: ignore[arg-type]
 
 
-def joined(on: Scene, most_routes: int = 8, most_tried: int = 64) -> tuple[Opportunity, Bundle, Bundler]:
+def joined(
+    on: Scene, most_routes: int = 8, most_tried: int = 64, least_share: float = 0.0
+) -> tuple[Opportunity, Bundle, Bundler]:
     every = [pool.address for pool in on.market]
     seen = look(on, every)
     best = next(seen)
-    bundler = Bundler(on, Conditions(0.1, 100, (WETH, USDC), most_routes, most_tried))
+    bundler = Bundler(on, Conditions(0.1, 100, (WETH, USDC), most_routes, most_tried, least_share))
     return best, bundler.join(best, seen.found, every), bundler
 
 
@@ -180,6 +182,20 @@ def test_join__most_routes_tried__end_the_bundle_and_leave_the_rest() -> None:
     assert len(bundle.legs) == 2 < len(every.legs)
     left_out = {edge.pool for leg in every.legs[2:] for edge in leg.route.edges}
     assert left_out & hasty.left
+
+
+def test_join__routes_that_promise_too_small_a_share__are_left_for_later() -> None:
+    _, every, _ = joined(scene(parallel() + apart()))
+    worths = [leg.gain for leg in every.legs if leg.token == WETH]
+    share = 1.5 * min(worths) / every.worth_wei
+
+    _, bundle, choosy = joined(scene(parallel() + apart()), least_share=share)
+
+    assert choosy.cut
+    assert 1 < len(bundle.legs) < len(every.legs)
+    left_out = {edge.pool for leg in every.legs for edge in leg.route.edges} - set(bundle.pools)
+    assert left_out
+    assert left_out <= choosy.left
 
 
 def test_join__more_groups_than_a_program_has__takes_as_many_routes_as_fit(monkeypatch: pytest.MonkeyPatch) -> None:
