@@ -202,17 +202,17 @@ class Flight:
     @property
     def in_flight(self) -> list[Entry]:
         """Transactions whose fate the keeper does not know."""
-        return list(self.keeper._in_flight)
+        return list(self.keeper.in_flight)
 
     @property
     def disputed(self) -> set[Hash]:
         """Transactions of whose receipts the nodes tell differently, as far as the keeper has noticed."""
-        return set(self.keeper._operators.disputed)
+        return set(self.keeper.disputed)
 
     @property
     def lost(self) -> bool:
         """Whether the keeper is to read its market anew."""
-        return self.keeper._lost
+        return self.keeper.lost
 
     @property
     def arbos(self) -> ArbosParameters:
