@@ -1,6 +1,6 @@
 """
-What several files stand on: a localnet with the executor, each time as it was at the start; and one with traders, where
-keepers are processes of their own.
+What several files stand on: a localnet with the executor, each time as it was at the start; one with traders, where
+keepers are processes of their own; and one on which a keeper could start.
 """
 
 import json
@@ -15,6 +15,7 @@ import localnet
 from localnet import Localnet, TraderSettings
 from tests import real_world
 from tests.executor_artifact import artifact
+from tests.keeper_place import Place
 from tests.keeper_process import KeeperProcess, prepared
 from tests.real_world import World
 
@@ -45,6 +46,14 @@ def net() -> Iterator[Localnet]:
 @pytest.fixture(scope="module")
 def keeper(net: Localnet, tmp_path_factory: pytest.TempPathFactory) -> KeeperProcess:
     return prepared(net, tmp_path_factory.mktemp("keeper"))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with localnet.start() as net:
+        keeper = prepared(net, tmp_path_factory.mktemp("doctor"))
+        keeper.keystore.chmod(0o600)
+        yield Place(net, keeper)
 
 
 @pytest.fixture
