@@ -28,7 +28,7 @@ from keeper.snapshot import SnapshotFile
 from keeper.types import Address, Hash
 
 
-def on_the_terminal(title: str) -> Screen:
+def _on_the_terminal(title: str) -> Screen:
     """A screen on standard error."""
     return Screen(title, Console(stderr=True))
 
@@ -53,7 +53,7 @@ async def assemble(
     accounts: Sequence[LocalAccount],
     operation: Operation,
     journal_of: Callable[[Settings, int, Hash], Journal] = open_journal,
-    screen_of: Callable[[str], Screen] = on_the_terminal,
+    screen_of: Callable[[str], Screen] = _on_the_terminal,
 ) -> Assembled:
     """
     Put a keeper together; no node is asked whether what it relies on is there.
