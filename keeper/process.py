@@ -1,5 +1,5 @@
 """
-A keeper as a process: what it is put together from, what it is told by signals, and how it ends.
+A keeper as a process: what it checks before it starts, what it is told by signals, and how it ends.
 """
 
 import asyncio
@@ -8,37 +8,29 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 from eth_account.signers.local import LocalAccount
-from rich.console import Console
 
-from keeper import __version__
-from keeper.chain.heads import open_heads
+from keeper.assembly import Assembled, assemble
 from keeper.chain.rpc import Rpc
-from keeper.config import FUNDER_PASSPHRASE_VARIABLE, ChainFacts, Settings, load_chain
+from keeper.config import ChainFacts, Settings, load_chain
 from keeper.errors import ConfigError, Halted, KeeperError, LeaderError
-from keeper.execution.keystore import open_keystore, stored_passphrase
-from keeper.execution.opening import open_broadcast, open_signers
+from keeper.execution.opening import open_signers
 from keeper.execution.operation import OperatingState, Operation
-from keeper.journal import Journal, open_journal
 from keeper.loop import Keeper
 from keeper.market import CacheCounts
 from keeper.monitor.alerts import Severity, alert
-from keeper.monitor.dashboard import Controls, Dashboard, Identity
 from keeper.monitor.metrics import Metrics
 from keeper.monitor.report import Report, write_report
 from keeper.monitor.reporting import reporting
-from keeper.monitor.table import Screen, summary
+from keeper.monitor.table import summary
 from keeper.preflight import Deployment, check_executor, check_facts, check_operator, check_profit_tokens, read_genesis
 from keeper.redaction import conceal, redact
 from keeper.registry import traded
 from keeper.restarts import SOUND_SECONDS, Restarts
-from keeper.snapshot import SnapshotFile
 from keeper.stopping import Stopped, unless_told
-from keeper.types import Address
 
 
 def run_keeper(settings: Settings, accounts: Sequence[LocalAccount], report: Path | None = None) -> int:
@@ -63,17 +55,6 @@ def run_keeper(settings: Settings, accounts: Sequence[LocalAccount], report: Pat
     return 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Assembled:
-    """A keeper, and what it is shown by."""
-
-    keeper: Keeper
-    rpc: Rpc
-    journal: Journal
-    screen: Screen
-    dashboard: Dashboard | None
-
-
 async def _run(settings: Settings, accounts: Sequence[LocalAccount], report: Path | None, restarts: Restarts) -> None:
     stop = stop_on_signals()
     operation = Operation(settings.state_dir, settings.dry_run)
@@ -84,7 +65,7 @@ async def _run(settings: Settings, accounts: Sequence[LocalAccount], report: Pat
         try:
             async with unless_told(stop):
                 await _back_off(settings, restarts)
-                assembled = await _assemble(opened, settings, facts, accounts, operation)
+                assembled = await _assembled(opened, settings, facts, accounts, operation)
         except Stopped:
             restarts.sound()
             _tell(Report(), stop, decimals)
@@ -104,7 +85,6 @@ async def _run(settings: Settings, accounts: Sequence[LocalAccount], report: Pat
         finally:
             lasts.cancel()
             screen.stop()
-            assembled.journal.close()
         restarts.sound()
         _tell(keeper.report, stop, decimals)
         if report is not None:
@@ -123,16 +103,15 @@ async def _back_off(settings: Settings, restarts: Restarts) -> None:
         await asyncio.sleep(seconds)
 
 
-async def _assemble(
+async def _assembled(
     opened: AsyncExitStack,
     settings: Settings,
     facts: ChainFacts,
     accounts: Sequence[LocalAccount],
     operation: Operation,
-) -> _Assembled:
+) -> Assembled:
     """Check what the keeper relies on, and put it together."""
     rpc = await opened.enter_async_context(Rpc(*settings.nodes, chain_id=facts.chain_id))
-    heads = await opened.enter_async_context(open_heads(settings))
     genesis_hash = await read_genesis(rpc, facts)
     deployment = Deployment.load(settings.state_dir / "deployment.json")
     await check_executor(rpc, deployment, facts.chain_id, genesis_hash)
@@ -140,35 +119,9 @@ async def _assemble(
     signers = await opened.enter_async_context(open_signers(settings, facts.chain_id, deployment.executor, accounts))
     for signer in signers:
         await check_operator(rpc, deployment.executor, signer.address)
-    broadcast = await opened.enter_async_context(open_broadcast(settings, facts, rpc, accounts))
-    journal = open_journal(settings, facts.chain_id, genesis_hash)
-    screen = Screen(f"{facts.name}, executor {deployment.executor}", Console(stderr=True))
-    file = SnapshotFile(
-        settings.market_file or settings.state_dir / "market.jsonl",
-        {"chain_id": facts.chain_id, "genesis_hash": genesis_hash, "executor": deployment.executor},
-    )
-    metrics = Metrics()
-    metrics.describe(__version__, deployment.executor, deployment.code_hash)
-    operators = [signer.address for signer in signers]
-    dashboard = _dashboard(settings, facts, deployment, operators, Controls(operation, metrics))
-    keeper = Keeper(
-        rpc,
-        heads,
-        settings,
-        facts,
-        deployment,
-        signers,
-        broadcast,
-        journal,
-        screen,
-        file,
-        operation,
-        metrics,
-        _funder(settings),
-        dashboard,
-    )
-    check_profit_tokens(deployment, facts, keeper.profit_tokens)
-    return _Assembled(keeper, rpc, journal, screen, dashboard)
+    assembled = await assemble(opened, rpc, settings, facts, deployment, signers, accounts, operation)
+    check_profit_tokens(deployment, facts, assembled.keeper.profit_tokens)
+    return assembled
 
 
 def _require_armed(operation: Operation, settings: Settings) -> None:
@@ -196,42 +149,12 @@ async def _keep(keeper: Keeper, stop: asyncio.Event) -> None:
         raise
 
 
-def _dashboard(
-    settings: Settings, facts: ChainFacts, deployment: Deployment, operators: Sequence[Address], controls: Controls
-) -> Dashboard | None:
-    """The operator's page, unless it is off."""
-    if not settings.dashboard_port:
-        return None
-    identity = Identity(
-        facts.name,
-        facts.chain_id,
-        deployment.executor,
-        deployment.treasury,
-        operators[0],
-        __version__,
-        settings.dry_run,
-        facts.token_by_address,
-    )
-    where = settings.dashboard_host, settings.dashboard_port, settings.dashboard_names
-    return Dashboard(identity, controls, *where, settings.state_dir)
-
-
 def stop_on_signals() -> asyncio.Event:
     """An event that Ctrl-C and SIGTERM set, whoever else handled them before."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
-
-
-def _funder(settings: Settings) -> LocalAccount | None:
-    """Who pays for gas, if anybody does; the passphrase leaves the environment at once."""
-    passphrase = stored_passphrase(FUNDER_PASSPHRASE_VARIABLE)
-    if settings.funder_keystore is None:
-        return None
-    if passphrase is None:
-        raise ConfigError(f"no passphrase for {settings.funder_keystore.name}: set {FUNDER_PASSPHRASE_VARIABLE}")
-    return open_keystore(settings.funder_keystore, passphrase)
 
 
 def _halt_on_signal(operation: Operation) -> None:

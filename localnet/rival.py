@@ -9,7 +9,6 @@ transactions, real pools; only his inventory is a gift. What he does depends on 
 import logging
 import math
 import random
-import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +17,11 @@ from typing import Any
 
 from localnet import accounts, addresses
 from localnet.abi import Function
+from localnet.actor import Actor
 from localnet.compiler import compiled
 from localnet.errors import LocalnetError, RpcError
 from localnet.layout import Layout, Pool
 from localnet.node import CHAIN_ID
-from localnet.rpc import Rpc
 
 _LOG = logging.getLogger(__name__)
 
@@ -121,8 +120,10 @@ class _Gap:
     gain_usd: float
 
 
-class Rival:
+class Rival(Actor):
     """
+    Competes, after every block.
+
     Attributes:
         attempts: What he sent, in order.
     """
@@ -132,8 +133,8 @@ class Rival:
         Args:
             bids: Whether places in a block are for sale.
         """
+        super().__init__(url, "rival")
         self.attempts: list[Attempt] = []
-        self._rpc = Rpc(url)
         self._layout = layout
         self._settings = settings
         self._bids = bids
@@ -141,8 +142,6 @@ class Rival:
         self._pools = [pool for pool in layout.pools if pool.family in ("uniswap_v2", "uniswap_v3")]
         calls = [(pool.address, False, data) for pool in self._pools for data in _questions(pool)]
         self._reading = "0x" + _AGGREGATE.calldata(calls).hex()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="rival", daemon=True)
 
     def arm(self) -> None:
         """Put his contract on the chain, and his tokens into it."""
@@ -153,17 +152,6 @@ class Rival:
             token = self._layout.tokens[symbol]
             amount = _INVENTORY_USD * 100 * 10**token.decimals // token.price_cents
             self._rpc("anvil_dealERC20", CONTRACT, token.address, hex(amount))
-
-    def start(self) -> None:
-        """Begin to compete, after every block."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Compete no more."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
-        self._rpc.close()
 
     def step(self) -> Attempt | None:
         """

@@ -3,9 +3,9 @@ The sequencer: a block every 250 ms at Arbitrum's fee floor, with the wall clock
 """
 
 import logging
-import threading
 import time
 
+from localnet.actor import Actor
 from localnet.auction import Auction
 from localnet.errors import LocalnetError
 from localnet.node import BASE_FEE_WEI
@@ -28,9 +28,9 @@ def mine(rpc: Rpc) -> None:
     rpc("anvil_setNextBlockBaseFeePerGas", hex(BASE_FEE_WEI))
 
 
-class Sequencer:
+class Sequencer(Actor):
     """
-    A thread that mines.
+    Mines.
 
     Args:
         url: The node.
@@ -39,27 +39,15 @@ class Sequencer:
     """
 
     def __init__(self, url: str, block_seconds: float | None, rounds: int = 0) -> None:
-        self._rpc = Rpc(url)
+        super().__init__(url, "sequencer")
         self._auction = Auction(self._rpc) if rounds else None
         self._rounds = max(rounds, 1)
         self._block_seconds = block_seconds
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
 
     @property
     def running(self) -> bool:
         """Whether blocks are being mined; False after the node has gone."""
         return self._thread.is_alive()
-
-    def start(self) -> None:
-        """Begin to mine."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Mine no more, and return when the last block is done."""
-        self._stopping.set()
-        self._thread.join()
-        self._rpc.close()
 
     def _run(self) -> None:
         try:

@@ -8,7 +8,6 @@ still do not drift away over hours: whoever has sold much to a pool becomes more
 import logging
 import math
 import random
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,11 +16,11 @@ from typing import Any
 from eth_account.signers.local import LocalAccount
 
 from localnet import accounts, swaps
+from localnet.actor import Actor
 from localnet.errors import LocalnetError
 from localnet.layout import Layout
 from localnet.node import CHAIN_ID
 from localnet.protocols import traders as placed
-from localnet.rpc import Rpc
 from localnet.swaps import Swap
 
 _LOG = logging.getLogger(__name__)
@@ -126,7 +125,7 @@ class _Wallet:
     nonce: int | None = None
 
 
-class Traders:
+class Traders(Actor):
     """
     Carries the decisions out: signs with the traders' own keys and sends.
 
@@ -135,8 +134,8 @@ class Traders:
     """
 
     def __init__(self, url: str, layout: Layout, settings: TraderSettings, block_seconds: float) -> None:
+        super().__init__(url, "traders")
         self.counts = Counts()
-        self._rpc = Rpc(url)
         self._layout = layout
         self._noise = Noise(layout, settings)
         self._block_seconds = block_seconds
@@ -145,8 +144,6 @@ class Traders:
             for dex, addresses in layout.traders.items()
             for number in range(len(addresses))
         }
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="traders", daemon=True)
 
     def step(self) -> list[Trade]:
         """
@@ -157,21 +154,10 @@ class Traders:
             self._send(trade)
         return trades
 
-    def start(self) -> None:
-        """Begin to trade."""
-        self._thread.start()
-
     def recount(self) -> None:
         """Ask the node for every nonce again: blocks left the chain, and transactions with them."""
         for wallet in self._wallets.values():
             wallet.nonce = None
-
-    def stop(self) -> None:
-        """Trade no more."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
-        self._rpc.close()
 
     def _run(self) -> None:
         began = time.monotonic()

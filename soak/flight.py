@@ -18,16 +18,17 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 from rich.console import Console
 
+from keeper.assembly import assemble
 from keeper.chain.arbitrum import ArbosParameters
-from keeper.chain.heads import Heads, open_heads
 from keeper.chain.rpc import Rpc
 from keeper.config import Settings, load_chain
 from keeper.errors import ChainError, JournalError
-from keeper.execution.opening import open_broadcast, open_signers
-from keeper.journal import Entry, State
+from keeper.execution.opening import open_signers
+from keeper.execution.operation import Operation
+from keeper.journal import Entry, Journal, State
 from keeper.loop import Keeper
+from keeper.monitor.table import Screen
 from keeper.preflight import Deployment
-from keeper.snapshot import SnapshotFile
 from keeper.types import Hash
 from localnet import Localnet, accounts
 from scripts._build import Artifact
@@ -100,7 +101,6 @@ class Flight:
     journal: TellingJournal = field(init=False)
     bell: Bell = field(default_factory=Bell)
     screen: TellingScreen = field(default_factory=lambda: TellingScreen("", Console(file=StringIO())))
-    heads: Heads = field(init=False)
     rpc: Rpc = field(init=False)
     task: "asyncio.Task[None] | None" = None
     supervised: bool = False
@@ -109,42 +109,43 @@ class Flight:
     _open: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def start(self) -> Self:
-        """Start a keeper, as the command line would."""
+        """Start a keeper, as the command line would once all is there that it relies on."""
         settings = self.settings()
         self._stop.clear()
         for proxy in (self.first, self.second):
             proxy.on_send = self._offered
         self.rpc = await self._open.enter_async_context(Rpc(*settings.nodes, chain_id=FACTS.chain_id))
-        self.heads = await self._open.enter_async_context(open_heads(settings))
-        genesis_hash = Hash(self.net.genesis_hash)
         deployment = Deployment.load(settings.state_dir / "deployment.json")
-        self.journal = TellingJournal.open(settings.state_dir / "journal.sqlite", FACTS.chain_id, genesis_hash)
-        self.journal.bell = self.bell
-        self._open.callback(self.journal.close)
+        keys = [self.account]
         signers = await self._open.enter_async_context(
-            open_signers(settings, FACTS.chain_id, deployment.executor, [self.account])
+            open_signers(settings, FACTS.chain_id, deployment.executor, keys)
         )
-        broadcast = await self._open.enter_async_context(open_broadcast(settings, FACTS, self.rpc, [self.account]))
-        self.screen = TellingScreen("", Console(file=StringIO()), bell=self.bell, drawn=self.screen.drawn)
-        file = SnapshotFile(
-            settings.state_dir / "market.jsonl",
-            {"chain_id": FACTS.chain_id, "genesis_hash": genesis_hash, "executor": deployment.executor},
-        )
-        self.keeper = Keeper(
+        operation = Operation(settings.state_dir, settings.dry_run)
+        assembled = await assemble(
+            self._open,
             self.rpc,
-            self.heads,
             settings,
             FACTS,
             deployment,
             signers,
-            broadcast,
-            self.journal,
-            self.screen,
-            file,
+            keys,
+            operation,
+            journal_of=self._open_journal,
+            screen_of=self._make_screen,
         )
+        self.keeper = assembled.keeper
         self.task = asyncio.create_task(self.keeper.run(self._stop))
         self.task.add_done_callback(lambda task: self.bell.ring())
         return self
+
+    def _open_journal(self, settings: Settings, chain_id: int, genesis_hash: Hash) -> Journal:
+        self.journal = TellingJournal.open(settings.state_dir / "journal.sqlite", chain_id, genesis_hash)
+        self.journal.bell = self.bell
+        return self.journal
+
+    def _make_screen(self, title: str) -> Screen:
+        self.screen = TellingScreen(title, Console(file=StringIO()), bell=self.bell, drawn=self.screen.drawn)
+        return self.screen
 
     async def stop(self) -> None:
         """Tell the keeper to stop, and wait until it has."""
@@ -173,6 +174,7 @@ class Flight:
             "state_dir": self.directory / "state",
             "dexes_on": DEXES_OF_THE_LOCALNET,
             "max_routes": 2,
+            "dashboard_port": 0,
             # A paced chain does not go by the machine's clock, least of all once anvil has reorganised it.
             "max_block_lag_seconds": 3_600.0,
             "max_clock_skew_seconds": 3_600.0,
@@ -202,17 +204,17 @@ class Flight:
     @property
     def in_flight(self) -> list[Entry]:
         """Transactions whose fate the keeper does not know."""
-        return list(self.keeper._in_flight)
+        return list(self.keeper.in_flight)
 
     @property
     def disputed(self) -> set[Hash]:
         """Transactions of whose receipts the nodes tell differently, as far as the keeper has noticed."""
-        return set(self.keeper._operators.disputed)
+        return set(self.keeper.disputed)
 
     @property
     def lost(self) -> bool:
         """Whether the keeper is to read its market anew."""
-        return self.keeper._lost
+        return self.keeper.lost
 
     @property
     def arbos(self) -> ArbosParameters:

@@ -7,18 +7,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pytest
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-import localnet
 from keeper.config import load_chain
 from keeper.routes.warm import warm
-from localnet import Localnet, TraderSettings, accounts
+from localnet import Localnet, accounts
 from scripts._deployment import deploy, rehearsal_roles
 from tests.executor_artifact import artifact
 
@@ -26,6 +26,8 @@ ROOT = Path(__file__).parents[1]
 #: Off in production, and there to be traded here.
 DEXES_OF_THE_LOCALNET = ["balancer_v2_stable", "balancer_v3_weighted"]
 PASSPHRASE = "a public test key needs no secret"
+#: On a busy machine, everything takes its time.
+PATIENCE_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,10 @@ class KeeperProcess:
             "KEEPER_MAX_QUICK_FAILURES": "0",
         }
 
+    def nonce(self, block: str = "latest") -> int:
+        """How many transactions of the operator are in blocks up to this one."""
+        return int(self.net.rpc("eth_getTransactionCount", self.operator, block), 16)
+
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """Start a keeper; *environment* is added to its own."""
         return subprocess.Popen(
@@ -74,7 +80,7 @@ class KeeperProcess:
         """Run a keeper to its end; return exit code, standard output and standard error."""
         process = self.start(*arguments, **environment)
         try:
-            output, errors = process.communicate(timeout=120)
+            output, errors = process.communicate(timeout=PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.communicate()
@@ -101,18 +107,16 @@ def prepared(net: Localnet, directory: Path, others: Sequence[LocalAccount] = ()
     return KeeperProcess(net, directory / "state", keystore, operator.address.lower())
 
 
+def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
+    """Wait for what happens in a keeper's process, or by it."""
+    deadline, pause = time.monotonic() + PATIENCE_SECONDS, threading.Event()
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "it did not happen in time"
+        pause.wait(0.05)
+
+
 def write_keystore(path: Path, account: LocalAccount) -> Path:
     """Write a key file, and return where it is."""
     path.write_text(json.dumps(Account.encrypt(account.key, PASSPHRASE, kdf="pbkdf2", iterations=1)))
     return path
-
-
-@pytest.fixture
-def net() -> Iterator[Localnet]:
-    with localnet.start(traders=TraderSettings(seed=11)) as net:
-        yield net
-
-
-@pytest.fixture
-def keeper(net: Localnet, tmp_path: Path) -> KeeperProcess:
-    return prepared(net, tmp_path)

@@ -4,6 +4,7 @@ One localnet and one keeper for each module of faults; all that must hold is che
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -17,9 +18,19 @@ from soak.proxy import FaultProxy
 from tests.clock import SteppedPolicy
 from tests.executor_artifact import artifact
 from tests.faults.pace import Pacer
-from tests.keeper_process import keeper, net
+from tests.keeper_process import KeeperProcess, prepared
 
-__all__ = ["keeper", "net"]
+
+@pytest.fixture
+def net() -> Iterator[Localnet]:
+    with localnet.start(traders=TraderSettings(seed=11)) as net:
+        yield net
+
+
+@pytest.fixture
+def keeper(net: Localnet, tmp_path: Path) -> KeeperProcess:
+    """Starts keepers that are processes of their own."""
+    return prepared(net, tmp_path)
 
 
 @pytest.fixture(scope="module")

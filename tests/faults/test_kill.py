@@ -22,7 +22,7 @@ def journal_of(keeper: KeeperProcess) -> Journal:
 
 def test_keeper__killed_at_random_moments__sends_nothing_twice_and_loses_nothing(keeper: KeeperProcess) -> None:
     moments = random.Random(3)
-    nonce_before = int(keeper.net.rpc("eth_getTransactionCount", keeper.operator, "latest"), 16)
+    nonce_before = keeper.nonce()
     seen = 0
     for _ in range(KILLS):
         process = keeper.start()
@@ -42,7 +42,7 @@ def test_keeper__killed_at_random_moments__sends_nothing_twice_and_loses_nothing
     by_nonce = defaultdict(list)
     for entry in entries:
         by_nonce[entry.transaction.nonce].append(entry)
-    used = int(keeper.net.rpc("eth_getTransactionCount", keeper.operator, "latest"), 16)
+    used = keeper.nonce()
     assert sorted(by_nonce)[: used - nonce_before] == list(range(nonce_before, used))
     for nonce in range(nonce_before, used):
         settled = [entry for entry in by_nonce[nonce] if entry.state in IN_BLOCK]
@@ -76,7 +76,7 @@ def test_keeper__nonce_moved_by_a_stranger__refuses_to_start(keeper: KeeperProce
     journal = journal_of(keeper)
     assert journal.next_nonce(Address(keeper.operator)) is not None
     journal.close()
-    nonce = int(keeper.net.rpc("eth_getTransactionCount", keeper.operator, "latest"), 16)
+    nonce = keeper.nonce()
     keeper.net.rpc("anvil_setNonce", keeper.operator, hex(nonce + 1))
 
     code, _, errors = keeper.run("--blocks", "1")

@@ -13,7 +13,7 @@ import localnet
 from keeper.journal import Journal, State
 from keeper.types import Hash
 from localnet import Localnet, TraderSettings
-from tests.keeper_process import KeeperProcess, prepared
+from tests.keeper_process import KeeperProcess
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["localnet", "like production"])
@@ -24,11 +24,6 @@ def net(request: pytest.FixtureRequest) -> Iterator[Localnet]:
 
 #: The stricter of the two is enough for what concerns a setting only.
 in_production = pytest.mark.parametrize("net", [True], ids=["like production"], indirect=True, scope="module")
-
-
-@pytest.fixture(scope="module")
-def keeper(net: Localnet, tmp_path_factory: pytest.TempPathFactory) -> KeeperProcess:
-    return prepared(net, tmp_path_factory.mktemp("keeper"))
 
 
 @pytest.fixture(scope="module")

@@ -7,66 +7,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from typing import Any
 
-import pytest
-
-import localnet
 from keeper.execution.operation import HALTED_FILE, KILL_FILE
-from localnet import Localnet, TraderSettings
-from tests.keeper_process import ROOT, KeeperProcess, prepared
-
-#: On a busy machine, everything takes its time.
-PATIENCE_SECONDS = 120
-
-
-@pytest.fixture(scope="module")
-def net() -> Iterator[Localnet]:
-    with localnet.start(traders=TraderSettings(seed=5)) as net:
-        yield net
-
-
-@pytest.fixture(scope="module")
-def keeper(net: Localnet, tmp_path_factory: pytest.TempPathFactory) -> KeeperProcess:
-    return prepared(net, tmp_path_factory.mktemp("keeper"))
-
-
-@pytest.fixture
-def posted() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A receiver of alerts: its URL, and what it got."""
-    taken: list[dict[str, Any]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            taken.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/SECRET", taken
-    server.shutdown()
-    server.server_close()
-
-
-def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
-    """Wait for what happens in another process."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-
-
-def nonce(keeper: KeeperProcess, block: str = "latest") -> int:
-    return int(keeper.net.rpc("eth_getTransactionCount", keeper.operator, block), 16)
+from tests.keeper_process import PATIENCE_SECONDS, ROOT, KeeperProcess, wait_for
 
 
 def head(keeper: KeeperProcess) -> int:
@@ -96,15 +41,15 @@ def rearm(keeper: KeeperProcess) -> "subprocess.CompletedProcess[str]":
 def test_kill_file__nothing_is_sent_from_the_next_block_on__until_it_is_armed_again(
     keeper: KeeperProcess,
 ) -> None:
-    began = nonce(keeper)
+    began = keeper.nonce()
     process = keeper.start()
     try:
-        wait_for(lambda: nonce(keeper) > began, process)
+        wait_for(lambda: keeper.nonce() > began, process)
         (keeper.state_dir / KILL_FILE).touch()
         told_at = head(keeper)
         wait_for(lambda: head(keeper) >= told_at + 20, process)
         # What had left by then may come into the block that was being made, and into no later one.
-        assert nonce(keeper) == nonce(keeper, hex(told_at + 2))
+        assert keeper.nonce() == keeper.nonce(hex(told_at + 2))
         refused = rearm(keeper)
         assert refused.returncode != 0
         assert "another keeper is running" in refused.stderr
@@ -112,25 +57,25 @@ def test_kill_file__nothing_is_sent_from_the_next_block_on__until_it_is_armed_ag
         code, errors = stopped(process)
     assert code == 1
     assert "halted, nothing is sent until it is armed again" in errors
-    sent = nonce(keeper)
+    sent = keeper.nonce()
 
     code, _, errors = keeper.run("--blocks", "12")
 
     assert code == 1
     assert "the file KILL" in errors
-    assert nonce(keeper) == sent
+    assert keeper.nonce() == sent
     refused = rearm(keeper)
     assert refused.returncode != 0
     assert "KILL is still there: remove it first" in refused.stderr
     (keeper.state_dir / KILL_FILE).unlink()
     code, _, errors = keeper.run("--blocks", "12")
     assert code == 1, "without the file it is halted all the same"
-    assert nonce(keeper) == sent
+    assert keeper.nonce() == sent
 
     assert rearm(keeper).returncode == 0
     process = keeper.start()
     try:
-        wait_for(lambda: nonce(keeper) > sent, process)
+        wait_for(lambda: keeper.nonce() > sent, process)
     finally:
         code, errors = stopped(process)
     assert code == 0, errors
@@ -171,15 +116,15 @@ def drained(keeper: KeeperProcess) -> None:
 
 def test_signal__halts_and_pages(keeper: KeeperProcess, posted: tuple[str, list[dict[str, Any]]]) -> None:
     url, taken = posted
-    began = nonce(keeper)
+    began = keeper.nonce()
     process = keeper.start(KEEPER_WEBHOOK_URLS=json.dumps([url]))
     try:
-        wait_for(lambda: nonce(keeper) > began, process)
+        wait_for(lambda: keeper.nonce() > began, process)
         process.send_signal(signal.SIGUSR1)
         wait_for(lambda: "by_hand" in halts(keeper), process)
         told_at = head(keeper)
         wait_for(lambda: head(keeper) >= told_at + 8, process)
-        assert nonce(keeper) == nonce(keeper, hex(told_at + 2))
+        assert keeper.nonce() == keeper.nonce(hex(told_at + 2))
     finally:
         code, errors = stopped(process)
 
@@ -194,7 +139,7 @@ def test_signal__halts_and_pages(keeper: KeeperProcess, posted: tuple[str, list[
 
 
 def test_chain_key_and_journal__each_is_seen_and_named(keeper: KeeperProcess) -> None:
-    began = nonce(keeper)
+    began = keeper.nonce()
     code_before: list[str] = []
     causes: dict[str, Callable[[], None]] = {
         "balance_unexplained": lambda: drained(keeper),
@@ -205,13 +150,13 @@ def test_chain_key_and_journal__each_is_seen_and_named(keeper: KeeperProcess) ->
     }
     process = keeper.start()
     try:
-        wait_for(lambda: nonce(keeper) > began, process)
+        wait_for(lambda: keeper.nonce() > began, process)
         for name, cause in causes.items():
             cause()
             wait_for(lambda name=name: name in halts(keeper), process)  # type: ignore[misc]
         told_at = head(keeper)
         wait_for(lambda: head(keeper) >= told_at + 8, process)
-        assert nonce(keeper) == nonce(keeper, hex(told_at + 2))
+        assert keeper.nonce() == keeper.nonce(hex(told_at + 2))
     finally:
         code, errors = stopped(process)
         flagged(keeper, None)

@@ -27,7 +27,7 @@ from keeper.journal import IN_BLOCK, OPEN, Journal, SignedTransaction, State
 from keeper.preflight import Deployment
 from keeper.types import Block, Hash
 from localnet import Localnet, TraderSettings, accounts
-from tests.keeper_process import KeeperProcess, prepared, write_keystore
+from tests.keeper_process import PATIENCE_SECONDS, KeeperProcess, prepared, wait_for, write_keystore
 
 FACTS = load_chain("arbitrum")
 SECOND = accounts.public(1)
@@ -59,12 +59,6 @@ def stuck(keeper: KeeperProcess) -> bool:
 
 
 # -------------------------------------------------------------------- whole keepers
-
-
-@pytest.fixture(scope="module")
-def net() -> Iterator[Localnet]:
-    with localnet.start(traders=TraderSettings(seed=5)) as net:
-        yield net
 
 
 @pytest.fixture(scope="module")
@@ -119,13 +113,10 @@ def test_keeper__told_to_stop_while_the_chain_stands_still__ends_within_seconds_
 
 def stand_still_with_one_in_flight(keeper: KeeperProcess, process: "subprocess.Popen[str]") -> None:
     """Let the keeper trade, then mine no block any more once it has sent something that is in none."""
-    deadline = time.monotonic() + 120
-    while not told(keeper):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: bool(told(keeper)), process)
     assert keeper.net.sequencer is not None
     keeper.net.sequencer.stop()
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not stuck(keeper):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline

@@ -11,7 +11,7 @@ import pytest
 
 import localnet
 from localnet import Localnet, node
-from tests.keeper_process import KeeperProcess, prepared
+from tests.keeper_process import KeeperProcess
 
 SECRET = "k3y-of-a-provider"
 
@@ -20,11 +20,6 @@ SECRET = "k3y-of-a-provider"
 def net() -> Iterator[Localnet]:
     with localnet.start() as net:
         yield net
-
-
-@pytest.fixture(scope="module")
-def keeper(net: Localnet, tmp_path_factory: pytest.TempPathFactory) -> KeeperProcess:
-    return prepared(net, tmp_path_factory.mktemp("keeper"))
 
 
 def refusal(keeper: KeeperProcess, *arguments: str, **environment: str) -> str:

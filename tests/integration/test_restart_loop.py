@@ -12,10 +12,7 @@ import pytest
 
 from keeper.restarts import STARTS_FILE
 from localnet import accounts, node
-from tests.integration.test_operation import posted, wait_for
-from tests.keeper_process import KeeperProcess, write_keystore
-
-__all__ = ["posted"]
+from tests.keeper_process import KeeperProcess, wait_for, write_keystore
 
 
 @pytest.fixture

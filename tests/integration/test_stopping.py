@@ -5,36 +5,21 @@ A keeper that is told to stop leaves at once, with its summary, whatever it was 
 import signal
 import socket
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import localnet
 from keeper.execution.operation import HALTED_FILE
-from localnet import Localnet, TraderSettings
+from localnet import Localnet
 from tests.faults.cables import Cable
-from tests.keeper_process import KeeperProcess, prepared
+from tests.keeper_process import PATIENCE_SECONDS, KeeperProcess, wait_for
 
 #: What has begun has three seconds to end; the rest is for Python, on a busy machine.
 PROMPTLY_SECONDS = 12.0
 
-PATIENCE_SECONDS = 120.0
-
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-
-
-@pytest.fixture(scope="module")
-def net() -> Iterator[Localnet]:
-    with localnet.start(traders=TraderSettings(seed=5)) as net:
-        yield net
-
-
-@pytest.fixture(scope="module")
-def keeper(net: Localnet, tmp_path_factory: pytest.TempPathFactory) -> KeeperProcess:
-    return prepared(net, tmp_path_factory.mktemp("keeper"))
 
 
 @pytest.fixture
@@ -46,14 +31,6 @@ def cable(net: Localnet) -> Iterator[Cable]:
 def over(cable: Cable) -> dict[str, str]:
     """The settings of a keeper that has this way to its node and no other."""
     return {"KEEPER_RPC_URL": f"http://127.0.0.1:{cable.port}", "KEEPER_WS_URL": f"ws://127.0.0.1:{cable.port}"}
-
-
-def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
-    deadline, pause = time.monotonic() + PATIENCE_SECONDS, threading.Event()
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "it did not happen in time"
-        pause.wait(0.05)
 
 
 def told_to_stop(process: "subprocess.Popen[str]", number: int, report: Path | None = None) -> str:
@@ -123,12 +100,9 @@ def test_keeper__told_to_stop_while_it_reads_the_market__leaves_at_once(
 def test_keeper__told_to_stop_while_its_node_is_out__leaves_at_once(
     keeper: KeeperProcess, cable: Cable, way: str
 ) -> None:
-    def nonce() -> int:
-        return int(keeper.net.rpc("eth_getTransactionCount", keeper.operator, "latest"), 16)
-
-    before = nonce()
+    before = keeper.nonce()
     process = keeper.start(**over(cable))
-    wait_for(lambda: nonce() > before, process)
+    wait_for(lambda: keeper.nonce() > before, process)
     getattr(cable, way)()
 
     output = told_to_stop(process, signal.SIGTERM)

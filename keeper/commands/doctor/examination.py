@@ -15,6 +15,7 @@ from keeper.commands.doctor.machine import look_at_keystore, look_at_machine
 from keeper.commands.doctor.nodes import look_at_heads, look_at_node, look_at_receivers
 from keeper.config import ChainFacts, Settings
 from keeper.errors import KeeperError
+from keeper.preflight import read_genesis
 from keeper.registry import Rules, traded
 from keeper.types import Address, Hash
 
@@ -83,11 +84,11 @@ async def _on_chain(
     async with Rpc(url) as rpc:
         try:
             head = await Follower(rpc, []).start()
-            genesis = await rpc("eth_getBlockByNumber", "0x0", False)
+            genesis_hash = await read_genesis(rpc, facts)
             off = traded(facts, settings)[1].keys()
         except KeeperError as error:
             return [fail("chain", str(error), "mend this first")], None
         findings = await gathered("facts", FactsExaminer(rpc, facts, settings.chain, off, head.hash).look())
         keys = list(dict.fromkeys(keys))
         findings += await gathered("executor", ExecutorExaminer(rpc, settings, facts, head, keys).look())
-        return findings, Hash(genesis["hash"]) if genesis else None
+        return findings, genesis_hash

@@ -11,14 +11,15 @@ from typing import Any
 from eth_utils.crypto import keccak
 
 from keeper.abi import answer, call
+from keeper.chain.answers import octets
 from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
 from keeper.commands.doctor.finding import Finding, fail, ok, warn
 from keeper.config import ChainFacts, Settings
 from keeper.desk import profit_tokens
 from keeper.events import balancer_v2, balancer_v3
-from keeper.preflight import Deployment
-from keeper.types import ZERO_ADDRESS, Address, Block, Hash
+from keeper.preflight import Deployment, read_genesis
+from keeper.types import ZERO_ADDRESS, Address, Block
 
 #: What a transaction may take at worst, and how many of them an operator should be able to pay.
 _WORST_GAS, _TRANSACTIONS = 3_000_000, 10
@@ -61,9 +62,8 @@ class Examiner:
         Yield what was found; it ends early where the executor is not there, or is another contract.
         """
         deployment = Deployment.load(self._record)
-        genesis = await self._rpc("eth_getBlockByNumber", "0x0", False)
-        of_chain = deployment.chain_id, deployment.genesis_hash
-        if genesis is None or of_chain != (self._facts.chain_id, Hash(genesis["hash"])):
+        genesis_hash = await read_genesis(self._rpc, self._facts)
+        if (deployment.chain_id, deployment.genesis_hash) != (self._facts.chain_id, genesis_hash):
             yield fail(
                 "record",
                 f"{self._record} is of another chain",
@@ -72,7 +72,7 @@ class Examiner:
             return
         yield ok("record", f"{self._record} is of this chain")
         executor = deployment.executor
-        code = bytes.fromhex((await self._rpc("eth_getCode", executor, "latest"))[2:])
+        code = octets(await self._rpc("eth_getCode", executor, "latest"), "code of the executor")
         if not code:
             yield fail(
                 "executor code", f"there is no code at {executor}", "deploy it (ape run deploy), or restore its record"

@@ -13,13 +13,14 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from keeper.abi import call
+from keeper.chain.answers import fields, octets, quantity, to_hash
 from keeper.chain.endpoint import Endpoint
 from keeper.chain.reader import CALLS_PER_REQUEST, decode_aggregate3, encode_aggregate3
 from keeper.commands.doctor.finding import Finding, fail, ok, warn
 from keeper.config import ChainFacts, Settings
 from keeper.errors import ChainError, RpcError
 from keeper.redaction import redact_url
-from keeper.types import Address
+from keeper.types import Address, Hash
 
 #: Arbitrum's block time: a node that needs longer for the least request tells of every block too late.
 _SLOW_SECONDS = 0.25
@@ -47,14 +48,16 @@ async def look_at_node(
         requests: How many of them its speed is measured by.
     """
     try:
-        chain_id = int(await ask("eth_chainId"), 16)
-        head = await ask("eth_getBlockByNumber", "latest", False)
-        number, age = int(head["number"], 16), time.time() - int(head["timestamp"], 16)
+        chain_id = quantity(await ask("eth_chainId"), "chain id")
+        head = fields(await ask("eth_getBlockByNumber", "latest", False), "latest block")
+        number = quantity(head.get("number"), "number of the latest block")
+        age = time.time() - quantity(head.get("timestamp"), "timestamp of the latest block")
+        head_hash = to_hash(head.get("hash"), "hash of the latest block")
     except RpcError as error:
         yield fail(f"{name} reach", str(error), "check the URL and the key in it, or take the node out of rpc_urls")
         return
-    except (TypeError, KeyError, ValueError):
-        yield fail(f"{name} reach", f"{ask.url} does not answer as a node does", "check the URL")
+    except ChainError as error:
+        yield fail(f"{name} reach", f"{ask.url} does not answer as a node does: {error}", "check the URL")
         return
     if chain_id != facts.chain_id:
         words = f"{ask.url} is of chain {chain_id}; {facts.name} is chain {facts.chain_id}"
@@ -63,8 +66,8 @@ async def look_at_node(
     yield ok(f"{name} chain", f"{ask.url} is of chain {chain_id}, at block {number:,}")
     yield _clock(name, age, settings)
     yield await _speed(ask, name, requests)
-    yield await _logs(ask, name, facts, head["hash"], number)
-    yield await _multicall(ask, name, facts, head["hash"])
+    yield await _logs(ask, name, facts, head_hash, number)
+    yield await _multicall(ask, name, facts, head_hash)
     yield await _pending(ask, name, facts)
     yield await _archive(ask, name, facts, number)
 
@@ -100,7 +103,7 @@ async def _speed(ask: Endpoint, name: str, requests: int) -> Finding:
     return ok(f"{name} speed", words)
 
 
-async def _logs(ask: Endpoint, name: str, facts: ChainFacts, head: str, number: int) -> Finding:
+async def _logs(ask: Endpoint, name: str, facts: ChainFacts, head: Hash, number: int) -> Finding:
     check, nobody = f"{name} eth_getLogs", facts.multicall3  # who logs nothing
     if not await _answers(lambda: ask("eth_getLogs", {"blockHash": head, "address": nobody})):
         return fail(check, "refuses logs by block hash", "use another node: the keeper asks for nothing else")
@@ -117,15 +120,15 @@ async def _logs(ask: Endpoint, name: str, facts: ChainFacts, head: str, number: 
     return fail(check, "refuses every range of blocks", "use another node: missed blocks could not be caught up with")
 
 
-async def _multicall(ask: Endpoint, name: str, facts: ChainFacts, head: str) -> Finding:
+async def _multicall(ask: Endpoint, name: str, facts: ChainFacts, head: Hash) -> Finding:
     check, size = f"{name} batch", CALLS_PER_REQUEST
     asked = call(Address(facts.multicall3), "getChainId()")
     while size:
         request = {"to": facts.multicall3, "data": "0x" + encode_aggregate3([asked] * size).hex()}
         try:
             told = await ask("eth_call", request, {"blockHash": head})
-            answers = decode_aggregate3(bytes.fromhex(told[2:]), size)
-        except (ChainError, TypeError, ValueError):
+            answers = decode_aggregate3(octets(told, "answer to a batch"), size)
+        except ChainError:
             size //= 2
             continue
         if answers[0] is None or int.from_bytes(answers[0]) != facts.chain_id:
@@ -170,9 +173,9 @@ async def look_at_heads(url: str, facts: ChainFacts) -> AsyncIterator[Finding]:
     shown = redact_url(url)
     try:
         async with asyncio.timeout(_WS_SECONDS), connect(url, open_timeout=5) as socket:
-            chain_id = await _told(socket, 1, "eth_chainId", [])
-            if chain_id is None or int(chain_id, 16) != facts.chain_id:
-                words = f"{shown} is of chain {chain_id and int(chain_id, 16)}; {facts.name} is chain {facts.chain_id}"
+            chain_id = quantity(await _told(socket, 1, "eth_chainId", []), "chain id")
+            if chain_id != facts.chain_id:
+                words = f"{shown} is of chain {chain_id}; {facts.name} is chain {facts.chain_id}"
                 yield fail("websocket", words, "use an endpoint of the right chain for ws_url")
                 return
             if await _told(socket, 2, "eth_subscribe", ["newHeads"]) is None:
@@ -183,14 +186,14 @@ async def look_at_heads(url: str, facts: ChainFacts) -> AsyncIterator[Finding]:
             began = time.perf_counter()
             await socket.recv()
             yield ok("websocket", f"{shown} told of a head after {time.perf_counter() - began:.2f} s")
-    except (OSError, WebSocketException, TimeoutError, ValueError, TypeError, AttributeError) as error:
-        words = f"{shown} gives no heads: {type(error).__name__}"
+    except (OSError, WebSocketException, TimeoutError, ChainError, ValueError, RecursionError) as error:
+        words = f"{shown} gives no heads: {error if isinstance(error, ChainError) else type(error).__name__}"
         yield fail("websocket", words, "check ws_url, or take it out: heads are polled then, which is later")
 
 
 async def _told(socket: Any, number: int, method: str, params: list[str]) -> Any:
     await socket.send(json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params}))
-    return json.loads(await socket.recv()).get("result")
+    return fields(json.loads(await socket.recv()), f"answer to {method}").get("result")
 
 
 async def look_at_receivers(settings: Settings) -> AsyncIterator[Finding]:
