@@ -103,9 +103,7 @@ class Desk:
         """
         market = self._market
         self._graph.forget(market.stale | market.cold | self._upkeep.gone())
-        for address in pools:
-            if (pool := market.peek(address)) is not None:
-                self._graph.update(pool)
+        self._graph.update_all([pool for address in pools if (pool := market.peek(address)) is not None])
 
     def moved(self, block: Block, spoke: frozenset[tuple[Address, int]]) -> None:
         """

@@ -9,25 +9,26 @@ from keeper.errors import Unproved
 from keeper.types import Block
 
 
-def in_order(logs: Iterable[Log], block: Block) -> list[Log]:
+def in_order(logs: Sequence[Log], block: Block) -> list[Log]:
     """
     Return the logs of *block* in chain order, each once.
 
     Raises:
         Unproved: They are no logs, of another block, taken back, or two different ones claim one place.
     """
-    placed: dict[int, Log] = {}
     try:
-        for log in logs:
-            if log["blockHash"] != block.hash:
-                raise Unproved(f"the node's logs of block {block.number} are of another block")
-            if log.get("removed"):
-                raise Unproved(f"the node says that logs of block {block.number} were taken back")
-            index = int(log["logIndex"], 16)
-            if placed.setdefault(index, log) != log:
-                raise Unproved(f"the node has two logs {index} of block {block.number}")
+        indices = [int(log["logIndex"], 16) for log in logs]
+        if not {block.hash}.issuperset([log["blockHash"] for log in logs]):
+            raise Unproved(f"the node's logs of block {block.number} are of another block")
+        if any(log.get("removed") for log in logs):
+            raise Unproved(f"the node says that logs of block {block.number} were taken back")
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Unproved(f"the node's logs of block {block.number} are malformed") from None
+    placed = dict(zip(indices, logs, strict=True))
+    if len(placed) < len(logs):
+        for index, log in zip(indices, logs, strict=True):
+            if placed[index] != log:
+                raise Unproved(f"the node has two logs {index} of block {block.number}")
     return [placed[index] for index in sorted(placed)]
 
 

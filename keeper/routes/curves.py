@@ -2,6 +2,7 @@
 Pools as curves: what each edge pays, in floats, from the state of its pool.
 """
 
+from collections.abc import Iterable
 from itertools import permutations
 from math import inf, log
 
@@ -158,20 +159,37 @@ class CurveTable:
         Args:
             first: Number of its first edge; the others follow in the order of :func:`directions`.
         """
-        if isinstance(pool, UniswapV2Pool):
-            keep = 1 - pool.info.fee_pips / FEE_DENOMINATOR
-            self._follow_product(first, (pool.reserve0, pool.reserve1), (keep, keep))
-        elif isinstance(pool, CamelotV2Pool) and not pool.stable_swap:
-            keep0, keep1 = (1 - fee / camelot_pair.FEE_DENOMINATOR for fee in pool.fee_percents)
-            self._follow_product(first, pool.reserves, (keep0, keep1))
-        elif isinstance(pool, UniswapV3Pool | UniswapV4Pool):
-            self._follow_ranges(first, pool)
-        elif (form := form_of(pool)) is not None:
-            self._follow_form(first, form)
+        return not self.follow_all([(first, pool)])
+
+    def follow_all(self, pools: Iterable[tuple[int, Pool]]) -> list[Pool]:
+        """
+        Do the same for each, and return those whose curves are not closed.
+        """
+        told: list[tuple[float, ...]] = []
+        unclosed = []
+        for first, pool in pools:
+            if isinstance(pool, UniswapV3Pool | UniswapV4Pool):
+                self._tell(told, first, self._ranges_of(first, pool))
+            elif isinstance(pool, UniswapV2Pool):
+                keep = 1 - pool.info.fee_pips / FEE_DENOMINATOR
+                self._tell(told, first, _product(pool.reserve0, pool.reserve1, keep, keep))
+            elif isinstance(pool, CamelotV2Pool) and not pool.stable_swap:
+                keep0, keep1 = (1 - fee / camelot_pair.FEE_DENOMINATOR for fee in pool.fee_percents)
+                self._tell(told, first, _product(*pool.reserves, keep0, keep1))
+            elif (form := form_of(pool)) is not None:
+                self._follow_form(first, form)
+            else:
+                self._follow_any(first, pool)
+                unclosed.append(pool)
+        if told:
+            walk.follow_all(self.arrays, np.array(told, np.float64), self._state, self._at)
+        return unclosed
+
+    def _tell(self, told: list[tuple[float, ...]], first: int, shape: tuple[float, ...] | None) -> None:
+        if shape is None:
+            self.forget(first, 2)
         else:
-            self._follow_any(first, pool)
-            return False
-        return True
+            told.append((first, *shape))
 
     def sample(
         self,
@@ -195,26 +213,17 @@ class CurveTable:
         rate, depth, cap = rows[0]
         self._set(edge, rate, depth, samples.reach(rows), inf, cap, 1.0, SAMPLED, self._ranges.place(edge, table))
 
-    def _follow_product(self, first: int, reserves: tuple[int, int], keeps: tuple[float, float]) -> None:
-        """Curves of a constant product, of which a part of what comes in is kept."""
-        if not all(reserves):
-            self.forget(first, 2)
-            return
-        walk.follow_product(self.arrays, first, float(reserves[0]), float(reserves[1]), *keeps)
-
-    def _follow_ranges(self, first: int, pool: UniswapV3Pool | UniswapV4Pool) -> None:
+    def _ranges_of(self, first: int, pool: UniswapV3Pool | UniswapV4Pool) -> tuple[float, ...] | None:
+        """The range that a pool is in and what the kernel takes besides; None where there is no price."""
         if not pool.sqrt_price_x96:
-            self.forget(first, 2)
-            return
+            return None
         row = self._ranges.follow(first, pool.ticks, pool.ticks.position(pool.tick), pool.liquidity)
         price, liquidity = pool.sqrt_price_x96 / 2**96, float(pool.liquidity)
         if isinstance(pool, UniswapV3Pool) and liquidity and _LOWEST < pool.sqrt_price_x96 < _HIGHEST:
             keep = 1 - pool.info.fee_pips / FEE_DENOMINATOR  # as pool.rate has it, which looks what is in reach, too
-            falling, rising = price**2 * keep, price**-2 * keep
-        else:
-            token0, token1 = pool.tokens
-            falling, rising = pool.rate(token0, token1), pool.rate(token1, token0)
-        walk.follow(self.arrays, first, row, price, liquidity, falling, rising, self._state, self._at)
+            return row, price, liquidity, price**2 * keep, price**-2 * keep
+        token0, token1 = pool.tokens
+        return row, price, liquidity, pool.rate(token0, token1), pool.rate(token1, token0)
 
     def _follow_form(self, first: int, form: Weighted | Stable) -> None:
         """Curves with a shape of their own."""
@@ -288,3 +297,8 @@ class CurveTable:
         known.log_rate[edge], known.rate[edge], known.depth[edge], known.reach[edge] = log(rate), rate, depth, reach
         known.limit[edge], known.cap[edge], known.keep[edge] = limit, cap, keep
         known.kind[edge], known.row[edge] = kind, row
+
+
+def _product(reserve0: int, reserve1: int, keep0: float, keep1: float) -> tuple[float, ...] | None:
+    """What the kernel takes of a constant product, of which a part of what comes in is kept."""
+    return (-1, reserve0, reserve1, keep0, keep1) if reserve0 and reserve1 else None

@@ -53,13 +53,18 @@ class Graph:
         """
         Take *pool* as it now is, adding it if it is new.
         """
-        numbers = self._numbers.get(pool.address)
-        if numbers is None:
-            numbers = self._add(pool)
-        if not self._curves.follow(numbers.start, pool):
-            self._unsampled.update(dict.fromkeys(numbers, pool))
-        self._moved.add(pool.address)
-        self._forgotten.discard(pool.address)
+        self.update_all([pool])
+
+    def update_all(self, pools: Iterable[Pool]) -> None:
+        """
+        Take many pools as they now are.
+        """
+        known = {pool.address: pool for pool in pools}
+        firsts = [(self._numbers.get(address) or self._add(pool)).start for address, pool in known.items()]
+        for pool in self._curves.follow_all(zip(firsts, known.values(), strict=True)):
+            self._unsampled.update(dict.fromkeys(self._numbers[pool.address], pool))
+        self._moved.update(known)
+        self._forgotten.difference_update(known)
 
     def forget(self, addresses: Iterable[Address]) -> None:
         """

@@ -52,10 +52,14 @@ class Known:
     Attributes:
         rings: Of tokens, each once.
         ways: How the profit tokens are joined to all others.
+        costs: That routes were charged.
+        worth: Of gains, at these costs.
     """
 
     rings: Array
     ways: Ways
+    costs: Costs
+    worth: Worth
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ class Found:
     _scope: "_Scope"
     _every: Array
     _bounds: Array
+    _costs: Costs
     _worth: Worth
     _ways: Ways
 
@@ -81,7 +86,8 @@ class Found:
         Return the rings of tokens that may have a cycle whose gain is worth so much, for a search that goes on where
         this one was.
         """
-        return Known(rings.distinct(self._worth, self._every, self._bounds, least_wei), self._ways)
+        known = rings.distinct(self._worth, self._every, self._bounds, least_wei)
+        return Known(known, self._ways, self._costs, self._worth)
 
     @cached_property
     def searched(self) -> int:
@@ -110,13 +116,13 @@ def search(
         changed: None stands for every pool.
         profit_tokens: What the smallest unit of each is worth in wei, the most preferred first.
         threshold: Log-rate that a cycle must exceed.
-        known: What an earlier search found, with these tokens and on pools of which only those changed since: its
-            rings' cycles through others are told, too.
+        known: What an earlier search found, with these tokens at these values and on pools of which only those changed
+            since: its rings' cycles through others are told, too.
     """
     topology, curves, best = graph.settle()
     edges = np.arange(len(graph.all_edges)) if changed is None else graph.numbers(changed)
     tokens = graph.token_numbers(profit_tokens)
-    worth = _worth(graph, profit_tokens, costs)
+    worth = known.worth if known is not None and known.costs == costs else _worth(graph, profit_tokens, costs)
     rates, marked = np.empty(len(topology.head)), np.empty(len(graph.all_edges), np.bool_)
     ways = known.ways if known else _new_ways(len(tokens), graph.core_tokens)
     threshold -= _ROUNDING
@@ -129,7 +135,7 @@ def search(
         paying = rings.rank(best, rates, worth, every, bounds)
     hunt = Hunt(graph.all_edges, topology, best, curves, marked, worth, threshold)
     scope = _Scope(topology, curves, edges, tokens, max_hops)
-    return Found(Ranking(hunt, *paying), len(paying[0]), scope, every, bounds, worth, ways)
+    return Found(Ranking(hunt, *paying), len(paying[0]), scope, every, bounds, costs, worth, ways)
 
 
 def _new_ways(profit_tokens: int, core_tokens: int) -> Ways:
@@ -139,9 +145,14 @@ def _new_ways(profit_tokens: int, core_tokens: int) -> Ways:
 
 def _worth(graph: Graph, profit_tokens: Mapping[Address, float], costs: Costs) -> Worth:
     values = np.array(list(profit_tokens.values()), dtype=np.float64)
-    tolls = np.array([costs.hop_wei.get(family, 0.0) for family in graph.families], dtype=np.float64)
-    openings = np.array([costs.opening_wei.get(family, 0.0) for family in graph.families], dtype=np.float64)
+    tolls, openings = (_by_family(graph, of_family) for of_family in (costs.hop_wei, costs.opening_wei))
     return Worth(values, tolls, openings + costs.base_wei)
+
+
+def _by_family(graph: Graph, wei: Mapping[str, float]) -> Array:
+    if not wei:
+        return np.zeros(len(graph.families))
+    return np.array([wei.get(family, 0.0) for family in graph.families], dtype=np.float64)
 
 
 def _rings(

@@ -101,7 +101,7 @@ def signatures():
     modules = [getattr(kernels, name) for name in names]
     # what only other kernels call is compiled into them
     inner = {"size_one", "size_cycle", "climb", "value", "gain", "input_for", "most_of", "level_of", "enter_next"}
-    inner |= {"mark", "search", "reach", "raise_ways", "extent", "through", "bound"}
+    inner |= {"mark", "search", "reach", "raise_ways", "extent", "through", "bound", "follow", "follow_product"}
     named = {(m.__name__, name): kernel for m in modules for name, kernel in vars(m).items() if name[0] != "_"}
     return {n: list(k.signatures) for n, k in named.items() if hasattr(k, "signatures") and n[1] not in inner}
 

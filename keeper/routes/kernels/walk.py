@@ -30,6 +30,22 @@ def _pay_product(curves: Curves, edge: int, held: float, other: float, keep: flo
     curves.kind[edge], curves.row[edge] = WHOLE, -1
 
 
+def follow_all(curves: Curves, told: Array, state: Array, at: Array) -> None:
+    """
+    Do ``follow``, or where there are no ranges ``follow_product``, for many pools.
+
+    Args:
+        told: Of each pool the first edge and the range that the price is in, negative where there are none; then what
+            they take besides.
+    """
+    for i in range(told.shape[0]):
+        first, row = int(told[i, 0]), int(told[i, 1])
+        if row < 0:
+            follow_product(curves, first, told[i, 2], told[i, 3], told[i, 4], told[i, 5])
+        else:
+            follow(curves, first, row, told[i, 2], told[i, 3], told[i, 4], told[i, 5], state, at)
+
+
 def follow(
     curves: Curves,
     first: int,
