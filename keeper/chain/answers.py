@@ -5,13 +5,35 @@ A result of another kind is the node's failure like any other, never the keeper'
 for a hash, half a byte.
 """
 
+import sys
 from collections.abc import Mapping
 from typing import Any
+
+import msgspec
 
 from keeper.errors import ChainError
 from keeper.types import Hash
 
 _HASH_DIGITS = 64
+
+#: How deep Python nests calls, as it does unless told otherwise. Parsers stop there; a library that ape loads allows a
+#: hundred times as much, and then an answer that is nested so deep ends the process.
+_MOST_NESTED = 1_000
+
+
+def parsed(answer: bytes | str) -> Any:
+    """
+    Return what an answer says, in half the time that the standard library takes: logs come in tens of kilobytes.
+
+    Raises:
+        ChainError: It is not JSON, or nested deeper than any answer.
+    """
+    if sys.getrecursionlimit() > _MOST_NESTED:
+        sys.setrecursionlimit(_MOST_NESTED)
+    try:
+        return msgspec.json.decode(answer)
+    except (ValueError, RecursionError):
+        raise ChainError("the node's answer is not JSON") from None
 
 
 def quantity(told: Any, what: str) -> int:

@@ -16,7 +16,7 @@ import structlog
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from keeper.chain.answers import fields
+from keeper.chain.answers import fields, parsed
 from keeper.chain.follower import to_block
 from keeper.config import Settings
 from keeper.errors import ChainError
@@ -99,7 +99,7 @@ class SubscribedHeads:
                     self._url, open_timeout=5, ping_interval=5, ping_timeout=5, close_timeout=_CLOSE_SECONDS
                 ) as socket:
                     await self._listen(socket, await self._subscribe(socket))
-            except (OSError, WebSocketException, TimeoutError, ChainError, ValueError, RecursionError) as error:
+            except (OSError, WebSocketException, TimeoutError, ChainError, ValueError) as error:
                 _log.warning("subscription_lost", node=redact_url(self._url), reason=type(error).__name__)
             self._connected = False
             spread = 1 + _SPREAD * random.random()  # noqa: S311 - nobody gains by guessing
@@ -111,7 +111,7 @@ class SubscribedHeads:
         await socket.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}))
         # Not wait_for: before Python 3.12 it may swallow the cancellation that ends this task.
         async with asyncio.timeout(_REPLY_SECONDS):
-            reply = json.loads(await socket.recv())
+            reply = parsed(await socket.recv())
         if not isinstance(reply, dict) or "result" not in reply:
             raise ChainError("the node does not offer newHeads")
         self._connected = True
@@ -150,9 +150,9 @@ def _head(message: str | bytes, subscription: Any) -> Block | None:
     Return the head that a message tells, or None if it is about something else.
 
     Raises:
-        ChainError, ValueError, RecursionError: It is no message of a node's.
+        ChainError, ValueError: It is no message of a node's.
     """
-    told = json.loads(message)
+    told = parsed(message)
     if not isinstance(told, dict) or told.get("method") != "eth_subscription":
         return None
     parameters = fields(told.get("params"), "notification")

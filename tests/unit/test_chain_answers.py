@@ -2,6 +2,8 @@
 Results of another kind than the one that was asked for are the node's failure.
 """
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -42,3 +44,20 @@ def test_hash__told_otherwise__is_refused(told: Any) -> None:
 def test_fields__told_otherwise__are_refused(told: Any) -> None:
     with pytest.raises(ChainError, match="receipt is not an object"):
         fields(told, "receipt")
+
+
+def test_parsed__nested_deep_where_python_may_nest_deep__is_no_answer_and_ends_nothing() -> None:
+    # A process of its own: what this guards against is the end of the process.
+    script = (
+        "import sys; sys.setrecursionlimit(100_000)\n"
+        "from keeper.chain.answers import parsed\n"
+        "from keeper.errors import ChainError\n"
+        "for text in (b'[' * 1_000_000, '{\"a\":' * 1_000_000):\n"
+        "    try:\n"
+        "        parsed(text)\n"
+        "    except ChainError as error:\n"
+        "        print(error)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert ran.stdout == "the node's answer is not JSON\n" * 2

@@ -167,7 +167,7 @@ async def test_websocket__of_another_chain__is_named(url: str, socket: Socket) -
         (json.dumps({"id": 1, "result": [CHAIN_ID]}), "the node's chain id is not a number"),
         (json.dumps({"id": 1, "error": {"code": -32601}}), "the node's chain id is not a number"),
         (json.dumps([CHAIN_ID]), "the node's answer to eth_chainId is not an object"),
-        ("no JSON", "JSONDecodeError"),
+        ("no JSON", "the node's answer is not JSON"),
     ],
     ids=["null", "number", "list", "error", "no object", "no JSON"],
 )

@@ -13,7 +13,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from keeper.abi import call
-from keeper.chain.answers import fields, octets, quantity, to_hash
+from keeper.chain.answers import fields, octets, parsed, quantity, to_hash
 from keeper.chain.endpoint import Endpoint
 from keeper.chain.reader import CALLS_PER_REQUEST, decode_aggregate3, encode_aggregate3
 from keeper.commands.doctor.finding import Finding, fail, ok, warn
@@ -186,14 +186,14 @@ async def look_at_heads(url: str, facts: ChainFacts) -> AsyncIterator[Finding]:
             began = time.perf_counter()
             await socket.recv()
             yield ok("websocket", f"{shown} told of a head after {time.perf_counter() - began:.2f} s")
-    except (OSError, WebSocketException, TimeoutError, ChainError, ValueError, RecursionError) as error:
+    except (OSError, WebSocketException, TimeoutError, ChainError, ValueError) as error:
         words = f"{shown} gives no heads: {error if isinstance(error, ChainError) else type(error).__name__}"
         yield fail("websocket", words, "check ws_url, or take it out: heads are polled then, which is later")
 
 
 async def _told(socket: Any, number: int, method: str, params: list[str]) -> Any:
     await socket.send(json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params}))
-    return fields(json.loads(await socket.recv()), f"answer to {method}").get("result")
+    return fields(parsed(await socket.recv()), f"answer to {method}").get("result")
 
 
 async def look_at_receivers(settings: Settings) -> AsyncIterator[Finding]:
