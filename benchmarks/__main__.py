@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--json", type=Path, help="write the results there, too")
     named = [argument for argument in sys.argv[1:] if argument in NAMES]
-    module = importlib.import_module(f"benchmarks.{named[0]}") if named else None
+    module: Any = importlib.import_module(f"benchmarks.{named[0]}") if named else None
     if hasattr(module, "add_options"):
         module.add_options(parser)
         options = parser.parse_args()

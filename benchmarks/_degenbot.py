@@ -52,7 +52,7 @@ def compared(graph: Graph, pools: Sequence[Pool], token: Address) -> dict[str, A
     chosen: dict[str, list[Cycle]] = {"v2": [], "v3": []}
     for cycle in search(graph, None, {token: 1.0}, max_hops=3).cycles:
         families = {by_address[address].info.family for address in cycle.pools}
-        kind = {("uniswap_v2",): "v2", ("uniswap_v3",): "v3"}.get(tuple(families))
+        kind = {"uniswap_v2": "v2", "uniswap_v3": "v3"}.get("+".join(sorted(families)))
         if kind and len(chosen[kind]) < _PATHS:
             chosen[kind].append(cycle)
     return {kind: _figures(graph, by_address, cycles, python) for kind, cycles in chosen.items() if cycles}
@@ -151,7 +151,7 @@ def _installed() -> Path:
     if not (_ENVIRONMENT / ".ready").exists():
         print(f"installing {_VERSION} into {_ENVIRONMENT}", file=sys.stderr)
         venv.create(_ENVIRONMENT, with_pip=True, clear=True)
-        command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", _VERSION]
+        command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", _VERSION]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["pip says nothing"])[-1]

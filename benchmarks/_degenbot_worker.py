@@ -33,7 +33,7 @@ def main() -> None:
     for path in paths:
         cycle = UniswapLpCycle.__new__(UniswapLpCycle)
         pools = [_pool(state) for state in path["pools"]]
-        cycle.__init__(path["token"], pools, id="", max_input=path["max_input"])  # type: ignore[misc]
+        cycle.__init__(path["token"], pools, id="", max_input=path["max_input"])
         print(json.dumps(_measured(cycle)), flush=True)
 
 

@@ -19,11 +19,13 @@ from benchmarks._markets import World
 from benchmarks._probe import Probe, Stage
 from benchmarks._told import BASE_FEE_WEI, Node, tell
 from keeper.bundling import Bundler
+from keeper.chain.bloom import Log
 from keeper.chain.follower import Follower, NewBlock, to_block
 from keeper.chain.reader import Reader
 from keeper.config import ChainFacts, Settings, load_chain
 from keeper.desk import Desk
-from keeper.events import TOPICS, decode
+from keeper.errors import MalformedLog
+from keeper.events import TOPICS, decode_each, speakers
 from keeper.execution.endpoints import RawEndpoint
 from keeper.execution.nonces import NonceManager
 from keeper.execution.operators import Caps, Operator, Operators
@@ -130,7 +132,7 @@ class Bench:
         caps = Caps(facts.chain_id, settings.max_base_fee_wei)
         operators = Operators(self.node, broadcast, [operator], caps)  # type: ignore[arg-type]
         simulator = Simulator(self.node, _EXECUTOR, Address(facts.node_interface))  # type: ignore[arg-type]
-        self._trader = Trader(simulator, settings, facts, _EXECUTOR, operators, lambda: True)  # type: ignore[arg-type]
+        self._trader = Trader(simulator, settings, facts, _EXECUTOR, operators, lambda: True)
         self.journal.begin_run(signer.address, _EXECUTOR)
         self._rng = random.Random(seed)
         self._began = self._ended = (0.0, 0.0, 0)
@@ -162,12 +164,12 @@ class Bench:
             (news,) = await self._follower.news(latest)
         assert isinstance(news, NewBlock)
         with stage("decode"):
-            events = [event for log in news.logs if (event := decode(log)) is not None]
+            events = decode_each(news.logs, _refuse)
         with stage("apply"):
             changed = self.market.advance(news.block, events, time.monotonic())
         with stage("graph"):
             self._desk.changed(changed)
-        self._desk.moved(news.block, news.logs)
+        self._desk.moved(news.block, speakers(news.logs, events))
         self._desk.lenders.follow(news.logs)
         return news.block, len(news.logs)
 
@@ -216,6 +218,10 @@ def _facts(world: World) -> ChainFacts:
 def _clocks() -> tuple[float, float, int]:
     """The time, what of it the process had a core, and how often another one took it away."""
     return time.perf_counter(), time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+
+
+def _refuse(_log: Log, error: MalformedLog) -> None:
+    raise error
 
 
 async def _is_canonical(_hash: Hash, _number: int) -> bool:

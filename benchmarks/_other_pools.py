@@ -30,7 +30,7 @@ class TokenPrice:
 
     def units(self, dollars: float) -> float:
         """Smallest units that so many dollars buy."""
-        return dollars / self.dollars * 10**self.decimals
+        return dollars / self.dollars * 10.0**self.decimals
 
 
 def other_pool(

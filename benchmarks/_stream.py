@@ -131,7 +131,7 @@ class Stream:
         for index, transaction in enumerate(self._world.pending):
             try:
                 self._evm.message_call(transaction["from"], transaction["to"], bytes.fromhex(transaction["data"][2:]))
-                told = self._evm.result.logs
+                told = self._evm.result.logs if self._evm.result is not None else []
             except RuntimeError:
                 told = []
             self._evm.reset_transient_storage()

@@ -13,8 +13,8 @@ from eth_utils.crypto import keccak
 
 from benchmarks._markets import World
 from benchmarks._probe import Probe
+from keeper.chain.answers import parsed
 from keeper.chain.bloom import Log, bloom_of
-from keeper.chain.endpoint import decoded
 from keeper.events import TOPICS
 from keeper.execution.wire import address_of, digest_of, hash_of, parse, recover
 from keeper.plan import pool_address
@@ -176,7 +176,7 @@ class Node:
             answer = json.dumps(every | {"result": kept}).encode()
         self._begin()
         with self._probe.stage("JSON"):
-            logs: list[Log] = decoded(answer)["result"]
+            logs: list[Log] = parsed(answer)["result"]
         return logs
 
     def _receipt(self, transaction_hash: str) -> dict[str, Any]:

@@ -157,6 +157,7 @@ def _on_localnet(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     with localnet.start(traders=TraderSettings(seed=options.seed)) as net:
         roles = rehearsal_roles(operator.address, accounts.public(9).address, tokens)
         deploy(net.url, operator, roles, "localnet", state / "deployment.json")
+        net.mine(2)  # a keeper begins at the parent of the latest block
         settings = Settings(rpc_url=net.url, ws_url=net.ws_url, state_dir=state, blocks=options.blocks)  # type: ignore[arg-type]
         return asyncio.run(_kept(settings, operator))
 

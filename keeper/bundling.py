@@ -131,13 +131,17 @@ class Bundler:
         self._swaps = Swaps()
         #: While routes are put together nothing else is done: pools are as they are when they are first met.
         self._pool_of: PoolOf = scene.market.pool
+        self._changed: frozenset[Address] = frozenset()
         self._left: set[Address] = set()
         self._rest: Ranking | None = None
 
     @property
     def left(self) -> frozenset[Address]:
-        """The pools of routes that were seen beside others and not taken."""
-        return frozenset(self._left) | (self._rest.pools if self._rest else frozenset())
+        """
+        Those of the pools that had changed through which routes lead that were seen beside others and not taken. A
+        search finds these routes again through them.
+        """
+        return self._changed & (self._left | (self._rest.pools if self._rest else frozenset()))
 
     def alone(self, opportunity: Opportunity) -> Bundle:
         """
@@ -163,21 +167,20 @@ class Bundler:
         ran, least_wei = run_all([first.route], pool_of, self._swaps), least_gain_wei(scene)
         if ran is None:
             return self.alone(first)
-        self._pool_of = pool_of
+        self._pool_of, self._changed = pool_of, frozenset(changed)
         grown, detour = [_Grown(self._single(first), ran[1])], Detour(scene.graph, pool_of)
         try:
             while len(grown) < self._conditions.most_routes and self._tried < self._conditions.most_tried:
                 # Only what leads through the pools that the last route moved was not seen before.
                 moved = detour.lead(grown[-1].wake.moved)
                 found = look_further(scene, moved, self.valuation, found.known(least_wei))
+                self._rest = found.cycles
                 larger = self._larger(grown[-1], found.cycles, detour)
                 if larger is None:
-                    self._rest = found.cycles
                     break
                 grown.append(larger)
             else:
                 self.cut = self._tried == self._conditions.most_tried
-                self._left.update(changed)
             grown[-1] = self._whole(grown[-1], detour)
             return self._largest([one.bundle for one in grown])
         finally:

@@ -167,9 +167,9 @@ class Desk:
     def _bundles(self, scene: Scene, bundler: Bundler, found: Scan, block: Block) -> Generator[Bundle, None, None]:
         first = next(found, None)
         told: set[tuple[Edge, ...]] = set()
+        searched = self._hot
         if first is not None:
             self._report.opportunities += 1
-            searched = self._hot
             try:
                 if self._settings.max_routes == 1:
                     bundle = bundler.alone(first)
@@ -181,7 +181,8 @@ class Desk:
                 try:
                     yield bundle
                 finally:
-                    self._hot = set(found.untold if self._settings.max_routes == 1 else bundler.left)
+                    left = found.untold if self._settings.max_routes == 1 else bundler.left
+                    self._hot = searched & left
                 told = {first.route.edges} if len(bundle.legs) == 1 else set()
             except PlanError as error:
                 self._refuse(first, block, error)
@@ -197,7 +198,7 @@ class Desk:
                     except PlanError as error:
                         self._refuse(opportunity, block, error)
         finally:
-            self._hot = set(found.untold)
+            self._hot = searched & found.untold
 
     def _conditions(self, block: Block) -> Conditions:
         settings = self._settings

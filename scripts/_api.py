@@ -115,7 +115,7 @@ def _signed(name: str, thing: Any) -> Iterator[str]:
 
 def _plain(parameter: inspect.Parameter) -> str:
     """The parameter as it is declared, its default where that reads as code."""
-    star = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+    star = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")  # type: ignore[call-overload]
     default = parameter.default
     shown = f"{star}{parameter.name}: {_type(parameter.annotation)}"
     if default is inspect.Parameter.empty:

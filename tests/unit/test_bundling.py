@@ -198,6 +198,33 @@ def test_join__routes_that_promise_too_small_a_share__are_left_for_later() -> No
     assert left_out <= choosy.left
 
 
+def test_left__with_what_the_bundle_moved__leads_to_all_that_is_left() -> None:
+    told = 0
+    for seed in range(60):
+        rng, pools = random.Random(seed), dict[Address, Pool]()
+        for pool in parallel() + apart():
+            into, out = rng.sample(pool.tokens, 2)
+            pools[pool.address] = pool.swap(into, out, int(rng.uniform(0, 4) * ETH))[1]
+        changed, on = rng.sample(sorted(pools), rng.randrange(1, 5)), scene(pools.values())
+        seen = look(on, changed)
+        if (best := next(seen, None)) is None:
+            continue
+        share, most_tried = rng.choice((0.0, 0.3)), rng.choice((1, 64))
+        bundler = Bundler(on, Conditions(0.1, 100, (WETH, USDC), 8, most_tried, share))
+        bundle = bundler.join(best, seen.found, changed)
+        ran = run_all([leg.route for leg in bundle.legs], pools.__getitem__)
+        assert ran is not None
+        moved = ran[1].moved
+
+        later = scene((pools | moved).values())
+        again = [found.route for found in look(later, {*bundler.left, *moved})]
+
+        assert bundler.left <= set(changed)
+        assert again == [found.route for found in look(later, {*changed, *moved})]
+        told += bool(bundler.left) and len(again)
+    assert told > 10
+
+
 def test_join__more_groups_than_a_program_has__takes_as_many_routes_as_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     pools = parallel() + apart()
     _, all_of_them, _ = joined(scene(pools))
