@@ -25,7 +25,7 @@ from keeper.chain.reader import Reader
 from keeper.config import ChainFacts, Settings, load_chain
 from keeper.desk import Desk
 from keeper.errors import MalformedLog
-from keeper.events import TOPICS, decode_each, speakers
+from keeper.events import TOPICS, decode_each
 from keeper.execution.endpoints import RawEndpoint
 from keeper.execution.nonces import NonceManager
 from keeper.execution.operators import Caps, Operator, Operators
@@ -169,7 +169,7 @@ class Bench:
             changed = self.market.advance(news.block, events, time.monotonic())
         with stage("graph"):
             self._desk.changed(changed)
-        self._desk.moved(news.block, speakers(news.logs, events))
+        self._desk.moved(news.block, news.logs, events)
         self._desk.lenders.follow(news.logs)
         return news.block, len(news.logs)
 

@@ -9,8 +9,10 @@ from contextlib import closing
 import structlog
 
 from keeper.bundling import Bundle, Bundler, Conditions
+from keeper.chain.bloom import Log
 from keeper.config import ChainFacts, Settings
 from keeper.errors import ConfigError, PlanError
+from keeper.events import Event, speakers
 from keeper.execution.receipts import Outcome
 from keeper.execution.trader import Trader, planned_routes
 from keeper.gas import GasPrices
@@ -72,6 +74,7 @@ class Desk:
         self._hot: set[Address] = set()
         self._flash: Mapping[Address, tuple[Address, ...]] = {}
         self._movements: deque[tuple[int, frozenset[tuple[Address, int]]]] = deque(maxlen=64)
+        self._unheard: tuple[Block, Sequence[Log], Sequence[Event]] | None = None
 
     @property
     def symbols(self) -> dict[Address, str]:
@@ -105,11 +108,15 @@ class Desk:
         self._graph.forget(market.stale | market.cold | self._upkeep.gone())
         self._graph.update_all([pool for address in pools if (pool := market.peek(address)) is not None])
 
-    def moved(self, block: Block, spoke: frozenset[tuple[Address, int]]) -> None:
+    def moved(self, block: Block, logs: Sequence[Log], events: Sequence[Event]) -> None:
         """
-        Remember which pools spoke in a block, and in which transaction of it.
+        Remember which pools spoke in a block, and in which transaction of it: found out once the keeper has traded.
+
+        Args:
+            events: Of these logs.
         """
-        self._movements.append((block.number, spoke))
+        self._listen()
+        self._unheard = block, logs, events
 
     def rank_flash_pools(self) -> None:
         """
@@ -133,8 +140,11 @@ class Desk:
             lenders, bidder = self.lenders.current(now), self.races.bidder
             scene = Scene(self._market, self._graph, self.terms, lenders, prices, self._flash, bidder)
             bundler = Bundler(scene, self._conditions(block))
-        with closing(self._attempts(scene, bundler, block)) as attempts:
-            return await self._try(attempts, bundler, block, prices, trader)
+        try:
+            with closing(self._attempts(scene, bundler, block)) as attempts:
+                return await self._try(attempts, bundler, block, prices, trader)
+        finally:
+            self._listen()
 
     async def _try(
         self, attempts: Iterator[Bundle], bundler: Bundler, block: Block, prices: GasPrices, trader: Trader
@@ -310,6 +320,7 @@ class Desk:
 
     def _touched(self, outcome: Outcome) -> bool:
         """Whether another transaction moved a pool of the routes between the plan's block and this transaction."""
+        self._listen()
         pools, (number, index) = set(outcome.transaction.pools), outcome.position
         return any(
             pool in pools and (block < number or position < index)
@@ -317,6 +328,12 @@ class Desk:
             if outcome.transaction.block_number < block <= number
             for pool, position in moved
         )
+
+    def _listen(self) -> None:
+        if self._unheard is not None:
+            block, logs, events = self._unheard
+            self._movements.append((block.number, speakers(logs, events)))
+            self._unheard = None
 
     def _news_of(self, outcome: Outcome, worth_wei: int) -> str:
         if outcome.filled_a_gap:

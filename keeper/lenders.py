@@ -44,7 +44,6 @@ TOPICS = tuple(
     Hash("0x" + keccak(text=signature).hex())
     for signature in ("FlashloanPremiumTotalUpdated(uint128,uint128)", "FlashLoanFeePercentageChanged(uint256)")
 )
-_TOPICS_OF_FEES = [[topic] for topic in TOPICS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,8 @@ class LenderBook:
         """
         Take in the logs of a block, one of which may tell of a fee.
         """
-        self._stale |= any(log.get("topics", [])[:1] in _TOPICS_OF_FEES for log in logs)
+        said = (log.get("topics") for log in logs)
+        self._stale |= any(isinstance(topics, list) and topics and topics[0] in TOPICS for topics in said)
 
     def invalidate(self) -> None:
         """

@@ -25,7 +25,7 @@ from keeper.errors import (
     ReorgError,
     SubmissionError,
 )
-from keeper.events import Log, decode_each, speakers
+from keeper.events import Log, decode_each
 from keeper.execution.operation import Operation
 from keeper.execution.operators import Operators
 from keeper.execution.trader import Trader
@@ -192,7 +192,7 @@ class Steps:
             events = decode_each(new.logs, self._refuse)
         with self.report.latency.stage("apply"):
             self.desk.changed(self.market.advance(new.block, events, time.monotonic()))
-        self.desk.moved(new.block, speakers(new.logs, events))
+        self.desk.moved(new.block, new.logs, events)
         self.desk.lenders.follow(new.logs)
         self.report.events += len(events)
 

@@ -193,6 +193,8 @@ class Follower:
         return blocks
 
     async def _many_logs(self, blocks: Sequence[Block]) -> list[list[Log]]:
+        if len(blocks) == 1:
+            return [await self._logs(blocks[0])]  # no task of its own, whose end would wait for the loop's next round
         if len(blocks) < GAP:
             return list(await asyncio.gather(*(self._logs(block) for block in blocks)))
         of_block: dict[str, list[Log]] = {block.hash: [] for block in blocks}

@@ -15,6 +15,7 @@ from keeper.events import (
     V3Swap,
     decode,
     decode_each,
+    speakers,
 )
 from keeper.types import Address
 
@@ -256,3 +257,18 @@ def test_decode_each__one_is_malformed__is_refused_and_costs_no_other() -> None:
     ((culprit, words),) = refused
     assert culprit is broken
     assert "cannot be decoded" in words
+
+
+def test_speakers__vault_and_pool__are_pools_with_the_places_of_their_transactions() -> None:
+    of_vault = log(BALANCER_SWAP, [0xCC << 248 | 7, 1, 2], [5, 4]) | {"address": token(9), "transactionIndex": "0x3"}
+    of_pool = log(SYNC, [], [1, 2]) | {"transactionIndex": "0x10"}
+    logs = [of_vault, of_pool]
+
+    spoke = speakers(logs, [event for each in logs if (event := decode(each)) is not None])
+
+    assert spoke == {(Address("0xcc" + "00" * 19), 3), (POOL, 16)}
+
+
+@pytest.mark.parametrize("place", [{}, {"transactionIndex": None}, {"transactionIndex": 7}, {"transactionIndex": "x"}])
+def test_speakers__place_is_not_told__is_the_first(place: dict[str, Any]) -> None:
+    assert speakers([log(SYNC, [], [1, 2]) | place], []) == {(POOL, 0)}
