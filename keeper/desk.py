@@ -44,6 +44,14 @@ _SIMULATED = {
     "refused by the node": True,
 }
 
+#: Outcomes that tell nothing of what was tried: of the keeper or the chain, so that nothing else goes either; or of
+#: other transactions.
+_NOT_NOW = frozenset({"base fee above cap", "L1 price above cap", "no key is free", "not live", "told to stop"})
+_NOT_YET = "its pools are under way"
+
+#: What is dropped sooner was refused: nobody had it, and nobody will at once.
+_DROPPED_AFTER_BLOCKS = 2
+
 
 class Desk:
     """
@@ -140,15 +148,24 @@ class Desk:
             lenders, bidder = self.lenders.current(now), self.races.bidder
             scene = Scene(self._market, self._graph, self.terms, lenders, prices, self._flash, bidder)
             bundler = Bundler(scene, self._conditions(block))
+        searched, again = self._hot, set[Address]()
         try:
             with closing(self._attempts(scene, bundler, block)) as attempts:
-                return await self._try(attempts, bundler, block, prices, trader)
+                return await self._try(attempts, bundler, block, prices, trader, again)
         finally:
+            self._hot = searched & (self._hot | again)
             self._listen()
 
     async def _try(
-        self, attempts: Iterator[Bundle], bundler: Bundler, block: Block, prices: GasPrices, trader: Trader
+        self,
+        attempts: Iterator[Bundle],
+        bundler: Bundler,
+        block: Block,
+        prices: GasPrices,
+        trader: Trader,
+        again: set[Address],
     ) -> bool:
+        """Try one after another until something was sent; *again* gets the pools of what is to be tried later."""
         stage = self._report.latency.stage
         for _ in range(_TRIES):
             with stage("decide"):
@@ -159,6 +176,11 @@ class Desk:
             self._record(tried or bundle, block, outcome, bundle.profit_wei)
             if outcome == "sent":
                 return True
+            if outcome == _NOT_YET or outcome in _NOT_NOW:
+                again.update(bundle.pools)
+            if outcome in _NOT_NOW:
+                again |= self._hot
+                break
         else:
             self._report.refused["left for the next block"] += 1
         return False
@@ -287,6 +309,9 @@ class Desk:
             booked.append(self._report.book(outcome, self.symbols, worth_wei, touched))
             if outcome.state is State.SOFT and not touched and not outcome.as_predicted:
                 self._upkeep.misled(outcome.transaction.pools)
+            age = self._market.head.number - outcome.transaction.block_number
+            if outcome.state is State.DROPPED and age >= _DROPPED_AFTER_BLOCKS:
+                self._hot.update(outcome.transaction.pools)
             self._screen.tell(self._news_of(outcome, worth_wei))
             _log.info(
                 "transaction_settled",

@@ -18,6 +18,7 @@ from keeper.config import load_chain, load_settings
 from keeper.desk import Desk
 from keeper.errors import PlanError
 from keeper.execution.receipts import Outcome
+from keeper.execution.trader import planned_routes
 from keeper.journal import Journal, PlannedRoute, State
 from keeper.lenders import Lender
 from keeper.market import Market
@@ -161,6 +162,45 @@ async def test_trade__nothing_goes__all_of_it_is_known_to_have_been_tried(desk: 
     again = Trader()
     await desk.trade(HEAD, PRICES, 0.0, again)  # type: ignore[arg-type]
     assert bool(again.tried) == (len(trader.tried) == 16)  # what was over the limit is searched again
+
+
+@pytest.mark.parametrize("outcome", ["base fee above cap", "L1 price above cap", "no key is free", "not live"])
+async def test_trade__nothing_may_be_sent_now__is_tried_once_and_again_after_the_next_block(
+    desk: Desk, outcome: str
+) -> None:
+    hindered, again = Trader(*[outcome] * 99), Trader()
+
+    assert not await desk.trade(HEAD, PRICES, 0.0, hindered)  # type: ignore[arg-type]
+    await desk.trade(HEAD, PRICES, 0.0, again)  # type: ignore[arg-type]
+
+    assert len(hindered.tried) == 1
+    assert again.tried == hindered.tried
+
+
+async def test_trade__pools_are_under_way__are_searched_again_after_the_next_block(desk: Desk) -> None:
+    hindered, again = Trader(*["its pools are under way"] * 99), Trader()
+
+    assert not await desk.trade(HEAD, PRICES, 0.0, hindered)  # type: ignore[arg-type]
+    await desk.trade(HEAD, PRICES, 0.0, again)  # type: ignore[arg-type]
+
+    assert len(hindered.tried) > 1
+    assert again.tried == hindered.tried[:1]
+
+
+@pytest.mark.parametrize(("blocks", "is_searched"), [(0, False), (1, False), (2, True), (40, True)])
+async def test_book__dropped__its_pools_are_searched_again_unless_it_was_refused(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, blocks: int, is_searched: bool
+) -> None:
+    monkeypatch.setattr(Desk, "symbols", {WETH: "WETH", USDC: "USDC"})
+    first, again = Trader(), Trader()
+    await desk.trade(HEAD, PRICES, 0.0, first)  # type: ignore[arg-type]
+    await desk.trade(HEAD, PRICES, 0.0, Trader(*["not worth its gas"] * 99))  # type: ignore[arg-type]
+    sent = replace(TRANSACTION, routes=planned_routes(first.tried[0]), predicted=(), block_number=HEAD.number - blocks)
+
+    desk.book([Outcome(sent, State.DROPPED)])
+
+    await desk.trade(HEAD, PRICES, 0.0, again)  # type: ignore[arg-type]
+    assert bool(again.tried) == is_searched
 
 
 async def test_trade__any_outcome__is_in_the_journal_with_all_costs(desk: Desk, tmp_path: Path) -> None:
