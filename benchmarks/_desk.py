@@ -169,7 +169,7 @@ class Bench:
             changed = self.market.advance(news.block, events, time.monotonic())
         with stage("graph"):
             self._desk.changed(changed)
-        self._desk.moved(news.block, news.logs, events)
+        self._desk.books.hear(news.block, news.logs, events)
         self._desk.lenders.follow(news.logs)
         return news.block, len(news.logs)
 

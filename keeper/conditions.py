@@ -43,7 +43,7 @@ class Conditions:
             ChainError: A node failed.
         """
         self.arbos = await read_arbos(self._rpc, self._facts)
-        self._desk.races.tips_count = self.arbos.collects_tips
+        self._desk.books.races.tips_count = self.arbos.collects_tips
         self._simulator.estimates_l1 = self.arbos.estimates_l1
         self.changes.look(self.arbos)
         self._desk.rank_flash_pools()
@@ -59,7 +59,7 @@ class Conditions:
         """
         Return what gas and L1 data cost in the block after this one.
         """
-        tip_wei = self._desk.races.bidder.least_tip_wei
+        tip_wei = self._desk.books.races.bidder.least_tip_wei
         return GasPrices(block.base_fee_wei, tip_wei, self.arbos.l1_wei_per_unit, self.arbos.brotli_level)
 
     async def read_lenders(self, head: Block) -> None:
@@ -80,7 +80,7 @@ class Conditions:
         Raises:
             ChainError: A node failed.
         """
-        tokens = list(self._desk.symbols)
+        tokens = list(self._desk.books.symbols)
         answers = await self._reader.call([call(token, "balanceOf(address)", owner) for token in tokens], head.hash)
         return {
             token: answer("uint256", balance, f"balance of {token}")

@@ -1,33 +1,30 @@
 """
-What is worth trying after a block, and what became of what was tried.
+What is worth trying after a block.
 """
 
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 
 import structlog
 
+from keeper.books import Books
 from keeper.bundling import Bundle, Bundler, Conditions
-from keeper.chain.bloom import Log
 from keeper.config import ChainFacts, Settings
 from keeper.errors import ConfigError, PlanError
-from keeper.events import Event, speakers
 from keeper.execution.receipts import Outcome
-from keeper.execution.trader import Trader, planned_routes
+from keeper.execution.trader import Trader
 from keeper.gas import GasPrices
-from keeper.journal import Decision, Journal, PlannedRoute, State
+from keeper.journal import Journal, State
 from keeper.lenders import FLASH_POOL, LenderBook, flash_pools
 from keeper.market import Market
-from keeper.monitor.report import Booking, Decided, Report
-from keeper.monitor.table import Screen, shown
-from keeper.opportunity import Opportunity, Scan, Scene, Terms, look
+from keeper.monitor.report import Report
+from keeper.monitor.table import Screen
+from keeper.opportunity import Scan, Scene, Terms, look
 from keeper.preflight import Deployment
 from keeper.races import REMEMBERED, Races, bidder_of
 from keeper.routes.graph import Edge, Graph
-from keeper.types import Address, Block, Hash
+from keeper.types import Address, Block
 from keeper.upkeep import Upkeep
-from keeper.valuation import Valuation
 
 _log = structlog.get_logger("keeper")
 
@@ -55,12 +52,12 @@ _DROPPED_AFTER_BLOCKS = 2
 
 class Desk:
     """
-    Decides, and keeps the books.
+    Decides.
 
     Attributes:
         terms: What a route must satisfy.
         lenders: As of the head.
-        races: What was bid, what came of it, and who bids next.
+        books: What was decided and what became of it.
     """
 
     def __init__(
@@ -75,20 +72,12 @@ class Desk:
     ) -> None:
         self.terms = _terms(settings, facts)
         self.lenders = LenderBook(facts.lenders, self.terms.profit_tokens, settings.ttl_seconds)
-        self._settings, self._facts, self._deployment = settings, facts, deployment
-        self._upkeep, self._journal, self._report, self._screen = upkeep, journal, report, screen
-        self.races = Races(bidder_of(settings), journal.settled(REMEMBERED))
+        self._settings, self._deployment, self._upkeep, self._report = settings, deployment, upkeep, report
+        races = Races(bidder_of(settings), journal.settled(REMEMBERED))
+        self.books = Books(facts, self.terms.profit_tokens, races, upkeep, journal, report, screen)
         self._graph = Graph()
         self._hot: set[Address] = set()
         self._flash: Mapping[Address, tuple[Address, ...]] = {}
-        self._movements: deque[tuple[int, frozenset[tuple[Address, int]]]] = deque(maxlen=64)
-        self._unheard: tuple[Block, Sequence[Log], Sequence[Event]] | None = None
-
-    @property
-    def symbols(self) -> dict[Address, str]:
-        """Of the profit tokens."""
-        known = self._facts.token_by_address
-        return {token: known[token].symbol for token in self.terms.profit_tokens}
 
     # ---------------------------------------------------------------- what is to be searched
 
@@ -116,15 +105,14 @@ class Desk:
         self._graph.forget(market.stale | market.cold | self._upkeep.gone())
         self._graph.update_all([pool for address in pools if (pool := market.peek(address)) is not None])
 
-    def moved(self, block: Block, logs: Sequence[Log], events: Sequence[Event]) -> None:
+    def settled(self, outcomes: Iterable[Outcome]) -> None:
         """
-        Remember which pools spoke in a block, and in which transaction of it: found out once the keeper has traded.
-
-        Args:
-            events: Of these logs.
+        Take in what became of transactions: an opportunity stands where one was dropped.
         """
-        self._listen()
-        self._unheard = block, logs, events
+        for outcome in outcomes:
+            age = self._market.head.number - outcome.transaction.block_number
+            if outcome.state is State.DROPPED and age >= _DROPPED_AFTER_BLOCKS:
+                self._hot.update(outcome.transaction.pools)
 
     def rank_flash_pools(self) -> None:
         """
@@ -145,7 +133,7 @@ class Desk:
         stage = self._report.latency.stage
         with stage("search"):
             self.mended(())
-            lenders, bidder = self.lenders.current(now), self.races.bidder
+            lenders, bidder = self.lenders.current(now), self.books.races.bidder
             scene = Scene(self._market, self._graph, self.terms, lenders, prices, self._flash, bidder)
             bundler = Bundler(scene, self._conditions(block))
         searched, again = self._hot, set[Address]()
@@ -154,7 +142,7 @@ class Desk:
                 return await self._try(attempts, bundler, block, prices, trader, again)
         finally:
             self._hot = searched & (self._hot | again)
-            self._listen()
+            self.books.listen()
 
     async def _try(
         self,
@@ -217,7 +205,7 @@ class Desk:
                     self._hot = searched & left
                 told = {first.route.edges} if len(bundle.legs) == 1 else set()
             except PlanError as error:
-                self._refuse(first, block, error)
+                self.books.refused(first, block, error)
                 told = {first.route.edges}
             # The graph has been elsewhere meanwhile.
             found = look(scene, searched)
@@ -228,18 +216,20 @@ class Desk:
                     try:
                         yield bundler.alone(opportunity)
                     except PlanError as error:
-                        self._refuse(opportunity, block, error)
+                        self.books.refused(opportunity, block, error)
         finally:
             self._hot = searched & found.untold
 
     def _conditions(self, block: Block) -> Conditions:
         settings = self._settings
-        deadline = block.timestamp + settings.deadline_seconds
-        tokens, most = (
+        return Conditions(
+            settings.min_gain_share,
+            block.timestamp + settings.deadline_seconds,
             self._deployment.profit_tokens,
-            (settings.max_routes, settings.max_tried, settings.min_route_share),
+            settings.max_routes,
+            settings.max_tried,
+            settings.min_route_share,
         )
-        return Conditions(settings.min_gain_share, deadline, tokens, *most)
 
     def _record(self, bundle: Bundle, block: Block, outcome: str, predicted_wei: int) -> None:
         kind = outcome.partition(":")[0]
@@ -253,135 +243,11 @@ class Desk:
         # Which of several routes failed is not known: each is tried alone next.
         if succeeded is not None and (succeeded or len(bundle.legs) == 1):
             self._upkeep.simulated(bundle.pools, succeeded, block)
-        outlay = bundle.outlay
-        known = (self._market.peek(address) for address in bundle.pools)
-        self._journal.met({pool.info.address: pool.info.dex for pool in known if pool is not None})
-        decision = Decision(
-            block.number,
-            planned_routes(bundle),
-            bundle.gains,
-            bundle.loan_fees,
-            bundle.worth_wei,
-            outlay.l2_wei,
-            outlay.l1_wei,
-            outlay.bid_wei,
-            tuple((token, bundle.profit(token)) for token, _ in bundle.gains),
-            bundle.profit_wei,
-            outcome,
-        )
-        self._journal.decided(decision)
-        paths = tuple(_path(leg.route.edges) for leg in bundle.legs)
-        self._report.news.append(Decided(decision, paths, predicted_wei))
-
-    def _refuse(self, opportunity: Opportunity, block: Block, error: PlanError) -> None:
-        self._report.refused["no plan"] += 1
-        _log.warning("route_refused", block=block.number, pools=opportunity.pools, reason=str(error))
-        route, outlay = opportunity.route, opportunity.outlay
-        decision = Decision(
-            block.number,
-            (PlannedRoute(opportunity.pools, opportunity.token, opportunity.funding, route.amounts[0], route.gain, 0),),
-            ((opportunity.token, opportunity.gain),),
-            ((opportunity.token, opportunity.loan_fee),),
-            opportunity.worth_wei,
-            outlay.l2_wei,
-            outlay.l1_wei,
-            outlay.bid_wei,
-            (),
-            opportunity.profit_wei,
-            f"no plan: {error}",
-        )
-        self._report.news.append(Decided(decision, (_path(route.edges),), opportunity.profit_wei))
-
-    # ---------------------------------------------------------------- the books
-
-    def book(self, outcomes: Iterable[Outcome]) -> list[Booking]:
-        """
-        Book transactions whose fate is known, and return them as they were booked.
-        """
-        booked = []
-        for outcome in outcomes:
-            self.races.note(outcome.transaction, outcome.state)
-            worths = self._worths(outcome)
-            if outcome.state is State.SOFT:
-                self._journal.valued(outcome.transaction.hash, worths)
-            worth_wei = sum(worths.values())
-            touched = self._touched(outcome)
-            booked.append(self._report.book(outcome, self.symbols, worth_wei, touched))
-            if outcome.state is State.SOFT and not touched and not outcome.as_predicted:
-                self._upkeep.misled(outcome.transaction.pools)
-            age = self._market.head.number - outcome.transaction.block_number
-            if outcome.state is State.DROPPED and age >= _DROPPED_AFTER_BLOCKS:
-                self._hot.update(outcome.transaction.pools)
-            self._screen.tell(self._news_of(outcome, worth_wei))
-            _log.info(
-                "transaction_settled",
-                state=str(outcome.state),
-                hash=outcome.transaction.hash,
-                block=outcome.position[0],
-                routes=len(outcome.transaction.routes),
-                gains={self.symbols[token]: gain for token, gain in outcome.gains},
-                predicted={self.symbols[token]: gain for token, gain in outcome.transaction.predicted},
-                profit_wei=worth_wei - outcome.gas_wei,
-                touched=touched,
-            )
-        return booked
-
-    def take_back(self, hashes: Iterable[Hash]) -> list[Booking]:
-        """
-        Take transactions out of the books whose block left the chain, and return what had been booked.
-        """
-        taken = []
-        for transaction_hash in hashes:
-            if (booking := self._report.take_back(transaction_hash)) is not None:
-                taken.append(booking)
-            self.races.forget(transaction_hash)
-            _log.warning("transaction_reorged", hash=transaction_hash)
-        return taken
-
-    def _worths(self, outcome: Outcome) -> dict[Address, int]:
-        """What its gains are worth, in wei by token."""
-        valuation = Valuation(self._market, self.terms.weth)
-        return {token: valuation.in_eth(token, gain) or 0 for token, gain in outcome.gains}
-
-    def _touched(self, outcome: Outcome) -> bool:
-        """Whether another transaction moved a pool of the routes between the plan's block and this transaction."""
-        self._listen()
-        pools, (number, index) = set(outcome.transaction.pools), outcome.position
-        return any(
-            pool in pools and (block < number or position < index)
-            for block, moved in self._movements
-            if outcome.transaction.block_number < block <= number
-            for pool, position in moved
-        )
-
-    def _listen(self) -> None:
-        if self._unheard is not None:
-            block, logs, events = self._unheard
-            self._movements.append((block.number, speakers(logs, events)))
-            self._unheard = None
-
-    def _news_of(self, outcome: Outcome, worth_wei: int) -> str:
-        if outcome.filled_a_gap:
-            return f"{outcome.state}: filled the gap at nonce {outcome.transaction.nonce}"
-        profit = (worth_wei - outcome.gas_wei) / 10**18
-        if outcome.state is not State.SOFT:
-            return f"{outcome.state}: nonce {outcome.transaction.nonce}, net {profit:.6f} ETH"
-        known = self._facts.token_by_address
-        gained = " and ".join(
-            f"{shown(gain, known[token].decimals)} {known[token].symbol}" for token, gain in outcome.gains
-        )
-        routes = len(outcome.transaction.routes)
-        by = f" by {routes} routes" if routes > 1 else ""
-        return f"block {outcome.position[0]}: net {profit:.6f} ETH{by}, gained {gained}"
+        self.books.decided(bundle, block, outcome, predicted_wei)
 
     @property
     def _market(self) -> Market:
         return self._upkeep.market
-
-
-def _path(edges: Sequence[Edge]) -> tuple[Address, ...]:
-    """The tokens that a route leads through, the last one included."""
-    return (*(edge.token_in for edge in edges), edges[-1].token_out)
 
 
 def profit_tokens(settings: Settings, facts: ChainFacts) -> tuple[Address, ...]:

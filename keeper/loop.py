@@ -136,7 +136,7 @@ class Keeper:
         subject = Subject(
             self._deployment,
             tuple(signer.address for signer in self._signers),
-            self._desk.symbols,
+            self._desk.books.symbols,
             self._facts.chain_id,
             Address(self._facts.multicall3),
         )
@@ -305,5 +305,5 @@ class Keeper:
         except (ChainError, TimeoutError) as error:
             _log.warning("treasury_unknown", reason=str(error) or f"no answer within {seconds:g} s")
             return
-        for token, symbol in self._desk.symbols.items():
+        for token, symbol in self._desk.books.symbols.items():
             self.report.note_treasury(symbol, after[token] - self._treasury_before[token])

@@ -166,7 +166,8 @@ class Steps:
         self.operators.silent = self._stopping or not self.watch.may_send()
         if self.accountable:
             outcomes = await self.operators.follow(news.block, self._is_canonical)
-            self.watch.booked(self.desk.book(outcomes))
+            self.watch.booked(self.desk.books.book(outcomes))
+            self.desk.settled(outcomes)
             self.watch.disputed(self.operators.disputed)
         if news.block.number % _SLOW_BLOCKS == 0:
             await self._look_at_slow_things()
@@ -192,7 +193,7 @@ class Steps:
             events = decode_each(new.logs, self._refuse)
         with self.report.latency.stage("apply"):
             self.desk.changed(self.market.advance(new.block, events, time.monotonic()))
-        self.desk.moved(new.block, new.logs, events)
+        self.desk.books.hear(new.block, new.logs, events)
         self.desk.lenders.follow(new.logs)
         self.report.events += len(events)
 
@@ -201,7 +202,7 @@ class Steps:
         changed = self.market.unwind(head.hash)
         self.desk.changed(changed)
         self.desk.lenders.invalidate()
-        self.watch.unwound(head, depth, self.desk.take_back(self.operators.unwound(head)))
+        self.watch.unwound(head, depth, self.desk.books.take_back(self.operators.unwound(head)))
         self.report.reorgs += 1
         _log.warning("chain_reorganised", head=head.number, pools=len(changed))
 
@@ -230,7 +231,7 @@ class Steps:
         await self.feed.stop()
         block = await self.follower.start_settled()
         await self._start_market(block)
-        self.watch.taken_back(self.desk.take_back(await self.operators.recheck(self._is_canonical)))
+        self.watch.taken_back(self.desk.books.take_back(await self.operators.recheck(self._is_canonical)))
         await self.feed.restart()
         self.lost = False
 

@@ -19,7 +19,7 @@ from keeper.desk import Desk
 from keeper.errors import PlanError
 from keeper.execution.receipts import Outcome
 from keeper.execution.trader import planned_routes
-from keeper.journal import Journal, PlannedRoute, State
+from keeper.journal import Journal, State
 from keeper.lenders import Lender
 from keeper.market import Market
 from keeper.monitor.report import Decided, Report
@@ -188,16 +188,15 @@ async def test_trade__pools_are_under_way__are_searched_again_after_the_next_blo
 
 
 @pytest.mark.parametrize(("blocks", "is_searched"), [(0, False), (1, False), (2, True), (40, True)])
-async def test_book__dropped__its_pools_are_searched_again_unless_it_was_refused(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, blocks: int, is_searched: bool
+async def test_settled__dropped__its_pools_are_searched_again_unless_it_was_refused(
+    desk: Desk, blocks: int, is_searched: bool
 ) -> None:
-    monkeypatch.setattr(Desk, "symbols", {WETH: "WETH", USDC: "USDC"})
     first, again = Trader(), Trader()
     await desk.trade(HEAD, PRICES, 0.0, first)  # type: ignore[arg-type]
     await desk.trade(HEAD, PRICES, 0.0, Trader(*["not worth its gas"] * 99))  # type: ignore[arg-type]
     sent = replace(TRANSACTION, routes=planned_routes(first.tried[0]), predicted=(), block_number=HEAD.number - blocks)
 
-    desk.book([Outcome(sent, State.DROPPED)])
+    desk.settled([Outcome(sent, State.DROPPED)])
 
     await desk.trade(HEAD, PRICES, 0.0, again)  # type: ignore[arg-type]
     assert bool(again.tried) == is_searched
@@ -214,16 +213,6 @@ async def test_trade__any_outcome__is_in_the_journal_with_all_costs(desk: Desk, 
     for worth, l2, l1, bid, profit, _ in rows:
         assert int(worth) - int(l2) - int(l1) - int(bid) == int(profit) > 0
         assert int(l1) > 0
-
-
-def test_book__gain_unlike_the_prediction_untouched__blames_the_pools(desk: Desk, upkeep: Upkeep) -> None:
-    weth = load_chain("arbitrum").token("WETH")
-    desk.terms = replace(desk.terms, profit_tokens=(weth,), weth=weth)
-    route = PlannedRoute((Address("0x" + "aa" * 20),), weth, "none", 1, 9, 1)
-    transaction = replace(TRANSACTION, routes=(route,), predicted=((weth, 9),), block_number=100)
-    desk.book([Outcome(transaction, State.SOFT, ((weth, 8),), 1, (101, 0))])
-
-    assert upkeep.blamed == [route.pools]
 
 
 async def test_trade__whatever_comes_of_it__is_news_with_the_way_of_each_route(
