@@ -71,12 +71,12 @@ class Viewers:
         """Forget him."""
         self._viewers.discard(viewer)
 
-    async def tell(self, update: bytes, give_way: Callable[[], Awaitable[None]]) -> None:
+    async def tell(self, update: bytes, turn: Callable[[], Awaitable[None]]) -> None:
         """
-        Have an update sent to all, one after the other; *give_way* returns when there is time for the next.
+        Have an update sent to all, one after the other; *turn* returns when there is time for the next.
         """
         for viewer in list(self._viewers):
-            await give_way()
+            await turn()
             if not viewer.tell(update):
                 self.dropped += 1
                 self.leave(viewer)
