@@ -53,7 +53,8 @@ class Line:
         self.served.append(number)
 
     async def end(self) -> None:
-        await asyncio.gather(*self._tasks)
+        async with asyncio.timeout(30):
+            await asyncio.gather(*self._tasks)
 
 
 async def test_gate__open__serves_in_the_order_of_asking_and_one_in_a_turn_of_the_loop() -> None:
@@ -259,6 +260,7 @@ async def test_viewers__block_begins_while_they_are_told__nobody_is_told_until_i
     await turns()
 
     assert viewers.told == before
+    assert len(before) < 20
     served.block_ended(chain.block())
     async with asyncio.timeout(30):
         await viewers.read(_END)

@@ -201,8 +201,7 @@ class Dashboard:
             self._news.clear()
             await self.turn()
             # With nobody there, too: what happens meanwhile is to be seen by who comes later.
-            update = event("update", self._board.update())
-            await self.viewers.tell(update, self.turn)
+            self.viewers.tell(event("update", self._board.update()))
             await asyncio.sleep(_UPDATE_SECONDS)
 
     async def _bind(self, runner: web.AppRunner) -> str:
