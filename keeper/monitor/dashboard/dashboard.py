@@ -40,7 +40,7 @@ _TOKEN_FILE = "dashboard.token"  # noqa: S105 - its name
 
 class Dashboard:
     """
-    Watches a keeper and serves what it saw, in the keeper's own event loop and never while a block is handled.
+    Watches a keeper and serves what it saw, in the keeper's own event loop: where it can wait, between blocks.
 
     Attributes:
         url: Where it is served, once it is.
