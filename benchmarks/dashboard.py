@@ -7,8 +7,9 @@ memory, and lets others run at each request as a real one does. The viewers are 
 Rounds without and with viewers alternate, with the same blocks, so that whatever else the machine does meets both.
 
 ``late`` is from when a block is due until the keeper begins with it, ``handled`` from there until its end; of it,
-``processor`` is what the process had a core for, which other processes do not lengthen. ``handing over`` is what the
-loop itself does for the dashboard after a block.
+``processor`` is what the process had a core for, which other processes do not lengthen, and ``for viewers`` what the
+event loop did for the dashboard where the keeper waited for the node. ``handing over`` is what the loop itself does for
+the dashboard after a block.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from urllib.parse import urlsplit
 from benchmarks._desk import _PRICES, FACTS, Bench, Tally
 from benchmarks._machine import machine
 from benchmarks._markets import generated
+from benchmarks._meanwhile import Meanwhile
 from benchmarks._told import Node, placed
 from keeper.chain.rpc import Rpc
 from keeper.execution.operation import Operation
@@ -80,6 +82,7 @@ class _Taken:
     late: list[float] = field(default_factory=list)
     handled: list[float] = field(default_factory=list)
     processor: list[float] = field(default_factory=list)
+    meanwhile: list[float] = field(default_factory=list)
     told: list[float] = field(default_factory=list)
     updates: int = 0
     bytes: int = 0
@@ -119,8 +122,10 @@ async def _measure(options: argparse.Namespace, folder: Path) -> dict[int, _Take
         FACTS.name, FACTS.chain_id, ZERO_ADDRESS, ZERO_ADDRESS, ZERO_ADDRESS, "", False, FACTS.token_by_address
     )
     taken = {0: _Taken(), options.viewers: _Taken()}
+    meanwhile = Meanwhile()
     async with AsyncExitStack() as stack:
         stack.enter_context(closing(bench.journal))
+        stack.enter_context(meanwhile.watching())
         dashboard = await stack.enter_async_context(
             Dashboard(identity, Controls(operation, Metrics()), "127.0.0.1", 18_421, (), folder)
         )
@@ -131,13 +136,19 @@ async def _measure(options: argparse.Namespace, folder: Path) -> dict[int, _Take
             for count, figures in taken.items():
                 # The same blocks for both.
                 rng = random.Random(options.seed + 1 + number)
-                await _round(options, bench, dashboard, rng, count, figures)
+                await _round(options, bench, dashboard, meanwhile, rng, count, figures)
         gc.unfreeze()
     return taken
 
 
 async def _round(
-    options: argparse.Namespace, bench: Bench, dashboard: Dashboard, rng: random.Random, count: int, figures: _Taken
+    options: argparse.Namespace,
+    bench: Bench,
+    dashboard: Dashboard,
+    meanwhile: Meanwhile,
+    rng: random.Random,
+    count: int,
+    figures: _Taken,
 ) -> None:
     viewers = await _viewers(dashboard.url, count) if count else None
     loop, began, spent = asyncio.get_running_loop(), time.perf_counter(), time.process_time()
@@ -149,6 +160,7 @@ async def _round(
         late = loop.time() - due
         dashboard.ticked()
         dashboard.block_began()
+        meanwhile.begin()
         start, core = time.perf_counter(), time.process_time()
         # What one block moved, the next one moves back: the market stays what it is.
         if number % 2 == 0:
@@ -160,11 +172,13 @@ async def _round(
             await bench.settle(block)
         core = time.process_time() - core
         end = time.perf_counter()
+        others = meanwhile.take()
         dashboard.block_ended(_moment(bench, block, end - start))
         if number >= _WARM and number % 2 == 0:
             figures.late.append(late)
             figures.handled.append(end - start)
             figures.processor.append(core)
+            figures.meanwhile.append(others)
             figures.told.append(time.perf_counter() - end)
     figures.seconds += time.perf_counter() - began
     figures.spent += time.process_time() - spent
@@ -219,6 +233,7 @@ def _figures(taken: _Taken, viewers: int) -> dict[str, Any]:
             "handled": _summary(taken.handled),
             "both": _summary(whole),
             "processor": _summary(taken.processor),
+            "for viewers": _summary(taken.meanwhile),
             "handing over": _summary(taken.told),
         },
         "processor time a second": taken.spent / taken.seconds,

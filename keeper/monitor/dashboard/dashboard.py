@@ -15,6 +15,7 @@ from aiohttp import web
 
 from keeper.errors import ConfigError
 from keeper.monitor.dashboard.board import Board, Identity
+from keeper.monitor.dashboard.gate import Gate
 from keeper.monitor.dashboard.guard import Guard
 from keeper.monitor.dashboard.moment import Moment
 from keeper.monitor.dashboard.seat import LIVE, STARTING, Seat
@@ -26,9 +27,6 @@ _log = structlog.get_logger("dashboard")
 #: Between two updates; at rest, between two signs of life.
 _UPDATE_SECONDS = 0.25
 _REST_SECONDS = 2.0
-
-#: How long a block may hold up what is shown.
-_PATIENCE_SECONDS = 1.0
 
 #: A loop that went round this long ago has stopped, and a head this old is not traded on.
 _LOOP_SECONDS = 5.0
@@ -42,7 +40,7 @@ _TOKEN_FILE = "dashboard.token"  # noqa: S105 - its name
 
 class Dashboard:
     """
-    Watches a keeper and serves what it saw, in the keeper's own event loop and never while a block is handled.
+    Watches a keeper and serves what it saw, in the keeper's own event loop: where it can wait, between blocks.
 
     Attributes:
         url: Where it is served, once it is.
@@ -59,8 +57,7 @@ class Dashboard:
         self._guard = Guard((host, *names))
         self._board = Board(identity, seat)
         self._news = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._gate = Gate()
         self._ticked_at = time.monotonic()
         self._runner: web.AppRunner | None = None
         self._task: asyncio.Task[None] | None = None
@@ -92,6 +89,7 @@ class Dashboard:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
+        self._gate.open()
         self.viewers.let_go()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -111,16 +109,16 @@ class Dashboard:
     def ticked(self) -> None:
         """The loop went round."""
         self._ticked_at = time.monotonic()
-        self._idle.set()
+        self._gate.open()
 
     def block_began(self) -> None:
         """A block is being handled."""
-        self._idle.clear()
+        self._gate.shut()
 
     def block_ended(self, moment: Moment) -> None:
         """Take the end of a block."""
         self._board.note(moment)
-        self._idle.set()
+        self._gate.open()
         self._news.set()
 
     # ---------------------------------------------------------------- the server's side
@@ -188,15 +186,9 @@ class Dashboard:
             return "no block was handled yet"
         return "" if age <= _HEAD_SECONDS else f"the head is {age:.0f} seconds old"
 
-    async def give_way(self) -> None:
-        """Let the loop do what is due, and wait while it handles a block, though not for ever."""
-        await asyncio.sleep(0)
-        if not self._idle.is_set():
-            try:
-                async with asyncio.timeout(_PATIENCE_SECONDS):
-                    await self._idle.wait()
-            except TimeoutError:
-                pass  # a block that takes so long is what people want to see
+    async def turn(self) -> None:
+        """Wait until the keeper has time for one piece of work, though not for ever."""
+        await self._gate.turn()
 
     async def _publish(self) -> None:
         """Tell all viewers what is new, not more often than they can read it."""
@@ -207,10 +199,9 @@ class Dashboard:
             except TimeoutError:
                 pass
             self._news.clear()
-            await self.give_way()
+            await self.turn()
             # With nobody there, too: what happens meanwhile is to be seen by who comes later.
-            update = event("update", self._board.update())
-            await self.viewers.tell(update, self.give_way)
+            self.viewers.tell(event("update", self._board.update()))
             await asyncio.sleep(_UPDATE_SECONDS)
 
     async def _bind(self, runner: web.AppRunner) -> str:

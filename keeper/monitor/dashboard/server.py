@@ -48,8 +48,8 @@ class Source(Protocol):
     What is served.
     """
 
-    async def give_way(self) -> None:
-        """Wait while the keeper has something to do."""
+    async def turn(self) -> None:
+        """Wait until the keeper has time for one piece of work."""
 
     def snapshot(self) -> bytes:
         """Everything that is shown, as JSON."""
@@ -110,11 +110,12 @@ class Server:
     # ---------------------------------------------------------------- to look
 
     async def _file(self, request: web.Request) -> web.Response:
+        await self._source.turn()
         content, kind = self._files[request.path]
         return web.Response(body=content, content_type=kind, charset="utf-8")
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        await self._source.give_way()
+        await self._source.turn()
         viewer = self._viewers.join()
         if viewer is None:
             return _refusal(503, "too many pages are open")
@@ -125,6 +126,7 @@ class Server:
             await response.prepare(request)
             await response.write(b"retry: 1000\n" + event("snapshot", snapshot))
             while (update := await viewer.next()) is not None:
+                await self._source.turn()
                 await response.write(update)
         except ConnectionError:
             pass  # he left
@@ -139,9 +141,11 @@ class Server:
         return _verdict("ready", self._source.ready())
 
     async def _status(self, _request: web.Request) -> web.Response:
+        await self._source.turn()
         return web.json_response(self._source.status())
 
     async def _metrics(self, _request: web.Request) -> web.Response:
+        await self._source.turn()
         return web.Response(
             body=self._seat.metrics(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
         )

@@ -3,7 +3,6 @@ Everybody who has the page open: each gets every update, and who cannot keep up 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 #: Updates that may wait for a viewer; his browser connects again by itself, and begins with everything.
 _WAITING = 16
@@ -71,12 +70,11 @@ class Viewers:
         """Forget him."""
         self._viewers.discard(viewer)
 
-    async def tell(self, update: bytes, give_way: Callable[[], Awaitable[None]]) -> None:
+    def tell(self, update: bytes) -> None:
         """
-        Have an update sent to all, one after the other; *give_way* returns when there is time for the next.
+        Have an update sent to all, as each has his turn.
         """
         for viewer in list(self._viewers):
-            await give_way()
             if not viewer.tell(update):
                 self.dropped += 1
                 self.leave(viewer)
