@@ -40,7 +40,7 @@ class Meanwhile:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """See every callback that the event loop runs."""
-        plain = Handle._run  # type: ignore[attr-defined]
+        plain = Handle._run
 
         def run(handle: Handle) -> Any:
             if not self._watching or not _is_dashboards(handle):
@@ -51,11 +51,11 @@ class Meanwhile:
             finally:
                 self.seconds += time.thread_time() - began
 
-        Handle._run = run  # type: ignore[attr-defined]
+        Handle._run = run  # type: ignore[method-assign, assignment]
         try:
             yield
         finally:
-            Handle._run = plain  # type: ignore[attr-defined]
+            Handle._run = plain  # type: ignore[method-assign]
 
 
 def _is_dashboards(handle: Handle) -> bool:
