@@ -262,9 +262,8 @@ class Bundler:
             return None
         routes, least_wei = [leg.route for leg in grown.bundle.legs], self._least_worth(grown.bundle, cycle)
         route: Sized | None = Sized(cycle.edges, (max(int(cycle.optimum.amount_in), 1),))
-        met = joined(routes, cycle.edges)
-        alike, start = all(routes[place].edges[0].token_in == cycle.token for place in met), None
-        if met and alike:
+        met, start = joined(routes, cycle.edges), None
+        if met:
             start = detour.start({edge.pool for place in met for edge in routes[place].edges}.union(cycle.pools))
         elif cycle.profit_wei + least_gain_wei(self._scene) < least_wei:
             return None
@@ -274,14 +273,15 @@ class Bundler:
             return None
         if not met:
             return self._beside(grown, route)
-        if alike:
-            least = self._least_gain(grown.bundle, met, cycle.token, least_wei)
-            together = settle([*(routes[place] for place in met), route], self._pool_of, start, least, whole=False)
-            if together is None:
-                return None
-            *others, route = together
-            for place, one in zip(met, others, strict=True):
-                routes[place] = one
+        these = [*(routes[place] for place in met), route]
+        worths = self._prices(these)
+        least = self._least_together(grown.bundle, met, worths, least_wei)
+        together = settle(these, self._pool_of, start, worths, least, whole=False)
+        if together is None:
+            return None
+        *others, route = together
+        for place, one in zip(met, others, strict=True):
+            routes[place] = one
         return self._in_order([*routes, route], grown.bundle.legs)
 
     def _whole(self, grown: _Grown, detour: Detour) -> _Grown:
@@ -293,8 +293,8 @@ class Bundler:
         for group in groups:
             these = [routes[place] for place in group]
             start = detour.start({edge.pool for route in these for edge in route.edges})
-            if start is not None and len({route.edges[0].token_in for route in these}) == 1:
-                together = settle(these, self._pool_of, start, swaps=self._swaps) or these
+            if start is not None:
+                together = settle(these, self._pool_of, start, self._prices(these), swaps=self._swaps) or these
                 for place, one in zip(group, together, strict=True):
                     routes[place] = one
         with suppress(PlanError, PoolError):
@@ -313,12 +313,25 @@ class Bundler:
         outlay = Outlay.of(program_gas(shapes), l1_wei, scene.prices, bundle.tip_wei)
         return outlay.total_wei - bundle.outlay.total_wei + scene.terms.least_profit_wei
 
-    def _least_gain(self, bundle: Bundle, met: Sequence[int], token: Address, least_wei: int) -> float:
-        """What the routes at these places have to gain with one more; nothing is known where they pay for loans."""
-        price = self.valuation.price(token)
-        if bundle.loan_fees or not price:
+    def _least_together(self, bundle: Bundle, met: Sequence[int], worths: Sequence[float], least_wei: int) -> float:
+        """What the gains of the routes at these places are worth with one more at least; anything, where loans cost."""
+        if bundle.loan_fees:
             return 0.0
-        return sum(bundle.legs[place].route.gain for place in met) + least_wei / price
+        gains = [bundle.legs[place].route.gain for place in met]
+        return sum(gain * worth for gain, worth in zip(gains, worths, strict=False)) + least_wei
+
+    def _prices(self, routes: Sequence[Sized]) -> list[float]:
+        """
+        What the smallest unit of what each route starts with is worth in wei.
+
+        Raises:
+            PlanError: Nobody can tell.
+        """
+        prices = [self.valuation.price(route.edges[0].token_in) for route in routes]
+        known = [price for price in prices if price]
+        if len(known) < len(prices):
+            raise PlanError("plan: what a route starts with is worth nothing")
+        return known
 
     def _beside(self, grown: _Grown, route: Sized) -> _Grown | None:
         """With a route that touches nothing of the others, where that is cheaper than a transaction of its own."""

@@ -5,7 +5,7 @@ The executor's hop is one pool. Flow over parallel pools is therefore several ro
 another, the first would take all that is good for it alone. What they gain together is concave in their amounts, and
 its slope in one of them is what one more unit brings that goes last: so each route in turn is sized anew on the state
 that all others leave behind, until none moves. Then the marginal price is the same over all of them, and no split gains
-more.
+more. Where they start with different tokens that holds while gains are valued as the pools themselves do.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,8 @@ def settle(
     routes: Sequence[Sized],
     pool_of: PoolOf,
     start: Start | None = None,
-    least_gain: float = 0.0,
+    worths: Sequence[float] = (),
+    least_worth: float = 0.0,
     whole: bool = True,
     swaps: Swaps | None = None,
 ) -> list[Sized] | None:
@@ -44,20 +45,20 @@ def settle(
     Return the routes in their order with the amounts that gain most together, exact to the wei as they run one after
     another; None if one of them gains nothing beside the others, or if they surely gain less than is wanted.
 
-    All of them start with one token, and are given as they run one after another.
-
     Args:
+        routes: As they run one after another.
         start: The pools before any route, if all of them are ranges or constant products.
-        least_gain: What is wanted of all of them, where there is such a start.
+        worths: Of the smallest unit of what each route starts with; none if that is one token.
+        least_worth: Of all gains: what is wanted, where there is such a start.
         whole: Whether the best whole amounts are wanted: else, where there is such a start, they are those in floats
             without what is behind the point, and the routes have their inputs alone.
         swaps: Those that are known.
     """
     amounts = [route.amounts[0] for route in routes]
     if start is not None:
-        optima = _floats(routes, amounts, start, least_gain)
+        optima = _floats(routes, amounts, start, worths, least_worth)
         if optima is None or whole:
-            return _in_integers(routes, amounts, pool_of, optima, swaps) if optima else None
+            return _in_integers(routes, amounts, pool_of, worths, optima, swaps) if optima else None
         return [replace(route, amounts=(amount,)) for route, amount in zip(routes, amounts, strict=True)]
     for _ in range(max(_RUNS // len(routes) ** 2, 1)):
         before = list(amounts)
@@ -65,21 +66,23 @@ def settle(
             return None
         if all(abs(after - old) <= _STILL * old for after, old in zip(amounts, before, strict=True)):
             break
-    return _in_integers(routes, amounts, pool_of, [None] * len(routes), swaps)
+    return _in_integers(routes, amounts, pool_of, worths, [None] * len(routes), swaps)
 
 
-def _floats(routes: Sequence[Sized], amounts: list[int], start: Start, least_gain: float) -> list[Optimum] | None:
+def _floats(
+    routes: Sequence[Sized], amounts: list[int], start: Start, worths: Sequence[float], least_worth: float
+) -> list[Optimum] | None:
     """Let the amounts settle on the pools' curves, and return how each route gains then beside the others."""
     gains = np.full(len(routes), np.nan)
     ways, figures = np.full((len(routes), MAX_HOPS), -1), np.empty((len(routes), 3))
     for way, route in zip(ways, routes, strict=True):
         way[: len(route.edges)] = [start.number[edge] for edge in route.edges]
-    settled = np.array(amounts, dtype=np.float64)
-    ran = flows.settle(start.curves(), start.twin, ways, settled, figures, gains, _FAST_RUNS, _FAST_STILL)
+    settled, weights = np.array(amounts, dtype=np.float64), np.array(worths or (1.0,) * len(routes))
+    ran = flows.settle(start.curves(), start.twin, ways, weights, settled, figures, gains, _FAST_RUNS, _FAST_STILL)
     # Amounts may lie a rounding beyond the end of a curve when they run in their order: the models know.
     if not ran and np.isnan(gains[0]):
         return None
-    if gains.sum() * _MARGIN + len(routes) < least_gain:
+    if (gains * _MARGIN + 1.0) @ weights < least_worth:
         return None
     amounts[:] = map(int, settled.tolist())
     return [Optimum(amount_in, gain, depth, closed=True) for amount_in, gain, depth in figures.tolist()]
@@ -100,6 +103,7 @@ def _in_integers(
     routes: Sequence[Sized],
     amounts: list[int],
     pool_of: PoolOf,
+    worths: Sequence[float],
     optima: Sequence[Optimum | None],
     swaps: Swaps | None,
 ) -> list[Sized] | None:
@@ -113,7 +117,7 @@ def _in_integers(
         amounts[i] = sized.amounts[0]
     whole = [replace(route, amounts=(amount,)) for route, amount in zip(routes, amounts, strict=True)]
     both = [run_all(each, pool_of, swaps) for each in (whole, routes)]
-    return max((ran[0] for ran in both if ran is not None), key=_gain, default=None)
+    return max((ran[0] for ran in both if ran is not None), key=lambda ran: _worth(ran, worths), default=None)
 
 
 def _beside(
@@ -130,5 +134,8 @@ def _beside(
     return wake.pools(routes[place].edges)
 
 
-def _gain(routes: Sequence[Sized]) -> int:
-    return sum(route.gain for route in routes)
+def _worth(routes: Sequence[Sized], worths: Sequence[float]) -> float:
+    """Of all gains; of one token to the unit."""
+    if len(set(worths)) <= 1:
+        return sum(route.gain for route in routes)
+    return sum(route.gain * worth for route, worth in zip(routes, worths, strict=True))

@@ -120,7 +120,7 @@ def test_join__routes_that_floats_refuse__would_not_have_paid(seed: int, monkeyp
     dear = replace(PRICES, base_fee_wei=10 ** rng.choice((7, 9, 10)))
     _, expected, _ = joined(scene(pools, prices=dear))
     monkeypatch.setattr(Bundler, "_least_worth", lambda *_: 0)
-    monkeypatch.setattr(Bundler, "_least_gain", lambda *_: 0.0)
+    monkeypatch.setattr(Bundler, "_least_together", lambda *_: 0.0)
 
     _, bundle, _ = joined(scene(pools, prices=dear))
 

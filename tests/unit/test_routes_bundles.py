@@ -7,6 +7,7 @@ import pytest
 from keeper.errors import SwapReverts
 from keeper.pools.pool import Pool
 from keeper.routes.bundles import Swaps, Wake, joined, run_all
+from keeper.routes.detour import Start
 from keeper.routes.graph import Edge
 from keeper.routes.sizing import Sized, size
 from keeper.routes.split import settle
@@ -112,6 +113,36 @@ def test_settle__parallel_pools__gain_most_of_all_splits(depth: int, other: int,
             )
             assert ran is not None
             assert sum(route.gain for route in ran[0]) <= gain * (1 + 1e-8)
+
+
+@pytest.mark.parametrize("off", [0.99, 1.0, 1.01])
+def test_settle__routes_of_two_tokens__gains_are_worth_most_of_all_splits(off: float) -> None:
+    pools, routes = parallel(100, 100, 300)
+    way = routes[1].edges
+    routes = [routes[0], Sized((way[1], way[0]), (routes[1].amounts[0], 0, 0))]
+    start = Start.from_pools([pools[address] for address in sorted(pools)])
+    common = pools[address(13)]
+    # What is gained is valued as the market does when the routes have run, or nearly so.
+    worths = (1.0, off * common.rate(USDC, WETH))
+
+    together = settle(routes, pools.__getitem__, start, worths)
+
+    assert start is not None
+    assert together is not None
+    ran = [run_all(of, pools.__getitem__) for of in (routes, together)]
+    gains = [[route.gain for route in of[0]] for of in ran if of is not None]
+    before, best = (sum(gain * worth for gain, worth in zip(of, worths, strict=True)) for of in gains)
+    assert best > 1.001 * before
+    near = [route.amounts[0] for route in together]
+    for step in (0.05, 0.01, 0.002):
+        for more, less in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, -1), (-1, 1), (1, 1), (-1, -1)):
+            tried = [int(near[0] * (1 + more * step)), int(near[1] * (1 + less * step))]
+            beside = run_all(
+                [Sized(route.edges, (amount,)) for route, amount in zip(routes, tried, strict=True)], pools.__getitem__
+            )
+            assert beside is not None
+            gained = sum(route.gain * worth for route, worth in zip(beside[0], worths, strict=True))
+            assert gained <= best * (1 + 1e-4)
 
 
 def test_settle__parallel_pools__ends_at_one_marginal_price() -> None:

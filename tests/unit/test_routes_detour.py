@@ -119,8 +119,8 @@ def test_settle__more_wanted_than_there_is__is_none() -> None:
     assert together is not None
     gain = sum(route.gain for route in together)
 
-    assert settle(routes, pools.__getitem__, start, gain * 1.001) is None
-    assert settle(routes, pools.__getitem__, start, gain) == together
+    assert settle(routes, pools.__getitem__, start, least_worth=gain * 1.001) is None
+    assert settle(routes, pools.__getitem__, start, least_worth=gain) == together
 
 
 def test_settle__not_whole__has_inputs_that_gain_nearly_as_much() -> None:

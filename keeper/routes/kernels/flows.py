@@ -25,6 +25,7 @@ def settle(
     curves: Curves,
     twin: Array,
     routes: Array,
+    worths: Array,
     amounts: Array,
     figures: Array,
     gains: Array,
@@ -39,6 +40,7 @@ def settle(
         curves: Of constant products and of ranges alone, before any route; what they are worth is written over.
         twin: The other edge of each edge's pool.
         routes: Rows of edges, -1 beyond the last.
+        worths: Of a unit of what each route starts with.
         amounts: What goes into each route, to begin with.
         figures: Rows of (input, gain, depth), beside all others.
         gains: What each gains as they run one after another.
@@ -71,10 +73,10 @@ def settle(
         stepped = True
         if leap > 0.0 and size < _NEARER * leapt:
             leapt = size
-            here = _total(curves, before, first, twin, routes, amounts, scratch, at)
+            here = _total(curves, before, first, twin, routes, worths, amounts, scratch, at)
             last[:] = amounts
             amounts += leap * step
-            if _total(curves, before, first, twin, routes, amounts, scratch, at) > here - _LOSS * abs(here):
+            if _total(curves, before, first, twin, routes, worths, amounts, scratch, at) > here - _LOSS * abs(here):
                 stepped = False
             else:
                 amounts[:] = last
@@ -103,16 +105,24 @@ def _leap(step: Array, last: Array) -> float:
 
 
 def _total(
-    curves: Curves, before: Array, first: Array, twin: Array, routes: Array, amounts: Array, scratch: Array, at: Array
+    curves: Curves,
+    before: Array,
+    first: Array,
+    twin: Array,
+    routes: Array,
+    worths: Array,
+    amounts: Array,
+    scratch: Array,
+    at: Array,
 ) -> float:
-    """What the routes gain as they run one after another; minus infinity if one cannot."""
+    """Worth of what the routes gain as they run one after another; minus infinity if one cannot."""
     _reset(curves, before, first)
     gain = 0.0
     for i in range(routes.shape[0]):
         paid = _run(curves, twin, routes[i], amounts[i], scratch, at) if amounts[i] >= 1.0 else -1.0
         if paid < 0.0:
             return -inf
-        gain += paid - amounts[i]
+        gain += (paid - amounts[i]) * worths[i]
     return gain
 
 
