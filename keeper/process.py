@@ -29,7 +29,7 @@ from keeper.market import CacheCounts
 from keeper.monitor.alerts import Severity, alert
 from keeper.monitor.dashboard import Controls, Dashboard, Identity
 from keeper.monitor.metrics import Metrics
-from keeper.monitor.report import Report, write_report
+from keeper.monitor.report import Report, require_place, write_report
 from keeper.monitor.reporting import reporting
 from keeper.monitor.table import Screen, summary
 from keeper.preflight import Deployment, check_executor, check_facts, check_operator, check_profit_tokens, read_genesis
@@ -50,6 +50,8 @@ def run_keeper(settings: Settings, accounts: Sequence[LocalAccount], report: Pat
     for account in accounts:
         conceal(account.key.hex().removeprefix("0x"))
     try:
+        if report is not None:
+            require_place(report)
         with locked(settings.state_dir):
             restarts = Restarts(settings.state_dir, settings.max_quick_failures)
             try:

@@ -21,7 +21,7 @@ from keeper.config import load_chain, to_address
 from keeper.errors import ConfigError, KeeperError
 from keeper.files import replace_file
 from keeper.monitor.logs import configure_logs
-from keeper.monitor.report import write_report
+from keeper.monitor.report import require_place, write_report
 from keeper.redaction import redact
 from keeper.types import Address
 
@@ -83,6 +83,9 @@ def backtest(
     configure_logs("error")
     try:
         question = _question(asked)
+        require_place(report)
+        if html is not None:
+            require_place(html)
         work.mkdir(parents=True, exist_ok=True)
         shards, logs = [], Counter[str]()
         for folder in recordings:

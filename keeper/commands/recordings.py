@@ -14,7 +14,7 @@ from keeper.config import ChainFacts, Settings, load_chain
 from keeper.errors import KeeperError
 from keeper.gas import GasPrices
 from keeper.monitor.logs import configure_logs
-from keeper.monitor.report import write_report
+from keeper.monitor.report import require_place, write_report
 from keeper.opportunity import Terms
 from keeper.preflight import read_genesis
 from keeper.process import stop_on_signals
@@ -75,6 +75,7 @@ def replay(
     configure_logs(log_level)
     try:
         facts = load_chain(chain)
+        require_place(report)
         tokens = tuple(facts.token(symbol) for symbol in facts.profit_tokens)
         terms = Terms(tokens, Address(facts.weth), max_hops, ("none",), min_profit_wei=1)
         prices = GasPrices(gas_price_wei, 0, l1_wei_per_unit, brotli_level=1)

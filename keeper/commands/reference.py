@@ -83,7 +83,7 @@ def _kind(field: FieldInfo) -> str:
     if many:
         if "EndpointSettings" in text:
             return "tables"
-        word = f"list of {'addresses' if 'AfterValidator' in text or 'to_address' in repr(field) else _plural(word)}"
+        word = f"list of {'addresses' if word == 'text' and 'AfterValidator' in text else _plural(word)}"
     return word + _bounds(field.metadata)
 
 

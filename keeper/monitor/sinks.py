@@ -74,6 +74,8 @@ class _Posted:
                 _require_taken(answer)
         except TimeoutError:
             raise NotDelivered("it timed out") from None
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):  # whose words are the URL
+            raise NotDelivered("that is not the URL of a web server", final=True) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise NotDelivered(redact(str(error)) or type(error).__name__) from None
 
