@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ from keeper.snapshot import SnapshotFile
 from keeper.stopping import Stopped, unless_told
 from keeper.types import Address
 
+_KILLED = "SIGUSR1 was received"
+
 
 def run_keeper(settings: Settings, accounts: Sequence[LocalAccount], report: Path | None = None) -> int:
     """
@@ -47,6 +50,7 @@ def run_keeper(settings: Settings, accounts: Sequence[LocalAccount], report: Pat
 
     Every expected failure is told in one sentence on standard error.
     """
+    heed_kill_switch()
     for account in accounts:
         conceal(account.key.hex().removeprefix("0x"))
     try:
@@ -236,9 +240,24 @@ def _funder(settings: Settings) -> LocalAccount | None:
     return open_keystore(settings.funder_keystore, passphrase)
 
 
+#: Whether SIGUSR1 came before there was anything to halt.
+_kill_switch = threading.Event()
+
+
+def heed_kill_switch() -> None:
+    """
+    From now on SIGUSR1 halts the keeper, from its beginning if need be. Unheeded it would end the process, and whatever
+    starts it again would have it trade.
+    """
+    signal.signal(signal.SIGUSR1, lambda _number, _frame: _kill_switch.set())
+
+
 def _halt_on_signal(operation: Operation) -> None:
     """SIGUSR1 is a kill switch: no file, no token, no node is needed for it."""
-    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, operation.halt, "SIGUSR1 was received")
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, operation.halt, _KILLED)
+    if _kill_switch.is_set():
+        _kill_switch.clear()
+        operation.halt(_KILLED)
 
 
 @contextmanager
