@@ -24,6 +24,9 @@ def in_order(logs: Iterable[Log], block: Block) -> list[Log]:
             if log.get("removed"):
                 raise Unproved(f"the node says that logs of block {block.number} were taken back")
             index = int(log["logIndex"], 16)
+            int(log["transactionIndex"], 16)  # by which others are told from ours
+            if not all(isinstance(text, str) for text in (log["address"], *log["topics"])):
+                raise TypeError
             if placed.setdefault(index, log) != log:
                 raise Unproved(f"the node has two logs {index} of block {block.number}")
     except (KeyError, TypeError, ValueError, AttributeError):
