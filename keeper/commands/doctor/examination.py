@@ -5,6 +5,7 @@ The whole examination, from the nodes to the disk.
 from collections.abc import Sequence
 from pathlib import Path
 
+from keeper.chain.answers import fields, to_hash
 from keeper.chain.endpoint import Endpoint
 from keeper.chain.follower import Follower
 from keeper.chain.rpc import Rpc
@@ -84,10 +85,11 @@ async def _on_chain(
         try:
             head = await Follower(rpc, []).start()
             genesis = await rpc("eth_getBlockByNumber", "0x0", False)
+            genesis_hash = to_hash(fields(genesis, "block 0").get("hash"), "hash of block 0") if genesis else None
             off = traded(facts, settings)[1].keys()
         except KeeperError as error:
             return [fail("chain", str(error), "mend this first")], None
         findings = await gathered("facts", FactsExaminer(rpc, facts, settings.chain, off, head.hash).look())
         keys = list(dict.fromkeys(keys))
         findings += await gathered("executor", ExecutorExaminer(rpc, settings, facts, head, keys).look())
-        return findings, Hash(genesis["hash"]) if genesis else None
+        return findings, genesis_hash

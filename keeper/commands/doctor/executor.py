@@ -11,6 +11,7 @@ from typing import Any
 from eth_utils.crypto import keccak
 
 from keeper.abi import answer, call
+from keeper.chain.answers import fields, octets
 from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
 from keeper.commands.doctor.finding import Finding, fail, ok, warn
@@ -18,7 +19,7 @@ from keeper.config import ChainFacts, Settings
 from keeper.desk import profit_tokens
 from keeper.events import balancer_v2, balancer_v3
 from keeper.preflight import Deployment
-from keeper.types import ZERO_ADDRESS, Address, Block, Hash
+from keeper.types import ZERO_ADDRESS, Address, Block
 
 #: What a transaction may take at worst, and how many of them an operator should be able to pay.
 _WORST_GAS, _TRANSACTIONS = 3_000_000, 10
@@ -63,7 +64,7 @@ class Examiner:
         deployment = Deployment.load(self._record)
         genesis = await self._rpc("eth_getBlockByNumber", "0x0", False)
         of_chain = deployment.chain_id, deployment.genesis_hash
-        if genesis is None or of_chain != (self._facts.chain_id, Hash(genesis["hash"])):
+        if genesis is None or of_chain != (self._facts.chain_id, fields(genesis, "block 0").get("hash")):
             yield fail(
                 "record",
                 f"{self._record} is of another chain",
@@ -72,7 +73,7 @@ class Examiner:
             return
         yield ok("record", f"{self._record} is of this chain")
         executor = deployment.executor
-        code = bytes.fromhex((await self._rpc("eth_getCode", executor, "latest"))[2:])
+        code = octets(await self._rpc("eth_getCode", executor, "latest"), "code of the executor")
         if not code:
             yield fail(
                 "executor code", f"there is no code at {executor}", "deploy it (ape run deploy), or restore its record"

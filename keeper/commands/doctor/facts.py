@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from eth_utils.crypto import keccak
 
 from keeper.abi import answer, call
+from keeper.chain.answers import octets
 from keeper.chain.arbitrum import read_arbos
 from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
@@ -73,7 +74,7 @@ class Examiner:
 
         async def code(address: Address) -> tuple[Address, str]:
             async with turn:
-                told = bytes.fromhex((await self._rpc("eth_getCode", address, "latest"))[2:])
+                told = octets(await self._rpc("eth_getCode", address, "latest"), f"code of {address}")
             return address, f"0x{keccak(told).hex()[:8]}" if told else ""
 
         return dict(await asyncio.gather(*map(code, sorted(addresses))))

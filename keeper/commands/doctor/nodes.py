@@ -13,6 +13,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from keeper.abi import call
+from keeper.chain.answers import octets
 from keeper.chain.endpoint import Endpoint
 from keeper.chain.reader import CALLS_PER_REQUEST, decode_aggregate3, encode_aggregate3
 from keeper.commands.doctor.finding import Finding, fail, ok, warn
@@ -124,8 +125,8 @@ async def _multicall(ask: Endpoint, name: str, facts: ChainFacts, head: str) -> 
         request = {"to": facts.multicall3, "data": "0x" + encode_aggregate3([asked] * size).hex()}
         try:
             told = await ask("eth_call", request, {"blockHash": head})
-            answers = decode_aggregate3(bytes.fromhex(told[2:]), size)
-        except (ChainError, TypeError, ValueError):
+            answers = decode_aggregate3(octets(told, "answer to a multicall"), size)
+        except ChainError:
             size //= 2
             continue
         if answers[0] is None or int.from_bytes(answers[0]) != facts.chain_id:
