@@ -6,7 +6,6 @@ import asyncio
 import fcntl
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from eth_account.signers.local import LocalAccount
 from rich.console import Console
 
 from keeper import __version__
+from keeper.beginning import heed_kill_switch, kill_switch
 from keeper.chain.heads import open_heads
 from keeper.chain.rpc import Rpc
 from keeper.config import FUNDER_PASSPHRASE_VARIABLE, ChainFacts, Settings, load_chain
@@ -240,23 +240,11 @@ def _funder(settings: Settings) -> LocalAccount | None:
     return open_keystore(settings.funder_keystore, passphrase)
 
 
-#: Whether SIGUSR1 came before there was anything to halt.
-_kill_switch = threading.Event()
-
-
-def heed_kill_switch() -> None:
-    """
-    From now on SIGUSR1 halts the keeper, from its beginning if need be. Unheeded it would end the process, and whatever
-    starts it again would have it trade.
-    """
-    signal.signal(signal.SIGUSR1, lambda _number, _frame: _kill_switch.set())
-
-
 def _halt_on_signal(operation: Operation) -> None:
     """SIGUSR1 is a kill switch: no file, no token, no node is needed for it."""
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, operation.halt, _KILLED)
-    if _kill_switch.is_set():
-        _kill_switch.clear()
+    if kill_switch.is_set():
+        kill_switch.clear()
         operation.halt(_KILLED)
 
 

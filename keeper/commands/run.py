@@ -15,7 +15,7 @@ from keeper.execution.keystore import open_keystore, stored_passphrase
 from keeper.monitor.logs import configure_logs
 from keeper.monitor.report import Report
 from keeper.monitor.table import summary
-from keeper.process import heed_kill_switch, run_keeper
+from keeper.process import run_keeper
 from keeper.redaction import redact
 
 
@@ -36,7 +36,6 @@ def run(
     """Trade until told to stop; with every key that is given, all of one passphrase."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
-    heed_kill_switch()
     configure_logs(log_level, json_logs)
     try:
         settings = load_settings(config, **given)
