@@ -338,15 +338,15 @@ class Settings(BaseSettings):
         "uniswap_v3",
         "aave_v3",
     )
-    min_profit_wei: int = Field(default=10**13, ge=0)
+    min_profit_wei: int = Field(default=10**13, ge=0, le=10**19)
     min_gain_share: float = Field(default=0.1, ge=0, le=1)
-    max_base_fee_wei: int = Field(default=10 * 10**9, gt=0)
-    tip_wei: int = Field(default=0, ge=0)
+    max_base_fee_wei: int = Field(default=10 * 10**9, gt=0, le=10**12)
+    tip_wei: int = Field(default=0, ge=0, le=10**12)
     bidder: Literal["fixed", "share", "learned"] = "learned"
     bid_share: float = Field(default=0.5, ge=0, lt=1)
     max_bid_share: float = Field(default=0.9, ge=0, lt=1)
     max_bid_wei: int = Field(default=5 * 10**16, ge=0)
-    max_l1_wei_per_unit: int = Field(default=10**11, gt=0)
+    max_l1_wei_per_unit: int = Field(default=10**11, gt=0, le=10**15)
     poll_seconds: float = Field(default=0.02, gt=0)
     ttl_seconds: float = Field(default=45.0, gt=0)
     metadata_ttl_seconds: float = Field(default=15.0, gt=0)

@@ -51,6 +51,8 @@ def test_settings__file__is_overridden_by_environment_and_by_what_is_given(
         ("blocks = " + "[" * 5_000, "not valid TOML"),
         ("rpc_url = 'http://x'\nstale_head_seconds = inf", "stale_head_seconds"),
         ("rpc_url = 'http://x'\ndeadline_seconds = 99999999999999", "deadline_seconds"),
+        ("rpc_url = 'http://x'\nmin_profit_wei = 19000000000000000000", "min_profit_wei"),
+        ("rpc_url = 'http://x'\nmax_base_fee_wei = 1000000000001", "max_base_fee_wei"),
     ],
 )
 def test_settings__wrong__are_refused_in_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
