@@ -6,11 +6,11 @@ the command line wins.
 """
 
 import tomllib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eth_utils.address import to_checksum_address
+from eth_utils.address import is_address, to_checksum_address
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from keeper.config import AddressText
@@ -54,7 +54,9 @@ class Roles:
                 tuple(map(to_checksum_address, self.operators)),
             )
         except (ValueError, TypeError):
-            raise DeploymentError(f"a role or profit token is not an address: {asdict(self)}") from None
+            told = (self.owner, self.guardian, self.treasury, *self.profit_tokens, *self.operators)
+            wrong = next((one for one in told if not is_address(one)), "")
+            raise DeploymentError(f"a role or profit token is not an address: {wrong!r}") from None
 
 
 def rehearsal_roles(operator: str, treasury: str, profit_tokens: tuple[str, ...], owner: str | None = None) -> Roles:
