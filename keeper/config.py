@@ -71,8 +71,16 @@ def _to_ws(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _to_postgres(secret: SecretStr) -> SecretStr:
+    """An empty one would be libpq's own default: whatever database this machine has."""
+    if not secret.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("it is not the URL of a PostgreSQL database, which begins with postgresql://")
+    return secret
+
+
 HttpUrl = Annotated[SecretStr, AfterValidator(_to_http)]
 WsUrl = Annotated[SecretStr, AfterValidator(_to_ws)]
+PostgresUrl = Annotated[SecretStr, AfterValidator(_to_postgres)]
 
 
 class _Strict(BaseModel):
@@ -313,7 +321,7 @@ class Settings(BaseSettings):
     ws_url: WsUrl | None = None
     chain: str = "arbitrum"
     state_dir: Path = Path("var/keeper")
-    journal_url: SecretStr | None = None
+    journal_url: PostgresUrl | None = None
     journal_lease_seconds: float = Field(default=3.0, ge=0.5, le=60)
     blocks: int = Field(default=0, ge=0)
     dry_run: bool = False

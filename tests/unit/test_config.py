@@ -98,6 +98,8 @@ def test_settings__variable_is_no_json__is_refused_without_showing_it(
         {"rpc_url": "http://x", "ws_url": "https://arb.example.com/SECRET"},
         {"rpc_url": "http://x", "signer_url": "SECRET"},
         {"rpc_url": "http://x", "endpoints": [{"url": "SECRET"}]},
+        {"rpc_url": "http://x", "journal_url": ""},
+        {"rpc_url": "http://x", "journal_url": "host=db password=SECRET"},
     ],
 )
 def test_settings__no_url_of_a_node__is_refused_without_showing_it(given: dict[str, Any]) -> None:
