@@ -128,7 +128,7 @@ def _seconds(retry_after: str | None) -> float | None:
         pass
     try:
         return max((parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds(), 0.0)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
