@@ -146,7 +146,8 @@ async def open_operators(
 
     async def open_operator(address: Address) -> Operator:
         nonces = NonceManager(address, quantity(await rpc("eth_getTransactionCount", address, "latest"), "nonce"))
-        transactions = Transactions(rpc, broadcast, journal, nonces, payouts, patience)
+        retired = address not in holders
+        transactions = Transactions(rpc, broadcast, journal, nonces, payouts, patience, retired)
         return Operator(address, holders.get(address), nonces, transactions)
 
     operators = await asyncio.gather(*(open_operator(address) for address in (*holders, *sorted(former))))

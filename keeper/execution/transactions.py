@@ -65,13 +65,20 @@ class Transactions:
         nonces: NonceManager,
         payouts: Payouts,
         patience: Patience,
+        retired: bool = False,
     ) -> None:
+        """
+        Args:
+            retired: Whether the key is not this keeper's any more: whoever has it may use it, and what was sent with it
+                is followed all the same.
+        """
         self._rpc = rpc
         self._broadcast = broadcast
         self._journal = journal
         self._nonces = nonces
         self._payouts = payouts
         self._patience = patience
+        self._retired = retired
         self._included = Included.of(journal, nonces.sender)
         self._open = {entry.id: entry for entry in journal.open_entries(nonces.sender)}
         #: The block at which each was offered last.
@@ -196,7 +203,7 @@ class Transactions:
             self._drifted_at = None
         elif self._drifted_at is None:
             self._drifted_at = head.number  # a receipt may only be late
-        elif head.number - self._drifted_at > self._patience.blocks:
+        elif head.number - self._drifted_at > self._patience.blocks and not self._retired:
             raise self._stranger(self._nonces.next)
         return self._told()
 
@@ -360,8 +367,11 @@ class Transactions:
             if sibling.state in IN_BLOCK or (sibling.id != entry.id and await self._found(sibling, is_canonical)):
                 self._drop(entry, "a sibling was included")
                 return
-        if head.number - transaction.block_number > self._patience.blocks:  # else its receipt may only be late
+        if head.number - transaction.block_number <= self._patience.blocks:
+            return  # its receipt may only be late
+        if not self._retired:
             raise self._stranger(transaction.nonce)
+        self._drop(entry, "its nonce was used by whoever has the key now")
 
     async def _found(self, entry: Entry, is_canonical: IsCanonical) -> bool:
         receipt = await self._rpc("eth_getTransactionReceipt", entry.transaction.hash)

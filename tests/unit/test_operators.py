@@ -300,6 +300,26 @@ async def test_rotation__former_key_has_something_open__it_is_followed_and_signs
         await former.sign(Unsigned(CHAIN_ID, 3, EXECUTOR, b"", 1, 1, 0), 101)
 
 
+async def test_rotation__former_key_was_used_by_hand_since__what_it_left_open_is_given_up(
+    node: FakeNode, journal: Journal, pair: list[Operator]
+) -> None:
+    await pair[0].transactions.send(TRANSACTION)
+    # Whoever moved its ether used the nonce that was in flight, and more.
+    nonces = {SIGNERS[0].address: 9, SIGNERS[1].address: 3}
+    node.answers |= {
+        "eth_getTransactionCount": lambda sender, _: hex(nonces[sender]),
+        "eth_getTransactionReceipt": None,
+        "eth_getTransactionByHash": None,
+    }
+    operators = await opened(node, journal, SIGNERS[1])
+    await operators.begin(canonical)
+
+    outcomes = [outcome for number in range(101, 200) for outcome in await operators.follow(head(number), canonical)]
+
+    assert [(outcome.transaction, outcome.state) for outcome in outcomes] == [(TRANSACTION, State.DROPPED)]
+    assert operators.ready(head(200)).address == SIGNERS[1].address  # type: ignore[union-attr]
+
+
 async def test_rotation__former_key_has_a_gap__nobody_fills_it(
     node: FakeNode, journal: Journal, pair: list[Operator]
 ) -> None:
