@@ -2,6 +2,10 @@
 The command line: ``keeper``, or ``python -m keeper``.
 """
 
+from keeper.beginning import loaded
+
+# isort: split
+
 import click
 
 from keeper import __version__
@@ -25,6 +29,8 @@ def cli() -> None:
 
 for command in (backtest, dashboard, doctor, find, quote, rearm, record, replay, report, run, settings):
     cli.add_command(command)
+
+loaded()
 
 
 if __name__ == "__main__":

@@ -6,14 +6,16 @@ winning. An unknown key is an error: a misspelt limit must not silently be no li
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from keeper.errors import ConfigError
 from keeper.redaction import redact
@@ -27,6 +29,9 @@ PASSPHRASE_VARIABLE = "KEEPER_PASSPHRASE"  # noqa: S105 - the name of the variab
 FUNDER_PASSPHRASE_VARIABLE = "KEEPER_FUNDER_PASSPHRASE"  # noqa: S105 - the same
 
 
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+
+
 def to_address(text: str) -> Address:
     """
     Return the address in the form that logs use.
@@ -34,13 +39,48 @@ def to_address(text: str) -> Address:
     Raises:
         ValueError: It is not ``0x`` and 40 hex digits.
     """
-    if len(text) != 42 or not text.startswith("0x"):
+    if not _ADDRESS.fullmatch(text):
         raise ValueError(f"{text!r} is not an address (0x and 40 hex digits)")
-    int(text, 16)
     return Address(text.lower())
 
 
 AddressText = Annotated[str, AfterValidator(to_address)]
+
+
+def is_url(url: str, *schemes: str) -> bool:
+    """
+    Return whether *url* names a server and one of the schemes.
+    """
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", url)
+    except ValueError:
+        return False
+
+
+def _to_http(secret: SecretStr) -> SecretStr:
+    """What is no URL is told without showing it: it may be one whose beginning was forgotten, key and all."""
+    if not is_url(secret.get_secret_value(), "http", "https"):
+        raise ValueError("it is not the URL of a server: http:// or https://, a host, and no space")
+    return secret
+
+
+def _to_ws(secret: SecretStr) -> SecretStr:
+    if not is_url(secret.get_secret_value(), "ws", "wss"):
+        raise ValueError("it is not the URL of a WebSocket: ws:// or wss://, a host, and no space")
+    return secret
+
+
+def _to_postgres(secret: SecretStr) -> SecretStr:
+    """An empty one would be libpq's own default: whatever database this machine has."""
+    if not secret.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("it is not the URL of a PostgreSQL database, which begins with postgresql://")
+    return secret
+
+
+HttpUrl = Annotated[SecretStr, AfterValidator(_to_http)]
+WsUrl = Annotated[SecretStr, AfterValidator(_to_ws)]
+PostgresUrl = Annotated[SecretStr, AfterValidator(_to_postgres)]
 
 
 class _Strict(BaseModel):
@@ -178,7 +218,7 @@ class EndpointSettings(_Strict):
         kind: How it takes bytes; ``conditional`` and the bundles' need somebody who offers them.
     """
 
-    url: SecretStr
+    url: HttpUrl
     kind: Literal["raw", "sync", "conditional", "express_lane", "bundle", "timeboost_bundle"] = "raw"
 
 
@@ -276,14 +316,14 @@ class Settings(BaseSettings):
         dashboard_names: Names beside localhost under which browsers may ask for it; IP addresses always may.
     """
 
-    model_config = SettingsConfigDict(env_prefix="KEEPER_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="KEEPER_", extra="forbid", frozen=True, allow_inf_nan=False)
 
-    rpc_url: SecretStr
-    rpc_urls: tuple[SecretStr, ...] = ()
-    ws_url: SecretStr | None = None
+    rpc_url: HttpUrl
+    rpc_urls: tuple[HttpUrl, ...] = ()
+    ws_url: WsUrl | None = None
     chain: str = "arbitrum"
     state_dir: Path = Path("var/keeper")
-    journal_url: SecretStr | None = None
+    journal_url: PostgresUrl | None = None
     journal_lease_seconds: float = Field(default=3.0, ge=0.5, le=60)
     blocks: int = Field(default=0, ge=0)
     dry_run: bool = False
@@ -309,15 +349,15 @@ class Settings(BaseSettings):
         "uniswap_v3",
         "aave_v3",
     )
-    min_profit_wei: int = Field(default=10**13, ge=0)
+    min_profit_wei: int = Field(default=10**13, ge=0, le=10**19)
     min_gain_share: float = Field(default=0.1, ge=0, le=1)
-    max_base_fee_wei: int = Field(default=10 * 10**9, gt=0)
-    tip_wei: int = Field(default=0, ge=0)
+    max_base_fee_wei: int = Field(default=10 * 10**9, gt=0, le=10**12)
+    tip_wei: int = Field(default=0, ge=0, le=10**12)
     bidder: Literal["fixed", "share", "learned"] = "learned"
     bid_share: float = Field(default=0.5, ge=0, lt=1)
     max_bid_share: float = Field(default=0.9, ge=0, lt=1)
     max_bid_wei: int = Field(default=5 * 10**16, ge=0)
-    max_l1_wei_per_unit: int = Field(default=10**11, gt=0)
+    max_l1_wei_per_unit: int = Field(default=10**11, gt=0, le=10**15)
     poll_seconds: float = Field(default=0.02, gt=0)
     ttl_seconds: float = Field(default=45.0, gt=0)
     metadata_ttl_seconds: float = Field(default=15.0, gt=0)
@@ -329,12 +369,12 @@ class Settings(BaseSettings):
     bloom_check: bool = True
     audit_share: float = Field(default=0.01, ge=0, le=1)
     patience_blocks: int = Field(default=40, ge=1)
-    deadline_seconds: int = Field(default=3, ge=1)
+    deadline_seconds: int = Field(default=3, ge=1, le=3_600)
     endpoints: tuple[EndpointSettings, ...] = ()
     rebroadcast_blocks: int = Field(default=4, ge=1)
     unknown_seconds: int = Field(default=12, ge=0)
     pipeline: int = Field(default=1, ge=1, le=8)
-    signer_url: SecretStr | None = None
+    signer_url: HttpUrl | None = None
     signer_addresses: tuple[AddressText, ...] = ()
     max_loss_hour_wei: int = Field(default=2 * 10**16, gt=0)
     max_loss_day_wei: int = Field(default=5 * 10**16, gt=0)
@@ -416,6 +456,9 @@ def load_settings(path: Path | None = None, **given: Any) -> Settings:
         return Settings(**chosen)
     except ValidationError as error:
         raise ConfigError(f"settings: {_sentence(error)}") from None
+    except SettingsError as error:
+        name = re.search(r'field "(\w+)"', str(error))
+        raise ConfigError(f"environment variable KEEPER_{name[1].upper() if name else '...'} is not JSON") from None
 
 
 def _refuse_unknown_environment() -> None:
@@ -433,6 +476,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path.name} is not valid TOML: {error}") from None
+    except (ValueError, RecursionError):
+        raise ConfigError(f"{path.name} is not valid TOML: it is no text, or nested too deep") from None
 
 
 def _sentence(error: ValidationError) -> str:
@@ -446,4 +491,4 @@ def _sentence(error: ValidationError) -> str:
         case "missing":
             return f"{key} is missing"
         case _:
-            return redact(f"{key}: {first['msg']}")
+            return redact(f"{key}: {first['msg'].removeprefix('Value error, ')}")

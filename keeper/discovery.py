@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from keeper.chain.answers import fields, to_hash
 from keeper.chain.ranges import AdaptiveRange
 from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
@@ -152,7 +153,7 @@ class Discovery:
 
     async def _hash_of(self, number: int) -> Hash:
         header = await self._rpc("eth_getBlockByNumber", hex(number), False)
-        return Hash(header["hash"]) if header else Hash("")
+        return to_hash(fields(header, "block").get("hash"), "block hash") if header else Hash("")
 
     async def _resume(self, block: Block) -> None:
         """Begin where the file ends, if it is of this chain as the node has it and of these DEXes."""

@@ -105,8 +105,7 @@ class LenderBook:
         """
         Take in the logs of a block, one of which may tell of a fee.
         """
-        said = (log.get("topics") for log in logs)
-        self._stale |= any(isinstance(topics, list) and topics and topics[0] in TOPICS for topics in said)
+        self._stale |= any(topics[0] in TOPICS for log in logs if (topics := log.get("topics")))
 
     def invalidate(self) -> None:
         """

@@ -14,6 +14,7 @@ import click
 from eth_account.signers.local import LocalAccount
 
 from keeper.assembly import Assembled, assemble
+from keeper.beginning import heed_kill_switch, kill_switch
 from keeper.chain.rpc import Rpc
 from keeper.config import ChainFacts, Settings, load_chain
 from keeper.errors import ConfigError, Halted, KeeperError, LeaderError
@@ -23,7 +24,7 @@ from keeper.loop import Keeper
 from keeper.market import CacheCounts
 from keeper.monitor.alerts import Severity, alert
 from keeper.monitor.metrics import Metrics
-from keeper.monitor.report import Report, write_report
+from keeper.monitor.report import Report, require_place, write_report
 from keeper.monitor.reporting import reporting
 from keeper.monitor.table import summary
 from keeper.preflight import Deployment, check_executor, check_facts, check_operator, check_profit_tokens, read_genesis
@@ -32,6 +33,8 @@ from keeper.registry import traded
 from keeper.restarts import SOUND_SECONDS, Restarts
 from keeper.stopping import Stopped, unless_told
 
+_KILLED = "SIGUSR1 was received"
+
 
 def run_keeper(settings: Settings, accounts: Sequence[LocalAccount], report: Path | None = None) -> int:
     """
@@ -39,9 +42,12 @@ def run_keeper(settings: Settings, accounts: Sequence[LocalAccount], report: Pat
 
     Every expected failure is told in one sentence on standard error.
     """
+    heed_kill_switch()
     for account in accounts:
         conceal(account.key.hex().removeprefix("0x"))
     try:
+        if report is not None:
+            require_place(report)
         with locked(settings.state_dir):
             restarts = Restarts(settings.state_dir, settings.max_quick_failures)
             try:
@@ -159,7 +165,10 @@ def stop_on_signals() -> asyncio.Event:
 
 def _halt_on_signal(operation: Operation) -> None:
     """SIGUSR1 is a kill switch: no file, no token, no node is needed for it."""
-    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, operation.halt, "SIGUSR1 was received")
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, operation.halt, _KILLED)
+    if kill_switch.is_set():
+        kill_switch.clear()
+        operation.halt(_KILLED)
 
 
 @contextmanager

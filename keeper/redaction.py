@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_URL = re.compile(r"\b(?:https?|wss?|postgres(?:ql)?)://[^\s'\"<>]*[^\s'\"<>:.,;)]")
+_URL = re.compile(r"\b[A-Za-z][\w+.-]{0,20}://[^\s'\"<>]*[^\s'\"<>:.,;)]")
 _KEY = re.compile(
     r"(?i)\b(?P<name>(?:private|api)[_ -]?key|passphrase|password|secret|authorization)(?P<gap>\W{0,2}[:=]\s*\W?)"
     r"(?:Bearer |Basic )?[^\s,;'\"}]+"

@@ -3,6 +3,7 @@
 """
 
 import json
+import math
 import sys
 import time
 from collections.abc import Iterable
@@ -12,9 +13,10 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from keeper.config import ChainFacts, load_chain, load_settings
-from keeper.errors import KeeperError
+from keeper.errors import ConfigError, KeeperError
 from keeper.journal.reading import JournalReader
 from keeper.monitor.ledger import Ledger, Line, add_up
 from keeper.monitor.table import shown
@@ -28,6 +30,9 @@ _NO_NODE = "http://127.0.0.1"
 #: More of them are for --json.
 _ROUTES = 20
 
+#: Where the report goes into a file or another program; a narrow terminal breaks what is longer into lines.
+_COLUMNS = 160
+
 
 @click.command()
 @click.option("--config", type=click.Path(path_type=Path), help="Settings file (TOML).")
@@ -37,6 +42,8 @@ _ROUTES = 20
 def report(config: Path | None, state_dir: Path | None, days: float | None, as_json: bool) -> None:
     """Profit and loss by day, route, DEX and lender, from the journal; a keeper may be writing to it."""
     try:
+        if days is not None and not math.isfinite(days):
+            raise ConfigError(f"--days {days}: that is no number of days")
         settings = load_settings(config, state_dir=state_dir, rpc_url=_NO_NODE)
         facts = load_chain(settings.chain)
         since = 0.0 if days is None else time.time() - days * _DAY_SECONDS
@@ -49,7 +56,8 @@ def report(config: Path | None, state_dir: Path | None, days: float | None, as_j
     if as_json:
         click.echo(json.dumps(ledger.as_json(), indent=2))
     else:
-        _show(Console(file=sys.stdout), ledger, facts)
+        console = Console(file=sys.stdout)
+        _show(console if console.is_terminal else Console(file=sys.stdout, width=_COLUMNS), ledger, facts)
 
 
 def _show(console: Console, ledger: Ledger, facts: ChainFacts) -> None:
@@ -72,9 +80,14 @@ def _show(console: Console, ledger: Ledger, facts: ChainFacts) -> None:
     if told["why_not"]:
         table = Table("why not", "times", "most often", box=None, title_justify="left")
         for why in told["why_not"]:
-            table.add_row(why["reason"], str(why["times"]), why["words"])
+            # Words of nodes and of contracts: what a terminal or rich would obey is none of theirs to say.
+            table.add_row(Text(_plain(why["reason"])), str(why["times"]), Text(_plain(why["words"])))
         console.print()
         console.print(table)
+
+
+def _plain(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _by_name(told: Iterable[str], lines: dict[str, Line]) -> list[tuple[str, Line]]:
@@ -89,7 +102,7 @@ def _route(route: dict[str, Any], tokens: Any) -> str:
 def _lines(console: Console, title: str, lines: Iterable[tuple[str, Line]]) -> None:
     table = Table(title, box=None)
     for column in ("profit ETH", "gains ETH", "gas ETH", "wins", "losses"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", overflow="fold")
     for name, line in lines:
         amounts = (line.profit_wei, line.worth_wei, line.gas_wei)
         table.add_row(name, *(shown(amount, 18) for amount in amounts), str(line.wins), str(line.losses))

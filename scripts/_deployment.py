@@ -6,6 +6,7 @@ its address tells its code and its constructor's arguments: anybody may deploy i
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 
+from keeper.files import replace_file
 from localnet.errors import LocalnetError
 from localnet.rpc import Rpc
 from scripts._build import COMPILER, EVM_VERSION, PROXY, ROOT, SALT, Artifact, compile_executor
@@ -61,6 +63,7 @@ def deploy(
         if chain_id is not None:
             check_chain(rpc, chain_id)
         path = record or default_record(rpc, network)
+        _require_place(path)
         provenance = _provenance(path, executor)
         if not code(rpc, executor):
             check_roles(rpc, roles)
@@ -68,13 +71,26 @@ def deploy(
             values = account.address, receipt["transactionHash"], int(receipt["blockNumber"], 16)
             provenance = dict(zip(_PROVENANCE, values, strict=True))
         verify(rpc, artifact, roles)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(_record(rpc, network, artifact, roles, provenance), indent=2) + "\n")
+        told = json.dumps(_record(rpc, network, artifact, roles, provenance), indent=2) + "\n"
+        replace_file(path, [told.encode()])
     except LocalnetError as error:
         raise DeploymentError(str(error)) from None
+    except OSError as error:
+        words = f"the executor stands at {executor}, and its record {path} cannot be written: {error.strerror}"
+        raise DeploymentError(f"{words}; run again with another --record, nothing is done twice") from None
     finally:
         rpc.close()
     return path
+
+
+def _require_place(path: Path) -> None:
+    """Before anything is paid for."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DeploymentError(f"record {path} cannot be written: {error.strerror}") from None
+    if path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+        raise DeploymentError(f"record {path} cannot be written: its folder is not yours, or it is one")
 
 
 def default_record(rpc: Rpc, network: str) -> Path:

@@ -82,9 +82,17 @@ def connect_with_blocks(network: str | None) -> Iterator[Network]:
             yield found
 
 
-def account(alias: str | None, network: Network) -> "LocalAccount":
+#: On a rehearsal, who pays for deployments and owns what is deployed, and who operates: two accounts, for what an owner
+#: signs moves his nonce, and an operator whose nonce moves without its keeper takes its key for stolen.
+OWNER, OPERATOR = 0, 1
+
+
+def account(alias: str | None, network: Network, number: int = OWNER) -> "LocalAccount":
     """
     Return an Ape account; its passphrase comes from the environment or, at a terminal, is asked for.
+
+    Args:
+        number: Of the public test account that stands for it on a rehearsal where no alias is given.
 
     Raises:
         KeeperError: There is no such account, or its passphrase is missing or wrong.
@@ -94,7 +102,7 @@ def account(alias: str | None, network: Network) -> "LocalAccount":
     if alias is None:
         if not network.rehearsal:
             raise KeeperError("--account must be given on a network that is no rehearsal")
-        return public_account(0)
+        return public_account(number)
     from ape import config
 
     path = config.DATA_FOLDER / "accounts" / f"{alias}.json"

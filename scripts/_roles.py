@@ -6,11 +6,11 @@ the command line wins.
 """
 
 import tomllib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eth_utils.address import to_checksum_address
+from eth_utils.address import is_address, to_checksum_address
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from keeper.config import AddressText
@@ -54,14 +54,17 @@ class Roles:
                 tuple(map(to_checksum_address, self.operators)),
             )
         except (ValueError, TypeError):
-            raise DeploymentError(f"a role or profit token is not an address: {asdict(self)}") from None
+            told = (self.owner, self.guardian, self.treasury, *self.profit_tokens, *self.operators)
+            wrong = next((one for one in told if not is_address(one)), "")
+            raise DeploymentError(f"a role or profit token is not an address: {wrong!r}") from None
 
 
-def rehearsal_roles(payer: str, treasury: str, profit_tokens: tuple[str, ...]) -> Roles:
+def rehearsal_roles(operator: str, treasury: str, profit_tokens: tuple[str, ...], owner: str | None = None) -> Roles:
     """
-    Return the roles where nothing is worth anything: whoever pays is owner, guardian and operator.
+    Return the roles where nothing is worth anything: the operator is owner and guardian, too, if there is no other one.
     """
-    return Roles(payer, payer, treasury, profit_tokens, (payer,))
+    owner = owner or operator
+    return Roles(owner, owner, treasury, profit_tokens, (operator,))
 
 
 class NetworkRoles(BaseModel):
@@ -107,6 +110,8 @@ def read_section(path: Path, section: str) -> NetworkRoles:
         raise DeploymentError(f"{path} cannot be read: {error.strerror}") from None
     except tomllib.TOMLDecodeError as error:
         raise DeploymentError(f"{path.name} is not valid TOML: {error}") from None
+    except (ValueError, RecursionError):
+        raise DeploymentError(f"{path.name} is not valid TOML: it is no text, or nested too deep") from None
     networks = {name: _network(path.name, name, fields) for name, fields in sections.items()}
     return networks.get(section, NetworkRoles())
 
@@ -117,5 +122,7 @@ def _network(file: str, name: str, fields: Any) -> NetworkRoles:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
-        what = "is not a known key" if first["type"] == "extra_forbidden" else first["msg"]
+        what = (
+            "is not a known key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        )
         raise DeploymentError(f"{file}, [{name}]: {place} {what}") from None

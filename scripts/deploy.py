@@ -35,7 +35,7 @@ os.environ["PATH"] = os.pathsep.join(
 @click.option("--treasury", help="Where all gains go, for good; default, on a rehearsal: anvil's public account 9.")
 @click.option("--guardian", help="May pause and dismiss operators; default: the owner.")
 @click.option(
-    "--operator", "operators", multiple=True, help="May execute; default, on a rehearsal: the account that pays."
+    "--operator", "operators", multiple=True, help="May execute; default, on a rehearsal: anvil's public account 1."
 )
 @click.option("--chain", help="Whose profit tokens are listed; default: the configuration's, or arbitrum.")
 @click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Where the deployment record goes.")
@@ -81,7 +81,7 @@ def _roles(
     """
     The command line's roles, else the configuration's, else those of a rehearsal.
     """
-    from scripts._network import public_account
+    from scripts._network import OPERATOR, public_account
     from scripts._roles import DeploymentError, Roles
 
     treasury = given["treasury"] or section.treasury
@@ -92,7 +92,8 @@ def _roles(
         )
     owner = given["owner"] or section.owner or payer
     guardian = given["guardian"] or section.guardian or owner
-    return Roles(owner, guardian, treasury or public_account(9).address, profit_tokens, operators or (payer,))
+    operators = operators or (public_account(OPERATOR).address,)
+    return Roles(owner, guardian, treasury or public_account(9).address, profit_tokens, operators)
 
 
 def _report(path: Path, network: str | None) -> None:

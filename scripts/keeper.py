@@ -31,7 +31,7 @@ os.environ["PATH"] = os.pathsep.join(
 @click.command(short_help="Run the keeper")
 @click.option("--network", help="An Ape network, such as arbitrum:mainnet:node; default: the localnet.")
 @click.option(
-    "--account", "aliases", multiple=True, help="Operators' Ape accounts; default, on a rehearsal: anvil's 0."
+    "--account", "aliases", multiple=True, help="Operators' Ape accounts; default, on a rehearsal: anvil's 1."
 )
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings file (TOML).")
 @click.option("--ws-url", help="WebSocket endpoint of the node; better in KEEPER_WS_URL, which ps does not show.")
@@ -63,12 +63,12 @@ def cli(
     from keeper.process import run_keeper
     from keeper.redaction import redact
     from localnet.errors import LocalnetError
-    from scripts._network import account, connect_with_blocks
+    from scripts._network import OPERATOR, account, connect_with_blocks
 
     configure_logs(log_level, json_logs)
     try:
         with connect_with_blocks(network) as found:
-            operators = [account(alias, found) for alias in aliases or (None,)]
+            operators = [account(alias, found, OPERATOR) for alias in aliases or (None,)]
             given["rpc_url"] = found.url
             given["ws_url"] = given["ws_url"] or found.ws_url
             given["state_dir"] = given["state_dir"] or _state_dir(found, operators[0])
@@ -88,7 +88,7 @@ def _state_dir(network: "Network", operator: "LocalAccount") -> Path:
     from keeper.config import load_chain
     from localnet.rpc import Rpc
     from scripts._deployment import default_record, deploy, rehearsal_roles
-    from scripts._network import public_account
+    from scripts._network import OWNER, public_account
 
     rpc = Rpc(network.url)
     record = default_record(rpc, network.label)
@@ -100,6 +100,7 @@ def _state_dir(network: "Network", operator: "LocalAccount") -> Path:
     if network.rehearsal and not record.is_file():
         facts = load_chain("arbitrum")
         profit_tokens = tuple(facts.token(symbol) for symbol in facts.profit_tokens)
-        roles = rehearsal_roles(operator.address, public_account(9).address, profit_tokens)
+        owner = public_account(OWNER).address
+        roles = rehearsal_roles(operator.address, public_account(9).address, profit_tokens, owner)
         deploy(network.url, operator, roles, network.label, record)
     return record.parent

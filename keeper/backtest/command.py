@@ -21,7 +21,7 @@ from keeper.config import load_chain, to_address
 from keeper.errors import ConfigError, KeeperError
 from keeper.files import replace_file
 from keeper.monitor.logs import configure_logs
-from keeper.monitor.report import write_report
+from keeper.monitor.report import require_place, write_report
 from keeper.redaction import redact
 from keeper.types import Address
 
@@ -51,9 +51,27 @@ _DEFAULT = Question()
     help="A way to fund routes; a lender is assumed to have enough. May be given several times.",
 )
 @click.option("--max-hops", default=_DEFAULT.max_hops, show_default=True, type=click.IntRange(2, 4))
-@click.option("--gas-price-wei", default=_DEFAULT.gas_price_wei, show_default=True, help="Of L2 gas.")
-@click.option("--min-profit-wei", default=_DEFAULT.min_profit_wei, show_default=True, help="Less is no opportunity.")
-@click.option("--l1-wei-per-unit", default=_DEFAULT.l1_wei_per_unit, show_default=True, help="Of L1 data.")
+@click.option(
+    "--gas-price-wei",
+    default=_DEFAULT.gas_price_wei,
+    show_default=True,
+    type=click.IntRange(0, 10**12),
+    help="Of L2 gas.",
+)
+@click.option(
+    "--min-profit-wei",
+    default=_DEFAULT.min_profit_wei,
+    show_default=True,
+    type=click.IntRange(0, 10**19),
+    help="Less is no opportunity.",
+)
+@click.option(
+    "--l1-wei-per-unit",
+    default=_DEFAULT.l1_wei_per_unit,
+    show_default=True,
+    type=click.IntRange(0, 10**15),
+    help="Of L1 data.",
+)
 @click.option(
     "--latency",
     "latencies",
@@ -83,6 +101,9 @@ def backtest(
     configure_logs("error")
     try:
         question = _question(asked)
+        require_place(report)
+        if html is not None:
+            require_place(html)
         work.mkdir(parents=True, exist_ok=True)
         shards, logs = [], Counter[str]()
         for folder in recordings:

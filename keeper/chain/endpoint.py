@@ -4,6 +4,7 @@ JSON-RPC over HTTP: the one place where bytes leave the keeper.
 
 import itertools
 import json
+import math
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +19,12 @@ from keeper.redaction import redact, redact_url
 TIMEOUT_SECONDS = 15
 
 _TOO_MANY_REQUESTS = 429
+
+#: A node that wants to be left alone for longer is asked again all the same: a proxy may say anything.
+_LONGEST_SECONDS = 300.0
+
+#: So much is kept of a node's words. A contract that reverts chooses them, and they are written down and shown.
+_WORDS = 1_000
 
 #: What providers say when there were too many requests; the codes that come with it mean other things as well.
 _RATE_WORDS = ("rate limit", "rate exceeded", "request rate", "too many requests", "request count", "compute units")
@@ -58,6 +65,8 @@ class Endpoint:
             answer = parsed(await self._post({"jsonrpc": "2.0", "id": number, "method": method, "params": params}))
         except aiohttp.ClientResponseError as error:
             raise self._http_error(method, error) from None
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):  # whose words are the URL
+            raise RpcError(f"node {self.url} is out of reach for {method}: that is not the URL of a node") from None
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             reason = "timed out" if isinstance(error, TimeoutError) else redact(str(error)) or type(error).__name__
             raise RpcError(f"node {self.url} is out of reach for {method}: {reason}") from None
@@ -92,19 +101,27 @@ class Endpoint:
 
 def _node_error(method: str, error: Any) -> RpcError:
     if not isinstance(error, dict):
-        return RpcError(f"{method} failed: {redact(str(error))}")
+        return RpcError(f"{method} failed: {_words(error)}")
     code = error.get("code")
     data = error.get("data")
     code = code if isinstance(code, int) else None
-    words = redact(str(error.get("message", "no message")))
+    words = _words(error.get("message", "no message"))
     if code == _TOO_MANY_REQUESTS or any(rate in words.lower() for rate in _RATE_WORDS):
         return RateLimited(f"{method} failed: {words}", code)
     return RpcError(f"{method} failed: {words}", code, data if isinstance(data, str) else None)
 
 
+def _words(told: Any) -> str:
+    """What a node says, fit to be shown: short, on one line, and nothing that a terminal would obey."""
+    text = redact(str(told)[: 8 * _WORDS])
+    shown = "".join(letter if letter.isprintable() else " " for letter in text[:_WORDS])
+    return shown if len(text) <= _WORDS else f"{shown}..."
+
+
 def _seconds(retry_after: str | None) -> float | None:
-    """The header as a number of seconds; as a date it is not understood."""
+    """The header as a number of seconds, within reason; as a date it is not understood."""
     try:
-        return max(float(retry_after), 0.0) if retry_after is not None else None
+        seconds = float(retry_after) if retry_after is not None else math.nan
     except ValueError:
         return None
+    return min(max(seconds, 0.0), _LONGEST_SECONDS) if not math.isnan(seconds) else None

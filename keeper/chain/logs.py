@@ -18,6 +18,10 @@ def in_order(logs: Sequence[Log], block: Block) -> list[Log]:
     """
     try:
         indices = [int(log["logIndex"], 16) for log in logs]
+        # by which others are told from ours
+        _ = [int(log["transactionIndex"], 16) for log in logs]
+        if not {str}.issuperset([type(text) for log in logs for text in (log["address"], *log["topics"])]):
+            raise TypeError
         if not {block.hash}.issuperset([log["blockHash"] for log in logs]):
             raise Unproved(f"the node's logs of block {block.number} are of another block")
         if any(log.get("removed") for log in logs):

@@ -8,13 +8,16 @@ from typing import TypeVar
 
 from keeper.chain.answers import octets
 from keeper.chain.rpc import Rpc
-from keeper.errors import ChainError, PoolError
+from keeper.errors import ChainError, PoolError, RpcError
 from keeper.types import Address, Answer, Call, Hash, Reading
 
 T = TypeVar("T")
 
 #: A request stays below both the 50 M gas that common nodes grant an ``eth_call`` and their size limits.
 CALLS_PER_REQUEST = 1_500
+
+#: Words of a node that had too little gas, or time, for all calls of a request: one of them may take all that there is.
+_TOO_DEAR = ("out of gas", "outofgas", "execution aborted", "execution timeout")
 
 _AGGREGATE3 = bytes.fromhex("82ad56cb")  # aggregate3((address,bool,bytes)[])
 _WORD = 32
@@ -59,7 +62,16 @@ class Reader:
 
     async def _aggregate(self, calls: Sequence[Call], block_hash: Hash) -> list[Answer]:
         request = {"to": self._multicall3, "data": "0x" + encode_aggregate3(calls).hex()}
-        result = await self._rpc("eth_call", request, {"blockHash": block_hash})
+        try:
+            result = await self._rpc("eth_call", request, {"blockHash": block_hash})
+        except RpcError as error:
+            if error.code is None or not any(words in str(error).lower() for words in _TOO_DEAR):
+                raise
+            # A pool may ask contracts of its maker's, which need not be kind: it fails alone, not all others with it.
+            if len(calls) == 1:
+                return [None]
+            half = len(calls) // 2
+            return [*await self._aggregate(calls[:half], block_hash), *await self._aggregate(calls[half:], block_hash)]
         return decode_aggregate3(octets(result, "answer to a multicall"), len(calls))
 
 

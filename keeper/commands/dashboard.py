@@ -19,6 +19,7 @@ from rich.text import Text
 
 from keeper.errors import ConfigError, KeeperError
 from keeper.monitor.logs import configure_logs
+from keeper.redaction import redact
 
 _URL = "http://127.0.0.1:8421/"
 
@@ -41,7 +42,7 @@ def dashboard(url: str, rows: int, once: bool) -> None:
     try:
         asyncio.run(_watch(url, rows, once))
     except KeeperError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(redact(str(error))) from None
     except KeyboardInterrupt:
         pass
 
@@ -51,8 +52,12 @@ async def _watch(url: str, rows: int, once: bool) -> None:
     with Live(console=console, auto_refresh=False, screen=console.is_terminal and not once) as live:
         known: dict[str, Any] = {}
         async for news in _events(url):
-            merge(known, news)
-            live.update(view(known, rows), refresh=True)
+            try:
+                merge(known, news)
+                shown = view(known, rows)
+            except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+                raise ConfigError(f"what {url} tells is not what this version's keeper tells") from None
+            live.update(shown, refresh=True)
             if once:
                 return
     raise ConfigError(f"the keeper at {url} has ended")
@@ -76,7 +81,7 @@ async def _events(url: str) -> AsyncIterator[Mapping[str, Any]]:
             while line := await response.content.readline():
                 if line.startswith(b"data: "):
                     yield json.loads(line[6:])
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+    except (aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
         reason = "it said nothing" if isinstance(error, TimeoutError) else type(error).__name__
         raise ConfigError(f"no keeper answers at {url}: {reason}") from None
 
@@ -98,7 +103,8 @@ def view(known: Mapping[str, Any], rows: int) -> RenderableType:
     identity, standing = known["identity"], known["standing"]
     state = standing["state"]
     colour = _COLOURS.get(state, "yellow")
-    title = f"[bold {colour}]{state.replace('_', ' ')}[/]  [bold]{escape(identity['chain'])}[/], {identity['executor']}"
+    chain, executor = escape(identity["chain"]), escape(identity["executor"])
+    title = f"[bold {colour}]{state.replace('_', ' ')}[/]  [bold]{chain}[/], {executor}"
     parts: list[RenderableType] = []
     if reasons := "; ".join(standing["reasons"].values()):
         parts.append(Text(_plain(reasons), style=colour))
@@ -143,12 +149,10 @@ def _opportunities(known: Mapping[str, Any], rows: int) -> Table:
     table.add_column("outcome", no_wrap=True, overflow="ellipsis")
     for decision in list(known["decisions"].values())[: -rows - 1 : -1]:
         first, *others = decision["routes"] or [{"tokens": ["-"]}]
-        route = ">".join(first["tokens"]) + (f" +{len(others)}" if others else "")
+        route = Text(_plain(">".join(first["tokens"]) + (f" +{len(others)}" if others else "")))
         words = _plain(f"{decision['outcome']} {decision['why']}".strip())
         outcome = Text(words, style=_OUTCOMES.get(decision["outcome"], ""))
-        table.add_row(
-            f"{decision['block']:,}", _plain(route), _eth(decision["predicted"]), _eth(decision["realised"]), outcome
-        )
+        table.add_row(f"{decision['block']:,}", route, _eth(decision["predicted"]), _eth(decision["realised"]), outcome)
     return table
 
 

@@ -5,7 +5,7 @@
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException, localcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ from keeper.routes.sizing import Sized, size
 from keeper.types import Address, Token
 
 _ETH = 10**18
+
+#: The contracts count in words of 256 bits: 78 digits, of which none is rounded away.
+_WORD, _DIGITS = 2**256, 200
 
 
 @click.command()
@@ -67,11 +70,14 @@ async def _quote(settings: Settings, name: str, amount: str, pools: Sequence[str
 def _units(amount: str, token: Token) -> int:
     """An amount as people write it, in smallest units."""
     try:
-        units = Decimal(amount).scaleb(token.decimals)
-    except InvalidOperation:
+        with localcontext(prec=_DIGITS):
+            units = Decimal(amount).scaleb(token.decimals)
+            whole = units.is_finite() and 0 < units < _WORD and units == units.to_integral_value()
+    except DecimalException:
         raise ConfigError(f"{amount!r} is not an amount") from None
-    if not units.is_finite() or units <= 0 or units != units.to_integral_value():
-        raise ConfigError(f"{amount} {token.symbol} is not an amount: more than nothing, of {token.decimals} decimals")
+    if not whole:
+        words = f"more than nothing, of {token.decimals} decimals, and what a contract can count"
+        raise ConfigError(f"{amount} {token.symbol} is not an amount: {words}")
     return int(units)
 
 

@@ -14,7 +14,7 @@ from keeper.config import ChainFacts, Settings, load_chain
 from keeper.errors import KeeperError
 from keeper.gas import GasPrices
 from keeper.monitor.logs import configure_logs
-from keeper.monitor.report import write_report
+from keeper.monitor.report import require_place, write_report
 from keeper.opportunity import Terms
 from keeper.preflight import read_genesis
 from keeper.process import stop_on_signals
@@ -57,8 +57,20 @@ async def _record(rpc_url: str, facts: ChainFacts, snapshot: Path, logs: Path, b
 @click.option("--logs", type=click.Path(path_type=Path), required=True, help="Results of eth_getLogs (JSON lines).")
 @click.option("--report", type=click.Path(path_type=Path), required=True, help="Where the findings go, as JSON.")
 @click.option("--chain", default="arbitrum", show_default=True, help="Whose factories and profit tokens count.")
-@click.option("--gas-price-wei", default=20_000_000, show_default=True, help="Of L2 gas; logs do not tell it.")
-@click.option("--l1-wei-per-unit", default=0, show_default=True, help="Of L1 data; logs do not tell it.")
+@click.option(
+    "--gas-price-wei",
+    default=20_000_000,
+    show_default=True,
+    type=click.IntRange(0, 10**12),
+    help="Of L2 gas; logs do not tell it.",
+)
+@click.option(
+    "--l1-wei-per-unit",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 10**15),
+    help="Of L1 data; logs do not tell it.",
+)
 @click.option("--max-hops", default=_MAX_HOPS, show_default=True, type=click.IntRange(2, 4), help="The longest cycle.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning")
 def replay(
@@ -75,6 +87,7 @@ def replay(
     configure_logs(log_level)
     try:
         facts = load_chain(chain)
+        require_place(report)
         tokens = tuple(facts.token(symbol) for symbol in facts.profit_tokens)
         terms = Terms(tokens, Address(facts.weth), max_hops, ("none",), min_profit_wei=1)
         prices = GasPrices(gas_price_wei, 0, l1_wei_per_unit, brotli_level=1)

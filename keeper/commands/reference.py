@@ -22,8 +22,9 @@ tables as JSON), and from the command line, each of which wins over the one befo
 passphrases belong into the environment, where neither files nor `ps` show them.
 
 Passphrases are no settings: `{PASSPHRASE_VARIABLE}` opens the operators' key files, `{FUNDER_PASSPHRASE_VARIABLE}` the
-funder's; each is read once and removed from the environment of the process. Where `CREDENTIALS_DIRECTORY` names a
-folder, the files `passphrase` and `funder-passphrase` there stand for them (`docs/going-live.md`).
+funder's; each is read once and removed from the environment of the process, though the system still shows it to the
+process's own user in `/proc`. Where `CREDENTIALS_DIRECTORY` names a folder, the files `passphrase` and
+`funder-passphrase` there stand for them, which nothing shows (`docs/going-live.md`).
 """
 
 
@@ -83,7 +84,7 @@ def _kind(field: FieldInfo) -> str:
     if many:
         if "EndpointSettings" in text:
             return "tables"
-        word = f"list of {'addresses' if 'AfterValidator' in text or 'to_address' in repr(field) else _plural(word)}"
+        word = f"list of {'addresses' if word == 'text' and 'AfterValidator' in text else _plural(word)}"
     return word + _bounds(field.metadata)
 
 

@@ -130,25 +130,17 @@ def decode_each(logs: Iterable[Log], refuse: Callable[[Log, MalformedLog], None]
 
 def speakers(logs: Iterable[Log], events: Iterable[Event]) -> frozenset[tuple[Address, int]]:
     """
-    Return which pools spoke, and in which transaction of the block: a Vault speaks for its pools. Where the node does
-    not say which transaction it was, it is taken for the first.
+    Return which pools spoke, and in which transaction of the block: a Vault speaks for its pools.
 
     Args:
         events: Of these logs.
     """
     pools = {event.pool for event in events}
     return frozenset(
-        (address if address in pools else _spoken_for(log, address), _index_of(log))
+        (address if address in pools else _spoken_for(log, address), int(log["transactionIndex"], 16))
         for log in logs
         for address in [Address(str(log.get("address")).lower())]
     )
-
-
-def _index_of(log: Log) -> int:
-    try:
-        return int(log["transactionIndex"], 16)
-    except (KeyError, TypeError, ValueError):
-        return 0
 
 
 def _spoken_for(log: Log, address: Address) -> Address:

@@ -178,6 +178,8 @@ def _read(path: Path) -> Iterator[Transfer]:
         return
     except OSError as error:
         raise ConfigError(f"{path.name} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise ConfigError(f"{path.name} is not a record of top-ups: it is no text") from None
     for number, line in enumerate(whole.splitlines(), 1):
         try:
             yield _transfer(json.loads(line))

@@ -23,13 +23,13 @@ def open_keystore(path: Path, passphrase: str) -> LocalAccount:
     try:
         keystore = json.loads(path.read_text())
         key = Account.decrypt(keystore if isinstance(keystore, dict) else {}, passphrase)
-    except OSError:
-        raise ConfigError(f"key file {path.name} cannot be read") from None
+    except OSError as error:
+        raise ConfigError(f"key file {path.name} cannot be read: {error.strerror}") from None
     except ValueError as error:
         if "MAC mismatch" in str(error):
             raise ConfigError(f"wrong passphrase for key file {path.name}") from None
         raise ConfigError(f"{path.name} is not a keystore file") from None
-    except (KeyError, TypeError, NotImplementedError):
+    except (KeyError, TypeError, NotImplementedError, RecursionError):
         raise ConfigError(f"{path.name} is not a keystore file") from None
     account: LocalAccount = Account.from_key(key)
     for secret in (passphrase, account.key.hex().removeprefix("0x")):

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from eth_account.signers.local import LocalAccount
 
 from keeper.abi import answer, call
-from keeper.chain.answers import quantity
+from keeper.chain.answers import octets, quantity
 from keeper.chain.endpoint import Endpoint
 from keeper.chain.rpc import Rpc
 from keeper.config import ChainFacts, EndpointSettings, Settings
@@ -123,7 +123,8 @@ async def read_lane(rpc: Ask, chain_id: int, auction: Address) -> Lane:
         raise ConfigError(f"the express lane's auction {auction} does not answer: {error}") from None
     if told == "0x":
         raise ConfigError(f"the express lane's auction {auction} is not on this chain")
-    timing = answer("int64,uint64,uint64,uint64", bytes.fromhex(told[2:]), "roundTimingInfo of the express lane")
+    what = "roundTimingInfo of the express lane"
+    timing = answer("int64,uint64,uint64,uint64", octets(told, what), what)
     return Lane(chain_id, auction, offset_seconds=timing[0], round_seconds=timing[1])
 
 
@@ -145,7 +146,8 @@ async def open_operators(
 
     async def open_operator(address: Address) -> Operator:
         nonces = NonceManager(address, quantity(await rpc("eth_getTransactionCount", address, "latest"), "nonce"))
-        transactions = Transactions(rpc, broadcast, journal, nonces, payouts, patience)
+        retired = address not in holders
+        transactions = Transactions(rpc, broadcast, journal, nonces, payouts, patience, retired)
         return Operator(address, holders.get(address), nonces, transactions)
 
     operators = await asyncio.gather(*(open_operator(address) for address in (*holders, *sorted(former))))

@@ -10,6 +10,7 @@ DEGRADED and HALTED keepers follow the chain and their own transactions; they se
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -240,6 +241,9 @@ class Operation:
             self._on_disk = True
         except OSError as error:
             _log.error("halt_not_written", reason=error.strerror)
+            # A full disk often has room for a name: an empty record halts the next life, too.
+            with suppress(OSError):
+                (self._directory / HALTED_FILE).touch()
 
     def _write_row(self, journal: Halts) -> None:
         if time.monotonic() - self._recorded_at < _AGAIN_SECONDS:

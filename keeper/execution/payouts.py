@@ -3,6 +3,7 @@ Whom an executor pays: the present one's treasury is known, a former one's is as
 """
 
 from keeper.abi import answer, call
+from keeper.chain.answers import octets
 from keeper.chain.rpc import Rpc
 from keeper.errors import ChainError, RpcError
 from keeper.types import Address
@@ -26,7 +27,7 @@ class Payouts:
             asked = call(executor, "TREASURY()")
             try:
                 told = await self._rpc("eth_call", {"to": executor, "data": "0x" + asked.data.hex()}, "latest")
-                treasury = answer("address", bytes.fromhex(told[2:]), f"treasury of {executor}")
+                treasury = answer("address", octets(told, "treasury of an executor"), f"treasury of {executor}")
             except RpcError as error:
                 raise ChainError(f"the treasury of the former executor {executor} cannot be read: {error}") from None
             self._treasuries[executor] = Address(treasury)

@@ -68,8 +68,10 @@ def block_of(receipt: Receipt) -> tuple[Hash, int] | None:
         ChainError: The receipt does not say.
     """
     try:
-        block_hash = Hash(receipt["blockHash"] or _NO_BLOCK)
-        return None if block_hash == _NO_BLOCK else (block_hash, int(receipt["blockNumber"], 16))
+        block_hash = receipt["blockHash"] or _NO_BLOCK
+        if not isinstance(block_hash, str):
+            raise TypeError
+        return None if block_hash == _NO_BLOCK else (Hash(block_hash), int(receipt["blockNumber"], 16))
     except (KeyError, TypeError, ValueError):
         raise ChainError("the node's receipt does not say of which block it is") from None
 
@@ -97,7 +99,7 @@ def outcome_of(transaction: SignedTransaction, receipt: Receipt, recipient: Addr
             position=(int(receipt["blockNumber"], 16), int(receipt["transactionIndex"], 16)),
             gas_used=int(receipt["gasUsed"], 16),
         )
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise ChainError(f"the node's receipt of {transaction.hash} is malformed") from None
 
 

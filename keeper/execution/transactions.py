@@ -6,6 +6,7 @@ is the same bytes; other bytes for a nonce are a sibling, and written down as on
 the chain: for the receipt, then for the nonce, then for the bytes.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +25,9 @@ from keeper.execution.wire import parse
 from keeper.gas import GasPrices, max_fee_wei
 from keeper.journal import IN_BLOCK, OPEN, Entry, Journal, SignedTransaction, State
 from keeper.types import Address, Block, Hash
+
+#: So many are noted as final at a time: the loop waits for it, and is back in a few seconds.
+_FINAL_AT_ONCE = 32
 
 #: By then the first receipt is there, or something is the matter.
 _FIRST_LOOK_BLOCKS = 2
@@ -61,13 +65,20 @@ class Transactions:
         nonces: NonceManager,
         payouts: Payouts,
         patience: Patience,
+        retired: bool = False,
     ) -> None:
+        """
+        Args:
+            retired: Whether the key is not this keeper's any more: whoever has it may use it, and what was sent with it
+                is followed all the same.
+        """
         self._rpc = rpc
         self._broadcast = broadcast
         self._journal = journal
         self._nonces = nonces
         self._payouts = payouts
         self._patience = patience
+        self._retired = retired
         self._included = Included.of(journal, nonces.sender)
         self._open = {entry.id: entry for entry in journal.open_entries(nonces.sender)}
         #: The block at which each was offered last.
@@ -192,20 +203,24 @@ class Transactions:
             self._drifted_at = None
         elif self._drifted_at is None:
             self._drifted_at = head.number  # a receipt may only be late
-        elif head.number - self._drifted_at > self._patience.blocks:
+        elif head.number - self._drifted_at > self._patience.blocks and not self._retired:
             raise self._stranger(self._nonces.next)
         return self._told()
 
     async def finalise(self, number: int, is_canonical: IsCanonical) -> None:
         """
-        Note what is in blocks up to *number*, which is final.
+        Note what is in blocks up to *number*, which is final: a few at a time, for each is asked of every node and
+        written to disk, and a thousand blocks become final at once.
         """
         entries = await self._included.final(number, is_canonical)
-        for position, entry in enumerate(entries):
-            if not await self._agreed(entry):
-                for kept in entries[position:]:
-                    self._included.add(kept)  # asked again, until the nodes are of one mind
-                return
+        agreed: list[bool] = []
+        try:
+            agreed = await asyncio.gather(*map(self._agreed, entries[:_FINAL_AT_ONCE]))
+        finally:
+            noted = agreed.index(False) if False in agreed else len(agreed)
+            for kept in entries[noted:]:
+                self._included.add(kept)  # the next time, or until the nodes are of one mind
+        for entry in entries[:noted]:
             if entry.state is State.REVERTED:
                 self._note(entry, State.REVERTED, {**entry.detail, "final": True})
             else:
@@ -352,8 +367,11 @@ class Transactions:
             if sibling.state in IN_BLOCK or (sibling.id != entry.id and await self._found(sibling, is_canonical)):
                 self._drop(entry, "a sibling was included")
                 return
-        if head.number - transaction.block_number > self._patience.blocks:  # else its receipt may only be late
+        if head.number - transaction.block_number <= self._patience.blocks:
+            return  # its receipt may only be late
+        if not self._retired:
             raise self._stranger(transaction.nonce)
+        self._drop(entry, "its nonce was used by whoever has the key now")
 
     async def _found(self, entry: Entry, is_canonical: IsCanonical) -> bool:
         receipt = await self._rpc("eth_getTransactionReceipt", entry.transaction.hash)

@@ -148,6 +148,9 @@ class Delivery:
             except asyncio.CancelledError:
                 self._count(sink, "dropped")
                 raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next alert must not be lost to it
+                self._count(sink, "failed")
+                _log.error("alert_not_delivered", sink=sink.name, alert=alert.name, reason=type(error).__name__)
             finally:
                 queue.task_done()
 

@@ -68,15 +68,15 @@ class Clocks:
         self._wall, self._steady = wall, steady
         self._offset = wall() - steady()
         self._lags: deque[float] = deque(maxlen=_BLOCKS)
-        self._follows: bool | None = None
+        self._follows = False
 
     def block(self, timestamp: int) -> float:
         """
         A block of this Unix second has come; return how late it is at least, 0.0 where the chain keeps another time.
         """
         lag = self._wall() - timestamp
-        if self._follows is None:
-            self._follows = abs(lag) <= _FOLLOWS_SECONDS
+        # Not for good by the first: a keeper is started, too, where its node is behind. What once follows, follows.
+        self._follows = self._follows or abs(lag) <= _FOLLOWS_SECONDS
         self._lags.append(lag)
         # A timestamp is the second that had begun.
         return max(lag - 1.0, 0.0) if self._follows else 0.0
@@ -86,7 +86,7 @@ class Clocks:
         The chain took blocks back: what time it keeps is to be seen again. A production chain's is the same; anvil's
         falls behind by what was taken back.
         """
-        self._follows = None
+        self._follows = False
         self._lags.clear()
 
     def skew(self) -> float:

@@ -3,6 +3,7 @@ What a run came to: the numbers of the summary and of the report file.
 """
 
 import json
+import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from keeper.errors import ConfigError
 from keeper.execution.receipts import Outcome
 from keeper.files import replace_file
 from keeper.gas import Outlay
@@ -271,5 +273,25 @@ _COUNTED_AS = {State.SOFT: "included", State.REVERTED: "reverted", State.DROPPED
 
 
 def write_report(path: Path, report: Mapping[str, Any]) -> None:
-    """Write the report as JSON, whole or not at all."""
-    replace_file(path, [json.dumps(report, indent=2).encode(), b"\n"])
+    """
+    Write the report as JSON, whole or not at all.
+
+    Raises:
+        ConfigError: It cannot be written there.
+    """
+    try:
+        replace_file(path, [json.dumps(report, indent=2).encode(), b"\n"])
+    except OSError as error:
+        raise ConfigError(f"report {path} cannot be written: {error.strerror}") from None
+
+
+def require_place(path: Path) -> None:
+    """
+    Raises:
+        ConfigError: No report could be written there: better to know before a run than after it.
+    """
+    if path.is_dir() or (path.exists() and not path.is_file()):
+        raise ConfigError(f"report {path} cannot be written: that is no file")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        there = path.parent.is_dir()
+        raise ConfigError(f"report {path} cannot be written: its folder {'is not yours' if there else 'is not there'}")

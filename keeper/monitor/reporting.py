@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 
-from keeper.config import Settings
+from keeper.config import Settings, is_url
+from keeper.errors import ConfigError
 from keeper.monitor.alerts import received_by
 from keeper.monitor.delivery import Delivery, Heartbeat
 from keeper.monitor.metrics import Metrics
@@ -29,7 +30,11 @@ async def reporting(
     Args:
         sender: Which keeper this is.
         ticked_at: When its loop last did something, by the steady clock.
+
+    Raises:
+        ConfigError: What is to be told is no URL: nobody would ever hear of anything.
     """
+    _require_urls(settings)
     async with AsyncExitStack() as entered:
         session = await entered.enter_async_context(aiohttp.ClientSession())
         delivery = Delivery(_sinks(settings, session, sender), metrics, settings.alert_pause_seconds)
@@ -46,6 +51,13 @@ async def reporting(
         finally:
             summing.cancel()
             await asyncio.wait({summing})
+
+
+def _require_urls(settings: Settings) -> None:
+    named = (("slack_url", settings.slack_url), ("heartbeat_url", settings.heartbeat_url))
+    for name, url in (*named, *(("webhook_urls", url) for url in settings.webhook_urls)):
+        if url is not None and not is_url(url.get_secret_value(), "http", "https"):
+            raise ConfigError(f"{name}: it is not the URL of a web server: http:// or https://, a host, and no space")
 
 
 def _sinks(settings: Settings, session: aiohttp.ClientSession, sender: str) -> list[Sink]:

@@ -74,6 +74,8 @@ class _Posted:
                 _require_taken(answer)
         except TimeoutError:
             raise NotDelivered("it timed out") from None
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):  # whose words are the URL
+            raise NotDelivered("that is not the URL of a web server", final=True) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise NotDelivered(redact(str(error)) or type(error).__name__) from None
 
@@ -126,7 +128,7 @@ def _seconds(retry_after: str | None) -> float | None:
         pass
     try:
         return max((parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds(), 0.0)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

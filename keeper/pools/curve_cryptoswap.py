@@ -271,7 +271,7 @@ class CurveCryptoSwapPool:
 def _require_known(info: PoolInfo, version: Answer) -> None:
     try:
         (name,) = decode(["string"], version or b"")
-    except DecodingError as error:
+    except (DecodingError, OverflowError, ValueError) as error:  # of the latter two, what is no text or of no length
         raise PoolError(f"pool {info.address} does not tell which mathematics it has") from error
     if name != _NG_VERSION:
         raise PoolError(f"pool {info.address} has mathematics {name}, which are not modelled")

@@ -147,13 +147,11 @@ def creation_of(facts: ChainFacts, log: Log) -> Created | None:
     Raises:
         MalformedLog: A DEX's log is not what its topic promises.
     """
-    reader = _reader(facts, log)
-    if reader is None:
-        return None
     try:
-        return reader(log)
+        reader = _reader(facts, log)
+        return reader(log) if reader is not None else None
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, struct.error) as error:
-        raise MalformedLog(f"an announcement of {log.get('address')} cannot be decoded: {error}") from error
+        raise MalformedLog(f"an announcement of a pool cannot be decoded: {error}") from error
 
 
 def _reader(facts: ChainFacts, log: Log) -> Callable[[Log], Created] | None:

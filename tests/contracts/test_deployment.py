@@ -94,6 +94,17 @@ def test_deploy__poor_account__is_refused(world: World, tmp_path: Path) -> None:
         deploy(_url(), poor, other, "local", tmp_path / "record.json", artifact=artifact())
 
 
+def test_deploy__record_has_no_place__is_refused_before_anything_is_sent(world: World, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    other = replace(world.roles, guardian=world.stranger.address)
+
+    for record in (tmp_path / "file" / "record.json", tmp_path):
+        with pytest.raises(DeploymentError, match=f"record {record} cannot be written"):
+            _deploy(other, record)
+
+    assert ape.chain.provider.get_code(artifact().address(other)) == b""
+
+
 def test_deploy__other_chain__is_refused(world: World, tmp_path: Path) -> None:
     with pytest.raises(DeploymentError, match="the node is of chain 42161; the profit tokens are those of chain 1$"):
         _deploy(world.roles, tmp_path / "record.json", chain_id=1)
@@ -168,7 +179,7 @@ def test_advice__hot_or_poor_roles__are_named(world: World) -> None:
 
 
 def test_deploy__not_an_address__is_refused(world: World) -> None:
-    with pytest.raises(DeploymentError, match="a role or profit token is not an address"):
+    with pytest.raises(DeploymentError, match="a role or profit token is not an address: 'nobody'"):
         replace(world.roles, owner="nobody").checksummed()
 
 

@@ -122,6 +122,7 @@ def as_log(event: Event, block_hash: str, index: int) -> dict[str, Any]:
         "data": "0x" + "".join(map(word, words)),
         "blockHash": block_hash,
         "logIndex": hex(index),
+        "transactionIndex": hex(index),
         "removed": False,
     }
 

@@ -160,6 +160,9 @@ def test_commands__without_json__are_for_people(still: Still) -> None:
         (("WETH", "none", "{pool}"), "is not an amount"),
         (("WETH", "0", "{pool}"), "is not an amount"),
         (("USDC", "0.0000001", "{pool}"), "is not an amount"),
+        (("USDC", f"1{'0' * 30}.0000001", "{pool}"), "is not an amount"),
+        (("WETH", "1e400000000", "{pool}"), "is not an amount"),
+        (("WETH", "1e60", "{pool}"), "is not an amount"),
         (("LINK", "1", "{pool}"), "does not trade LINK"),
     ],
 )

@@ -3,11 +3,14 @@ What stops a running keeper: nothing is sent from then on, in this life and in t
 """
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from keeper.execution.operation import HALTED_FILE, KILL_FILE
@@ -136,6 +139,35 @@ def test_signal__halts_and_pages(keeper: KeeperProcess, posted: tuple[str, list[
         ("halted", "the keeper is halted (by_hand): SIGUSR1 was received")
     ]
     assert "forgotten: by_hand: SIGUSR1 was received" in rearm(keeper).stdout
+
+
+def test_kill_switch__before_the_key_is_read__halts_from_the_beginning(keeper: KeeperProcess, tmp_path: Path) -> None:
+    began, pipe = keeper.nonce(), tmp_path / "operator.json"
+    os.mkfifo(pipe)
+    process = replace(keeper, keystore=pipe).start("--blocks", "4")
+    try:
+        writers: list[int] = []
+        wait_for(lambda: opened(pipe, writers), process)
+        process.send_signal(signal.SIGUSR1)
+        os.write(writers[0], keeper.keystore.read_bytes())
+        os.close(writers[0])
+        process.wait(PATIENCE_SECONDS)
+    finally:
+        code, errors = stopped(process)
+
+    assert code == 1
+    assert "SIGUSR1 was received" in errors
+    assert keeper.nonce() == began
+    assert "forgotten: by_hand: SIGUSR1 was received" in rearm(keeper).stdout
+
+
+def opened(pipe: Path, writers: list[int]) -> bool:
+    """Whether somebody waits for what is written there; where it is written is added to *writers*."""
+    try:
+        writers.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
 
 
 def test_chain_key_and_journal__each_is_seen_and_named(keeper: KeeperProcess) -> None:

@@ -90,6 +90,16 @@ def test_refusal__executor_pays_another_treasury(keeper: KeeperProcess, tmp_path
     assert "pays another treasury" in refusal(keeper, **environment)
 
 
+def test_refusal__report_has_no_place(keeper: KeeperProcess, tmp_path: Path) -> None:
+    line = refusal(keeper, "--report", str(tmp_path / "none" / "report.json"))
+    assert line == f"keeper: report {tmp_path}/none/report.json cannot be written: its folder is not there"
+
+
+def test_refusal__alerts_have_no_url(keeper: KeeperProcess) -> None:
+    line = refusal(keeper, KEEPER_SLACK_URL=f"hooks.example.com/{SECRET}")
+    assert line.startswith("keeper: slack_url: it is not the URL of a web server")
+
+
 def test_refusal__wrong_passphrase(keeper: KeeperProcess) -> None:
     assert refusal(keeper, KEEPER_PASSPHRASE=SECRET) == "Error: wrong passphrase for key file operator.json"
 

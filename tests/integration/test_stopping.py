@@ -2,6 +2,7 @@
 A keeper that is told to stop leaves at once, with its summary, whatever it was about.
 """
 
+import os
 import signal
 import socket
 import subprocess
@@ -59,6 +60,39 @@ def test_keeper__told_to_stop_before_a_node_answered__leaves_at_once(keeper: Kee
 
         asking.close()
     assert "after 0 blocks" in output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
+def test_keeper__signal_while_it_is_being_loaded__is_heeded(keeper: KeeperProcess, tmp_path: Path, number: int) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    # What it loads early waits here.
+    (tmp_path / "aiohttp.py").write_text(f"open({str(pipe)!r}).read(); raise ImportError('by now it is all the same')")
+    process = keeper.start(PYTHONPATH=str(tmp_path), PYTHONSAFEPATH="")
+    writers: list[int] = []
+    wait_for(lambda: opened(pipe, writers), process)
+
+    process.send_signal(number)
+    if number == signal.SIGUSR1:
+        os.close(writers.pop())  # it is still there, and goes on
+    code = process.wait(PROMPTLY_SECONDS)
+    _, errors = process.communicate()
+
+    if number == signal.SIGINT:
+        assert (code, errors.strip()) == (130, "Aborted!")
+    else:
+        assert (code, "by now it is all the same" in errors) == (1, True)
+    for writer in writers:
+        os.close(writer)
+
+
+def opened(pipe: Path, writers: list[int]) -> bool:
+    """Whether somebody waits for what is written there; where it is written is added to *writers*."""
+    try:
+        writers.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
 
 
 def test_keeper__killed_by_its_signal_before_a_node_answered__is_halted(keeper: KeeperProcess, tmp_path: Path) -> None:

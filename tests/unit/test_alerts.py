@@ -4,6 +4,7 @@ Alerts on their way to a receiver that works, fails, limits and hangs; and the s
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -140,6 +141,31 @@ async def test_receiver__wants_fewer_requests__is_left_alone_for_as_long_as_it_s
     assert len(receiver.taken) == 1
 
 
+class Broken:
+    """Fails once, in a way that nobody thought of."""
+
+    name = "broken"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def deliver(self, _alert: Alert) -> None:
+        self.asked += 1
+        if self.asked == 1:
+            raise RuntimeError("nobody thought of this")
+
+
+async def test_receiver__fails_as_nobody_thought_of__gets_the_next_alert(metrics: Metrics) -> None:
+    broken = Broken()
+
+    async with Delivery([broken], metrics, 60) as delivery:
+        delivery.take(PAGE)
+        delivery.take(replace(PAGE, name="another"))
+
+    assert broken.asked == 2
+    assert (counted(metrics, "failed"), counted(metrics, "sent")) == (1, 1)
+
+
 async def test_receiver__hangs__holds_up_neither_the_keeper_nor_the_others(
     receiver: Receiver, session: aiohttp.ClientSession, metrics: Metrics
 ) -> None:
@@ -239,6 +265,7 @@ def test_retry_after__number_date_or_nonsense() -> None:
     assert _seconds("-3") == 0.0
     assert _seconds("soon") is None
     assert _seconds("nan") is None
+    assert _seconds("Fri, 01 Jan 99999999999999999999 00:00:00 GMT") is None
     assert _seconds(None) is None
 
 

@@ -28,6 +28,7 @@ def log(number: int, index: int, topic: str = OURS, address: str = POOL) -> dict
         "blockHash": block_hash(number),
         "blockNumber": hex(number),
         "logIndex": hex(index),
+        "transactionIndex": hex(index),
         "removed": False,
     }
 
@@ -45,6 +46,10 @@ def test_in_order__shuffled_and_twice__is_once_and_in_order() -> None:
         ([{**log(11, 0), "removed": True}], "taken back"),
         ([log(11, 0), log(11, 0, OTHERS)], "two logs 0"),
         ([{**log(11, 0), "logIndex": "first"}], "malformed"),
+        ([{**log(11, 0), "transactionIndex": "0x"}], "malformed"),
+        ([{**log(11, 0), "address": None}], "malformed"),
+        ([{**log(11, 0), "topics": [[OURS]]}], "malformed"),
+        ([{**log(11, 0), "topics": None}], "malformed"),
         (["log"], "malformed"),
         ([{"logIndex": "0x0"}], "malformed"),
     ],

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,11 @@ def test_settings__file__is_overridden_by_environment_and_by_what_is_given(
         ("rpc_url = 'http://x'\ncache_policy = 'magic'", "cache_policy"),
         ("rpc_url = 'http://x'\ncache_pools = 0", "cache_pools"),
         ("rpc_url =", "not valid TOML"),
+        ("blocks = " + "[" * 5_000, "not valid TOML"),
+        ("rpc_url = 'http://x'\nstale_head_seconds = inf", "stale_head_seconds"),
+        ("rpc_url = 'http://x'\ndeadline_seconds = 99999999999999", "deadline_seconds"),
+        ("rpc_url = 'http://x'\nmin_profit_wei = 19000000000000000000", "min_profit_wei"),
+        ("rpc_url = 'http://x'\nmax_base_fee_wei = 1000000000001", "max_base_fee_wei"),
     ],
 )
 def test_settings__wrong__are_refused_in_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
@@ -57,6 +63,50 @@ def test_settings__wrong__are_refused_in_one_sentence(tmp_path: Path, text: str,
         load_settings(file)
 
     assert "\n" not in str(refusal.value)
+
+
+def test_settings__file_is_no_text__is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "keeper.toml"
+    file.write_bytes(b"\x7fELF\x02\xd0\xff")
+
+    with pytest.raises(ConfigError, match="keeper.toml is not valid TOML"):
+        load_settings(file)
+
+
+@pytest.mark.parametrize("text", ['["http://x/SECRET"', "[" * 5_000])
+def test_settings__variable_is_no_json__is_refused_without_showing_it(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("KEEPER_RPC_URLS", text)
+
+    with pytest.raises(ConfigError, match="KEEPER_RPC_URLS is not JSON") as refusal:
+        load_settings(rpc_url="http://x")
+
+    assert "SECRET" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"rpc_url": "arb.example.com/v2/SECRET"},
+        {"rpc_url": "ftp://user:SECRET@arb.example.com"},
+        {"rpc_url": "http://arb.example.com:SECRET"},
+        {"rpc_url": "http://[::1/SECRET"},
+        {"rpc_url": "http://arb.example.com/SECRET "},
+        {"rpc_url": ""},
+        {"rpc_url": "http://x", "rpc_urls": ["SECRET"]},
+        {"rpc_url": "http://x", "ws_url": "https://arb.example.com/SECRET"},
+        {"rpc_url": "http://x", "signer_url": "SECRET"},
+        {"rpc_url": "http://x", "endpoints": [{"url": "SECRET"}]},
+        {"rpc_url": "http://x", "journal_url": ""},
+        {"rpc_url": "http://x", "journal_url": "host=db password=SECRET"},
+    ],
+)
+def test_settings__no_url_of_a_node__is_refused_without_showing_it(given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="it is not the URL of a") as refusal:
+        load_settings(**given)
+
+    assert "SECRET" not in str(refusal.value)
 
 
 def test_settings__misspelt_variable__is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,9 +129,11 @@ def test_settings__missing_file__is_refused(tmp_path: Path) -> None:
         load_settings(tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize("text", ["0x12", "12" * 21, "0x" + "zz" * 20])
+@pytest.mark.parametrize(
+    "text", ["0x12", "12" * 21, "0x" + "zz" * 20, "0x_1" + "2" * 38, "0x" + "1" * 39 + " ", "0x" + "1" * 40 + "\n"]
+)
 def test_address__malformed__is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="address|invalid literal"):
+    with pytest.raises(ValueError, match="is not an address"):
         to_address(text)
 
 
@@ -102,6 +154,7 @@ def test_redact_url__keeps_host_only(url: str, shown: str) -> None:
     "text",
     [
         "cannot connect to https://arb.example.com/v2/SECRET, giving up",
+        "cannot connect to ftp://user:SECRET@arb.example.com",
         "passphrase: SECRET",
         "private_key=SECRET",
         "Authorization: Bearer SECRET",

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from tests.dashboard_moments import FINNEY, Chain, dashboard
 from tests.plain_seat import Switch
@@ -45,8 +46,29 @@ async def test_dashboard__nobody_there__is_one_sentence(unused_tcp_port: int) ->
     code, told = await keeper("dashboard", "--url", f"http://127.0.0.1:{unused_tcp_port}/")
 
     assert code == 1
-    assert told.splitlines()[-1].startswith(f"Error: no keeper answers at http://127.0.0.1:{unused_tcp_port}/")
+    assert told.splitlines()[-1].startswith(f"Error: no keeper answers at http://127.0.0.1:{unused_tcp_port}: ")
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("told", [b"data: {}\n\n", b"data: []\n\n", b'data: {"identity": 3}\n\n', b"data: {\n\n"])
+async def test_dashboard__somebody_else_is_there__is_one_sentence(unused_tcp_port: int, told: bytes) -> None:
+    async def events(_request: web.Request) -> web.Response:
+        return web.Response(body=told, content_type="text/event-stream")
+
+    application = web.Application()
+    application.router.add_get("/{any:.*}", events)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", unused_tcp_port).start()
+        code, said = await keeper("dashboard", "--once", "--url", f"http://me:SECRET@127.0.0.1:{unused_tcp_port}/")
+    finally:
+        await runner.cleanup()
+
+    assert code == 1
+    assert f"http://127.0.0.1:{unused_tcp_port}" in said
+    assert "SECRET" not in said
+    assert "Traceback" not in said
 
 
 async def test_dashboard__keeper_ends__says_so(tmp_path: Path, unused_tcp_port: int) -> None:

@@ -13,7 +13,8 @@ from urllib.parse import parse_qs
 import pytest
 
 from scripts._explorer import submit
-from scripts._roles import DeploymentError, read_section, section_of
+from scripts._roles import DeploymentError, NetworkRoles, read_section, section_of
+from scripts.deploy import _roles
 
 ROOT = Path(__file__).parents[2]
 OWNER = "0x" + "0a" * 20
@@ -169,3 +170,19 @@ def explorer(answers: list[str]) -> Iterator[tuple[str, list[dict[str, str]]]]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def test_roles__rehearsal__what_the_owner_signs_moves_no_nonce_of_an_operator() -> None:
+    nothing = dict.fromkeys(("owner", "guardian", "treasury", "operators"))
+
+    roles = _roles(OWNER, True, NetworkRoles(), (), nothing)
+
+    assert (roles.owner, roles.guardian) == (OWNER, OWNER)
+    assert {roles.owner, roles.guardian, roles.treasury}.isdisjoint(roles.operators)
+
+
+def test_roles__file_is_no_text__is_refused(config: Path) -> None:
+    config.write_bytes(b"\x7fELF\xd0")
+
+    with pytest.raises(DeploymentError, match="deployment.toml is not valid TOML"):
+        read_section(config, "localnet")

@@ -13,7 +13,7 @@ from eth_utils.crypto import keccak
 from keeper.chain.reader import Reader
 from keeper.config import ChainFacts, load_chain
 from keeper.discovery import Discovery
-from keeper.errors import RpcError
+from keeper.errors import ChainError, RpcError
 from keeper.types import ZERO_ADDRESS, Address, Block, Hash
 from tests.fake_node import FakeNode, block_hash, header
 
@@ -130,6 +130,26 @@ async def test_find__file_is_of_something_else__is_scanned_anew(node: FakeNode, 
 
     assert [info.fee_pips for info in found.infos] == [3, 50, 99]
     assert node.ranges == [101]
+
+
+@pytest.mark.parametrize("log", [None, 5, "0x", [], {"address": V4.factory, "topics": [["0x"]]}])
+async def test_find__node_tells_what_are_no_logs__they_are_counted(node: FakeNode, log: Any) -> None:
+    searching = discovery(node)
+    node.logs[block_hash(7)] = [log]
+
+    found = await searching.find(head(100))
+
+    assert [info.fee_pips for info in found.infos] == [3, 50, 99]
+    assert searching.report()["malformed"] == 1
+
+
+@pytest.mark.parametrize("told", ["0x", 5, None, ["0x"], "0x" + "zz" * 32])
+async def test_find__node_names_no_block__is_an_error_of_the_node(node: FakeNode, tmp_path: Path, told: Any) -> None:
+    await discovery(node, tmp_path / "pools.json").find(head(60))
+    node.chain[60] = {"number": hex(60), "hash": told}
+
+    with pytest.raises(ChainError, match="block"):
+        await discovery(node, tmp_path / "pools.json").find(head(100))
 
 
 async def test_find__chain_shorter_than_the_dex_is_old__is_scanned_from_its_beginning(node: FakeNode) -> None:

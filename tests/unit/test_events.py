@@ -267,8 +267,3 @@ def test_speakers__vault_and_pool__are_pools_with_the_places_of_their_transactio
     spoke = speakers(logs, [event for each in logs if (event := decode(each)) is not None])
 
     assert spoke == {(Address("0xcc" + "00" * 19), 3), (POOL, 16)}
-
-
-@pytest.mark.parametrize("place", [{}, {"transactionIndex": None}, {"transactionIndex": 7}, {"transactionIndex": "x"}])
-def test_speakers__place_is_not_told__is_the_first(place: dict[str, Any]) -> None:
-    assert speakers([log(SYNC, [], [1, 2]) | place], []) == {(POOL, 0)}

@@ -10,8 +10,9 @@ from tests.fake_node import FakeNode, block_hash, header
 TOPIC = Hash("0x" + "11" * 32)
 
 
-def log(number: int, index: int, branch: str = "a") -> dict[str, str]:
-    return {"blockHash": block_hash(number, branch), "logIndex": hex(index)}
+def log(number: int, index: int, branch: str = "a") -> dict[str, Any]:
+    place = {"blockHash": block_hash(number, branch), "logIndex": hex(index), "transactionIndex": "0x0"}
+    return {"address": "0x" + "ab" * 20, "topics": [TOPIC], **place}
 
 
 @pytest.fixture

@@ -147,6 +147,13 @@ def test_record__cannot_be_understood__is_refused(bench: Bench) -> None:
         bench.another()
 
 
+def test_record__is_no_text__is_refused(bench: Bench) -> None:
+    (bench.directory / "topups.jsonl").write_bytes(b"\xff\xd0\n")
+
+    with pytest.raises(ConfigError, match="is not a record of top-ups"):
+        bench.another()
+
+
 def test_funder__is_an_operator__is_refused(bench: Bench) -> None:
     operators = frozenset({Address(ACCOUNT.address.lower())})
     settings = load_settings(rpc_url="http://fake", state_dir=bench.directory)

@@ -211,7 +211,7 @@ def test_journal__session_is_ended__its_server_is_out_of_reach(url: str) -> None
     [
         ("postgresql://keeper:hidden@127.0.0.1:9/x", "out of reach"),
         ("postgresql://keeper:hidden@127.0.0.1:PORT/missing", 'database "missing" does not exist'),
-        ("hidden nonsense", "is not a PostgreSQL URL"),
+        ("postgresql://keeper:hidden@[nonsense", "is not a PostgreSQL URL"),
         ("postgresql://keeper:hidden@127.0.0.1:port/x", "is not a PostgreSQL URL|out of reach|refuses"),
     ],
 )
@@ -225,7 +225,7 @@ def test_journal__cannot_be_reached__is_one_sentence_without_the_password(
         open_journal(settings, 42161, GENESIS)
 
     assert len(str(caught.value).splitlines()) == 1
-    assert "hidden" not in str(caught.value) + repr(settings) + redact(f"journal at {url_of}".replace("hidden n", "n"))
+    assert "hidden" not in str(caught.value) + repr(settings) + redact(f"journal at {url_of}")
 
 
 def test_open_journal__lease_shorter_than_a_transaction_is_good__is_refused(url: str) -> None:

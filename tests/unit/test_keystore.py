@@ -1,5 +1,5 @@
 """
-Where a passphrase may come from.
+Where a passphrase may come from, and what is no key file.
 """
 
 from pathlib import Path
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from keeper.errors import ConfigError
-from keeper.execution.keystore import stored_passphrase
+from keeper.execution.keystore import open_keystore, stored_passphrase
 
 VARIABLE = "KEEPER_FUNDER_PASSPHRASE"
 
@@ -47,3 +47,20 @@ def test_passphrase__credential_that_is_no_text__is_refused_without_its_content(
     with pytest.raises(ConfigError, match="the credential funder-passphrase cannot be read") as refused:
         stored_passphrase(VARIABLE)
     assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\x7fELF\xd0", b"[]", b"3", b'{"version": 3, "crypto": []}', b'{"version": 3, "crypto": {}}', b"[" * 5_000],
+)
+def test_keystore__is_none__is_refused_in_one_sentence(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "hot.json"
+    file.write_bytes(content)
+
+    with pytest.raises(ConfigError, match="hot.json is not a keystore file"):
+        open_keystore(file, "passphrase")
+
+
+def test_keystore__missing__is_told_why(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="key file hot.json cannot be read: No such file"):
+        open_keystore(tmp_path / "hot.json", "passphrase")

@@ -230,6 +230,38 @@ def test_report__table__has_what_a_person_asks_for(clean: None, tmp_path: Path) 
     assert "WETH: 0xa1a1a1.. > 0xb1b1b1.." in shown
 
 
+def test_report__words_of_a_contract__are_shown_and_not_obeyed(clean: None, tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path / "journal.sqlite", 42161, GENESIS)
+    fill(journal)
+    decision = Decision(100, (FIRST,), ((WETH, 300),), (), 10**18, 4, 3, 2, (), 10**17, "")
+    for _ in range(2):
+        journal.decided(replace(decision, outcome="simulation failed: reverted: [/bold] \x1b[2J\n[red]all is well"))
+    journal.close()
+
+    shown = told("--state-dir", str(tmp_path), COLUMNS="140")
+
+    assert "reverted: [/bold]  [2J [red]all is well" in shown
+
+
+def test_report__into_a_file__has_every_digit(clean: None, tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path / "journal.sqlite", 42161, GENESIS)
+    fill(journal)
+    won = replace(TRANSACTION, nonce=5, hash=Hash("0x" + "33" * 32), routes=(FIRST,), predicted=((WETH, 300),))
+    entry_id = journal.signed(won)
+    journal.step(entry_id, State.SOFT, gas_wei=10**12 + 1, gains={WETH: "1"}, block_number=103)
+    journal.valued(won.hash, {WETH: 10**21 + 123_456_789_012_345_678})
+    journal.close()
+
+    assert "1000.126452789012345677" in told("--state-dir", str(tmp_path))
+
+
+@pytest.mark.parametrize("days", ["nan", "inf"])
+def test_report__of_no_number_of_days__is_one_sentence(clean: None, tmp_path: Path, days: str) -> None:
+    result = CliRunner().invoke(cli, ["report", "--state-dir", str(tmp_path), "--days", days])
+
+    assert (result.exit_code, result.output) == (1, f"Error: --days {days}: that is no number of days\n")
+
+
 def test_report__only_of_late__leaves_out_what_is_older(clean: None, tmp_path: Path) -> None:
     journal = Journal.open(tmp_path / "journal.sqlite", 42161, GENESIS)
     fill(journal)

@@ -10,7 +10,7 @@ import pytest
 from eth_abi.abi import encode
 
 from keeper.config import Settings, load_chain, load_settings
-from keeper.errors import ConfigError, RpcError
+from keeper.errors import ChainError, ConfigError, RpcError
 from keeper.execution.answers import Submission
 from keeper.execution.endpoints import Lane
 from keeper.execution.opening import open_broadcast, open_signers, read_lane
@@ -150,6 +150,15 @@ async def test_lane__there_is_none__is_refused(auction: Address, told: Any, sent
 
     with pytest.raises(ConfigError, match=sentence):
         await read_lane(node, CHAIN_ID, auction)
+
+
+@pytest.mark.parametrize("told", [7, None, ["0x"], "hello", "0xzz", "0x12"])
+async def test_lane__node_answers_something_else__is_one_sentence(told: Any) -> None:
+    node = node_at()
+    node.answers["eth_call"] = told
+
+    with pytest.raises(ChainError, match="express lane"):
+        await read_lane(node, CHAIN_ID, AUCTION)
 
 
 async def test_broadcast__express_lane_without_a_key_file__is_refused(receiver: HttpReceiver) -> None:

@@ -134,6 +134,18 @@ def test_record__cannot_be_understood__halts_all_the_same(tmp_path: Path, text: 
     assert operation.state is OperatingState.HALTED
 
 
+def test_halt__disk_has_room_for_a_name_only__halts_the_next_life(operation: Operation, tmp_path: Path) -> None:
+    # Where the record would be written first nothing can be, as on a full disk.
+    (tmp_path / "HALTED.partial").mkdir()
+
+    operation.halt("the disk is full", "journal")
+    assert Operation(tmp_path).state is OperatingState.HALTED
+    (tmp_path / "HALTED.partial").rmdir()
+    operation.look()
+
+    assert Operation(tmp_path).reasons == {"journal": "the disk is full"}
+
+
 def test_changes__counts_only_what_changes(operation: Operation) -> None:
     before = operation.changes
 

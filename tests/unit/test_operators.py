@@ -3,11 +3,12 @@ Several keys beside each other: who signs next, gaps, failing signers, keys and 
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from keeper.config import load_settings
-from keeper.errors import RpcError, SignerError
+from keeper.errors import ChainError, RpcError, SignerError
 from keeper.execution.endpoints import RawEndpoint
 from keeper.execution.nonces import NonceManager
 from keeper.execution.opening import open_operators
@@ -299,6 +300,26 @@ async def test_rotation__former_key_has_something_open__it_is_followed_and_signs
         await former.sign(Unsigned(CHAIN_ID, 3, EXECUTOR, b"", 1, 1, 0), 101)
 
 
+async def test_rotation__former_key_was_used_by_hand_since__what_it_left_open_is_given_up(
+    node: FakeNode, journal: Journal, pair: list[Operator]
+) -> None:
+    await pair[0].transactions.send(TRANSACTION)
+    # Whoever moved its ether used the nonce that was in flight, and more.
+    nonces = {SIGNERS[0].address: 9, SIGNERS[1].address: 3}
+    node.answers |= {
+        "eth_getTransactionCount": lambda sender, _: hex(nonces[sender]),
+        "eth_getTransactionReceipt": None,
+        "eth_getTransactionByHash": None,
+    }
+    operators = await opened(node, journal, SIGNERS[1])
+    await operators.begin(canonical)
+
+    outcomes = [outcome for number in range(101, 200) for outcome in await operators.follow(head(number), canonical)]
+
+    assert [(outcome.transaction, outcome.state) for outcome in outcomes] == [(TRANSACTION, State.DROPPED)]
+    assert operators.ready(head(200)).address == SIGNERS[1].address  # type: ignore[union-attr]
+
+
 async def test_rotation__former_key_has_a_gap__nobody_fills_it(
     node: FakeNode, journal: Journal, pair: list[Operator]
 ) -> None:
@@ -336,6 +357,20 @@ async def test_new_executor__what_went_to_the_former_one__is_booked_by_what_that
 
     assert [amount for _, amount in outcome.gains] == [77]
     assert node.calls["eth_call"] == 1
+
+
+@pytest.mark.parametrize("told", [7, None, ["0x"], "hello", "0xzz", "0x12"])
+async def test_new_executor__nobody_tells_whom_the_former_one_pays__is_asked_again(
+    node: FakeNode, journal: Journal, pair: list[Operator], told: Any
+) -> None:
+    await pair[0].transactions.send(TRANSACTION)
+    node.answers |= {"eth_call": told, "eth_getTransactionReceipt": receipts(receipt())}
+    operators = await opened(node, journal, SIGNERS[0], executor=Address("0x" + "1e" * 20))
+    await operators.begin(canonical)
+
+    for _ in range(2):
+        with pytest.raises(ChainError, match="treasury of"):
+            await operators.follow(head(101), canonical)
 
 
 # -------------------------------------------------------------------- finality

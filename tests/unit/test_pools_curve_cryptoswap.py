@@ -282,7 +282,15 @@ def test_pool__read_of_ng__two_rounds() -> None:
     assert done.value.value == TWO
 
 
-@pytest.mark.parametrize("version", [encode(["string"], ["v2.1.0"]), None])
+@pytest.mark.parametrize(
+    "version",
+    [
+        encode(["string"], ["v2.1.0"]),
+        None,
+        encode(["bytes"], [b"\xff\xd0"]),
+        (32).to_bytes(32) + b"\xff" * 32 + bytes(64),
+    ],
+)
 def test_pool__read_of_other_mathematics__is_an_error(version: Answer) -> None:
     reading = CurveCryptoSwapPool.read(TWO_INFO)
     next(reading)

@@ -104,6 +104,14 @@ def test_clocks__chain_took_blocks_back__its_time_is_learnt_again() -> None:
     assert [times.block(ahead=-7.0) for _ in range(20)] == [0.0] * 20
 
 
+def test_clocks__node_was_behind_at_first__later_blocks_say_by_how_much() -> None:
+    times = Times()
+    assert [times.block(ahead=-20.0) for _ in range(3)] == [0.0] * 3  # as of a chain with a time of its own
+    assert times.block() == 0.0
+
+    assert 11.0 <= times.block(ahead=-12.0) <= 12.0
+
+
 def test_clocks__chain_keeps_another_time__says_nothing() -> None:
     times = Times()
     lags = [times.block(ahead=-9_000.0) for _ in range(40)]

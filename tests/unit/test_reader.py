@@ -4,7 +4,7 @@ import pytest
 from eth_abi.abi import decode, encode
 
 from keeper.chain.reader import CALLS_PER_REQUEST, Reader, decode_aggregate3, encode_aggregate3
-from keeper.errors import ChainError, PoolError
+from keeper.errors import ChainError, PoolError, RpcError
 from keeper.types import Address, Answer, Call, Hash, Reading
 from tests.fake_node import FakeNode
 
@@ -51,6 +51,34 @@ async def test_call__more_than_a_request_takes__is_split_in_order(node: FakeNode
 
     assert answers == [call.data for call in calls]
     assert node.calls["eth_call"] == 2
+
+
+@pytest.mark.parametrize("words", ["EVM error OutOfGas", "out of gas (supplied gas 50000000)", "execution aborted"])
+async def test_call__one_takes_all_gas__fails_alone(node: FakeNode, words: str) -> None:
+    def out_of_gas(request: dict[str, str], block: dict[str, str]) -> str:
+        if "66666666" in request["data"]:
+            raise RpcError(f"eth_call failed: {words}", -32000)
+        return aggregate(request, block)
+
+    node.answers["eth_call"] = out_of_gas
+    calls = [Call(TARGET, index.to_bytes(4, "big")) for index in range(1, 1_000)]
+    calls.insert(700, Call(TARGET, b"ffff"))
+
+    answers = await Reader(node, MULTICALL3).call(calls, AT)
+
+    assert answers == [None if index == 700 else call.data for index, call in enumerate(calls)]
+    assert node.calls["eth_call"] <= 2 * 10 + 1
+
+
+async def test_call__block_is_gone__is_no_failure_of_the_call(node: FakeNode) -> None:
+    def gone(_request: dict[str, str], _block: dict[str, str]) -> str:
+        raise RpcError("eth_call failed: header not found", -32000)
+
+    node.answers["eth_call"] = gone
+
+    with pytest.raises(RpcError, match="header not found"):
+        await Reader(node, MULTICALL3).call([Call(TARGET, b"\x01")], AT)
+    assert node.calls["eth_call"] == 1
 
 
 def reading(rounds: int) -> Reading[int]:

@@ -40,7 +40,12 @@ class HastyNode(FakeNode):
         self.chain.append(header(number))
         data = "0x" + (word(number) + word(number)).hex()
         name = block_hash(number)
-        place: dict[str, Any] = {"blockHash": name, "blockNumber": hex(number), "logIndex": "0x0"}
+        place: dict[str, Any] = {
+            "blockHash": name,
+            "blockNumber": hex(number),
+            "logIndex": "0x0",
+            "transactionIndex": "0x0",
+        }
         self.logs[name] = [{**place, "address": PAIR, "topics": [SYNC], "data": data}]
 
     def _by_number(self, number: str) -> dict[str, Any] | None:

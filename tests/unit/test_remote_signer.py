@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import rlp
 from aiohttp import web
 
 from keeper.chain.endpoint import Endpoint
@@ -92,6 +93,13 @@ async def test_sign__answer_as_clef_gives_it__is_understood(receiver: HttpReceiv
     assert await signer.sign(CALL) == await SIGNERS[0].sign(CALL)
 
 
+def nested(place: int) -> str:
+    """A transaction of type 2 that has a list where bytes must be."""
+    fields: list[Any] = [b"\x01", b"", b"", b"\x01", b"\x01", b"\x11" * 20, b"", b"", [], b"", b"\x01", b"\x01"]
+    fields[place] = [b"\x01"] * 20
+    return "0x02" + rlp.encode(fields).hex()
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
@@ -107,6 +115,9 @@ async def test_sign__answer_as_clef_gives_it__is_understood(receiver: HttpReceiv
         ("0x02zz", "no transaction"),
         (None, "no transaction"),
         ("0x02c0", "no transaction of type 2"),
+        (nested(0), "no transaction"),  # the chain is a list
+        (nested(5), "no transaction"),  # whom it is for
+        (nested(10), "no transaction"),  # half of the signature
     ],
     ids=lambda value: value if isinstance(value, str) and "0x" not in value else "answer",
 )

@@ -2,12 +2,15 @@
 Pools that recorded logs create: whose factory says so decides, and what its log does not tell is not guessed.
 """
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from keeper.__main__ import cli
 from keeper.config import load_chain
 from keeper.gas import GasPrices
 from keeper.opportunity import Terms
@@ -65,3 +68,13 @@ def test_replay__pair_of_another_kind_under_the_same_topic__is_not(
     assert report["pools"] == {}
     assert (report["applied"], report["ignored"]) == (0, 2)
     assert "pool_not_admitted" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--gas-price-wei", "--l1-wei-per-unit"])
+@pytest.mark.parametrize("price", ["-1", str(10**20)])
+def test_replay__price_beyond_reason__is_refused(tmp_path: Path, option: str, price: str) -> None:
+    files = [argument for name in ("snapshot", "logs", "report") for argument in (f"--{name}", str(tmp_path / name))]
+
+    result = CliRunner().invoke(cli, ["replay", *files, option, price])
+
+    assert (result.exit_code, "is not in the range" in result.output) == (2, True)

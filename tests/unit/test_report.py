@@ -2,10 +2,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from keeper.errors import ConfigError
 from keeper.execution.receipts import Outcome
 from keeper.journal import State
 from keeper.market import CacheCounts
-from keeper.monitor.report import Report, write_report
+from keeper.monitor.report import Report, require_place, write_report
 from keeper.monitor.table import shown, summary
 from keeper.types import Hash
 from tests.unit.test_journal import TOKEN, TRANSACTION
@@ -147,3 +150,23 @@ def test_report__given_up_and_included_all_the_same__counts_once() -> None:
     report.book(Outcome(TRANSACTION, State.REVERTED, gas_wei=30), SYMBOLS, worth_wei=0, touched=False)
 
     assert (report.transactions["dropped"], report.transactions["reverted"]) == (0, 1)
+
+
+def test_report__cannot_be_written__is_one_sentence(tmp_path: Path) -> None:
+    for path in (tmp_path / "none" / "report.json", tmp_path):
+        for attempt in (lambda path=path: write_report(path, {}), lambda path=path: require_place(path)):
+            with pytest.raises(ConfigError, match=f"report {path} cannot be written"):
+                attempt()
+
+
+def test_report__place_is_a_device__is_refused_before_it_is_replaced() -> None:
+    with pytest.raises(ConfigError, match="that is no file"):
+        require_place(Path("/dev/null"))
+
+
+def test_report__place_is_free_or_an_older_report__is_taken(tmp_path: Path) -> None:
+    for _ in range(2):
+        require_place(tmp_path / "report.json")
+        write_report(tmp_path / "report.json", {"blocks": 1})
+
+    assert json.loads((tmp_path / "report.json").read_text()) == {"blocks": 1}

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from keeper.chain import rpc as rpc_module
+from keeper.chain.endpoint import Endpoint
 from keeper.chain.rpc import Rpc
 from keeper.errors import RateLimited, RpcError, Unproved
 
@@ -219,6 +220,42 @@ async def test_rpc__rate_limited__node_is_left_alone_as_long_as_it_says(servers:
         await rpc("eth_gasPrice")
 
     assert servers[0].calls.total() == 1
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "seconds"), [("1e12", 300.0), ("inf", 300.0), ("-3", 0.0), ("nan", None), ("Fri, 1 Jan 2100", None)]
+)
+async def test_endpoint__rate_limited_for_ever__is_left_alone_within_reason(
+    servers: list[Server], asked_for: str, seconds: float | None
+) -> None:
+    servers[0].misbehave = status(429, **{"Retry-After": asked_for})
+
+    async with Endpoint(servers[0].url) as ask:
+        with pytest.raises(RateLimited) as error:
+            await ask("eth_blockNumber")
+
+    assert error.value.retry_after == seconds
+
+
+async def test_endpoint__words_of_an_error__are_short_and_on_one_line(servers: list[Server]) -> None:
+    said = "execution reverted: \x1b[2J\n[error] forged " + "x" * 1_000_000
+    servers[0].answers["eth_call"] = {"code": 3, "message": said, "data": "0x"}
+
+    async with Endpoint(servers[0].url) as ask:
+        with pytest.raises(RpcError, match="execution reverted:") as error:
+            await ask("eth_call")
+
+    assert str(error.value).isprintable()
+    assert len(str(error.value)) < 1_100
+
+
+@pytest.mark.parametrize("url", ["SECRET", "ftp://user:SECRET@host", "http://host:SECRET", "http://[::1/SECRET"])
+async def test_endpoint__no_url__is_told_without_showing_it(url: str) -> None:
+    async with Endpoint(url) as ask:
+        with pytest.raises(RpcError, match="that is not the URL of a node") as error:
+            await ask("eth_blockNumber")
+
+    assert "SECRET" not in str(error.value)
 
 
 async def test_rpc__all_rate_limited__waits_or_says_how_long(servers: list[Server], rpc: Rpc) -> None:

@@ -4,6 +4,7 @@ Sending a transaction and learning what became of it, on a node in memory.
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -133,10 +134,18 @@ async def test_follow__receipt_of_failure__is_reverted(node: FakeNode, transacti
 
 @pytest.mark.parametrize(
     "lie",
-    [{"transactionHash": "0x" + "99" * 32}, {"from": EXECUTOR}, {"to": OPERATOR}, {"status": None}, {"gasUsed": "x"}],
+    [
+        *({"transactionHash": "0x" + "99" * 32}, {"from": EXECUTOR}, {"to": OPERATOR}, {"status": None}),
+        *(
+            {"gasUsed": "x"},
+            {"logs": None},
+            {"logs": [{"address": None, "topics": [], "data": "0x1"}]},
+            {"logs": ["0x"]},
+        ),
+    ],
 )
 async def test_follow__receipt_of_something_else__is_not_believed(
-    node: FakeNode, transactions: Transactions, journal: Journal, lie: dict[str, str]
+    node: FakeNode, transactions: Transactions, journal: Journal, lie: dict[str, Any]
 ) -> None:
     await transactions.send(TRANSACTION)
     node.answers["eth_getTransactionReceipt"] = receipt() | lie
@@ -145,6 +154,17 @@ async def test_follow__receipt_of_something_else__is_not_believed(
         await transactions.follow(head(101), canonical)
 
     assert journal.entries()[0].state is State.SENT
+
+
+@pytest.mark.parametrize("block_hash", [7, ["0x"], {"a": 1}, True])
+async def test_follow__receipt_of_a_block_without_a_name__is_not_believed(
+    node: FakeNode, transactions: Transactions, block_hash: Any
+) -> None:
+    await transactions.send(TRANSACTION)
+    node.answers["eth_getTransactionReceipt"] = receipt() | {"blockHash": block_hash}
+
+    with pytest.raises(ChainError, match="does not say of which block"):
+        await transactions.follow(head(101), canonical)
 
 
 @pytest.mark.parametrize("block", [{}, {"blockHash": "0x" + "00" * 32}, {"blockHash": None, "blockNumber": None}])

@@ -2,6 +2,7 @@
 What became of transactions when it was not known: unknown ones, restarts, reorganisations, finality, drift.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -320,6 +321,25 @@ async def test_finalise__another_node_tells_another_receipt__waits_until_they_ag
     await transactions.finalise(101, canonical)
     assert journal.entries()[0].state is State.FINAL
     assert transactions.disputed == set()
+
+
+async def test_finalise__many_at_once__are_noted_a_few_at_a_time_the_lowest_nonce_first(
+    node: FakeNode, transactions: Transactions, journal: Journal
+) -> None:
+    many = [replace(TRANSACTION, nonce=3 + n, hash=Hash(f"0x{n + 1:064x}")) for n in range(80)]
+    node.answers["eth_sendRawTransaction"] = lambda _: many[len(node.sent) - 1].hash
+    node.answers["eth_getTransactionReceipt"] = receipts(*(receipt(one, number=101) for one in many))
+    for one in many:
+        await transactions.send(one)
+        await transactions.follow(head(101), canonical)
+
+    noted = []
+    for _ in range(4):
+        await transactions.finalise(101, canonical)
+        noted.append([entry.state for entry in journal.entries()].count(State.FINAL))
+        assert all(entry.state is State.FINAL for entry in journal.entries()[: noted[-1]])
+
+    assert noted == [32, 64, 80, 80]
 
 
 async def test_finalise__reverted_one__stays_reverted_and_says_so(

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from keeper.errors import KeeperError
 from keeper.redaction import redact
@@ -88,10 +89,7 @@ def show(findings: Iterable[Finding], console: Console) -> None:
     table.add_column("found", overflow="fold")
     table.add_column("what to do", overflow="fold")
     for one in findings:
-        table.add_row(one.check, f"[{_STYLES[one.verdict]}]{one.verdict.value}[/]", _plain(one.found), one.advice)
+        # What was found, and names of files, may have brackets, which are not markup.
+        verdict = Text(one.verdict.value, style=_STYLES[one.verdict])
+        table.add_row(Text(one.check), verdict, Text(one.found), Text(one.advice))
     console.print(table)
-
-
-def _plain(text: str) -> str:
-    """What was found may have brackets, which are not markup."""
-    return text.replace("[", r"\[")

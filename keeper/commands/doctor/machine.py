@@ -7,10 +7,9 @@ import shutil
 import stat
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from keeper.commands.doctor.finding import Finding, fail, ok, warn
-from keeper.config import ChainFacts, Settings, to_address
+from keeper.config import ChainFacts, Settings, is_url, to_address
 from keeper.errors import JournalError
 from keeper.execution.operation import KILL_FILE, OperatingState, Operation
 from keeper.journal import SCHEMA_VERSION
@@ -27,7 +26,7 @@ def look_at_keystore(path: Path, check: str) -> tuple[Finding, Address | None]:
     Return what there is to say about a key file, which is not opened, and whose key it holds, if it says so.
     """
     try:
-        mode, text = stat.S_IMODE(path.stat().st_mode), path.read_text()
+        mode, text = stat.S_IMODE(path.stat().st_mode), path.read_text(errors="replace")
     except OSError as error:
         return fail(check, f"{path.name} cannot be read: {error.strerror}", "check its path and whose it is"), None
     try:
@@ -36,7 +35,7 @@ def look_at_keystore(path: Path, check: str) -> tuple[Finding, Address | None]:
         address = to_address("0x" + told.removeprefix("0x")) if told else None
         if version != 3 or "crypto" not in {name.lower() for name in kept}:
             raise ValueError
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return fail(check, f"{path.name} is not a keystore file (version 3)", "give the file that holds the key"), None
     if mode & 0o077:
         words = f"{path.name} may be read or written by others: its mode is {mode:04o}"
@@ -121,7 +120,7 @@ def _urls(settings: Settings) -> Sequence[Finding]:
         if secret is None:
             continue
         url = secret.get_secret_value()
-        if _is_url(url):
+        if is_url(url, "http", "https"):
             findings.append(ok(check, redact_url(url)))
         else:
             advice = "give the whole URL, with http:// or https://; as it is no alert would arrive"
@@ -131,11 +130,3 @@ def _urls(settings: Settings) -> Sequence[Finding]:
             warn("alerts", "nobody is told of anything", "set slack_url or webhook_urls, and heartbeat_url")
         )
     return findings
-
-
-def _is_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
