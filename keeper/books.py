@@ -55,8 +55,7 @@ class Books:
     @property
     def symbols(self) -> dict[Address, str]:
         """Of the profit tokens."""
-        known = self._facts.token_by_address
-        return {token: known[token].symbol for token in self._profit_tokens}
+        return {token: self._symbol(token) for token in self._profit_tokens}
 
     # ---------------------------------------------------------------- what was decided
 
@@ -142,7 +141,9 @@ class Books:
                 self._journal.valued(outcome.transaction.hash, worths)
             worth_wei = sum(worths.values())
             touched = self._touched(outcome)
-            booked.append(self._report.book(outcome, self.symbols, worth_wei, touched))
+            tokens = [token for token, _ in (*outcome.gains, *outcome.transaction.predicted)]
+            symbols = {token: self._symbol(token) for token in tokens}
+            booked.append(self._report.book(outcome, symbols, worth_wei, touched))
             if outcome.state is State.SOFT and not touched and not outcome.as_predicted:
                 self._upkeep.misled(outcome.transaction.pools)
             self._screen.tell(self._news_of(outcome, worth_wei))
@@ -152,8 +153,8 @@ class Books:
                 hash=outcome.transaction.hash,
                 block=outcome.position[0],
                 routes=len(outcome.transaction.routes),
-                gains={self.symbols[token]: gain for token, gain in outcome.gains},
-                predicted={self.symbols[token]: gain for token, gain in outcome.transaction.predicted},
+                gains={symbols[token]: gain for token, gain in outcome.gains},
+                predicted={symbols[token]: gain for token, gain in outcome.transaction.predicted},
                 profit_wei=worth_wei - outcome.gas_wei,
                 touched=touched,
             )
@@ -177,15 +178,24 @@ class Books:
         return {token: valuation.in_eth(token, gain) or 0 for token, gain in outcome.gains}
 
     def _touched(self, outcome: Outcome) -> bool:
-        """Whether another transaction moved a pool of the routes between the plan's block and this transaction."""
+        """
+        Whether another transaction moved a pool of the routes between the plan and this transaction, or may have
+        in a block that the keeper did not see.
+        """
         self.listen()
         pools, (number, index) = set(outcome.transaction.pools), outcome.position
-        return any(
+        heard = {block for block, _ in self._movements}
+        return not heard.issuperset(range(outcome.transaction.block_number + 1, number + 1)) or any(
             pool in pools and (block < number or position < index)
             for block, moved in self._movements
             if outcome.transaction.block_number < block <= number
             for pool, position in moved
         )
+
+    def _symbol(self, token: Address) -> str:
+        """A token's symbol; of one that an earlier life traded in and the chain's facts do not name, its address."""
+        known = self._facts.token_by_address.get(token)
+        return known.symbol if known is not None else token
 
     def _news_of(self, outcome: Outcome, worth_wei: int) -> str:
         if outcome.filled_a_gap:
@@ -195,7 +205,8 @@ class Books:
             return f"{outcome.state}: nonce {outcome.transaction.nonce}, net {profit:.6f} ETH"
         known = self._facts.token_by_address
         gained = " and ".join(
-            f"{shown(gain, known[token].decimals)} {known[token].symbol}" for token, gain in outcome.gains
+            f"{shown(gain, known[token].decimals if token in known else 0)} {self._symbol(token)}"
+            for token, gain in outcome.gains
         )
         routes = len(outcome.transaction.routes)
         by = f" by {routes} routes" if routes > 1 else ""

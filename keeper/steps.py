@@ -246,8 +246,8 @@ class Steps:
 
     async def _look_at_slow_things(self) -> None:
         await self.conditions.look()
-        # What a standby does not know of moves the balances of its leader's keys.
-        quiet = self._leads and not self.operators.in_flight
+        # Balances are moved by what a standby does not know of, and by what nobody looks up any more.
+        quiet = self._leads and self.accountable and not self.operators.in_flight
         await self.watch.look(self.market.head, self.conditions.arbos, quiet)
 
     # ---------------------------------------------------------------- act

@@ -204,11 +204,11 @@ class Follower:
         async def ask(first: int, last: int) -> list[Log]:
             logs = await self._logs_between(first, last)
             if logs and isinstance(logs[-1], Mapping):
-                ends.add(logs[-1].get("blockHash"))
+                ends.add(str(logs[-1].get("blockHash")))
             return logs
 
         for log in await self._range.over(blocks[0].number, blocks[-1].number, ask):
-            if not isinstance(log, Mapping) or log.get("blockHash") not in of_block:
+            if not isinstance(log, Mapping) or str(log.get("blockHash")) not in of_block:
                 raise Unproved("the node's logs are of blocks that are not part of its chain")
             of_block[log["blockHash"]].append(log)
             self.backfilled += 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from keeper.chain.rpc import Rpc
-from keeper.errors import RpcError, SignerError
+from keeper.errors import PolicyError, RpcError, SignerError
 from keeper.execution.included import IsCanonical
 from keeper.execution.nonces import NonceManager
 from keeper.execution.receipts import Outcome
@@ -207,7 +207,7 @@ class Operators:
             for nonce in operator.gaps:
                 try:
                     await operator.transactions.send(await self._nothing(operator, nonce, block, prices))
-                except SignerError as error:
+                except (SignerError, PolicyError) as error:
                     _log.warning("gap_left_open", operator=operator.address, nonce=nonce, reason=str(error))
                     break
                 self.gaps_filled += 1

@@ -76,10 +76,7 @@ class RemoteSigner:
         raw = _bytes_of(answer)
         if raw is None:
             raise SignerError(f"the signer of {self._address} answered with something that is no transaction")
-        try:
-            says, signature = parse(raw)
-        except (AttributeError, TypeError, RecursionError):  # lists where bytes must be, or too deep in each other
-            raise SignerError(f"the signer of {self._address} answered with something that is no transaction") from None
+        says, signature = parse(raw)
         if says != transaction:
             raise SignerError(f"the signer of {self._address} signed something else than was asked")
         if (signed_by := address_of(recover(digest_of(says.fields()), signature))) != self._address:

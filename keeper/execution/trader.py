@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from keeper.bundling import Bundle
 from keeper.config import ChainFacts, Settings
-from keeper.errors import SignerError
+from keeper.errors import PolicyError, SignerError
 from keeper.execution.answers import Submission
 from keeper.execution.operators import Operator, Operators
 from keeper.execution.simulation import Simulator
@@ -86,7 +86,7 @@ class Trader:
         with stage("sign"):
             try:
                 signed = await self._sign(operator, bundle, block, prices)
-            except SignerError as error:
+            except (SignerError, PolicyError) as error:
                 return f"not signed: {error}"
         # Nothing is awaited between here and the bytes' leaving.
         if self._operators.silent:

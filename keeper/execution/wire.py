@@ -140,8 +140,16 @@ def parse(raw: bytes) -> tuple[Unsigned, bytes]:
         chain_id, nonce, tip, max_fee, gas_limit, to, value, data, access_list = fields
         if value or access_list or len(to) != 20 or y_parity not in (b"", b"\x01") or max(len(r), len(s)) > 32:
             raise ValueError
-    except (ValueError, TypeError, rlp.exceptions.RLPException):
+        unsigned = Unsigned(
+            chain_id=int.from_bytes(chain_id),
+            nonce=int.from_bytes(nonce),
+            to=Address("0x" + to.hex()),
+            data=bytes(data),
+            gas_limit=int.from_bytes(gas_limit),
+            max_fee_wei=int.from_bytes(max_fee),
+            tip_wei=int.from_bytes(tip),
+        )
+        signature = r.rjust(32, b"\0") + s.rjust(32, b"\0") + bytes([y_parity == b"\x01"])
+    except (ValueError, TypeError, AttributeError, RecursionError, rlp.exceptions.RLPException):
         raise SignerError("signer: the bytes are no transaction of type 2 without value and access list") from None
-    numbers = [int.from_bytes(field) for field in (gas_limit, max_fee, tip)]
-    unsigned = Unsigned(int.from_bytes(chain_id), int.from_bytes(nonce), Address("0x" + to.hex()), data, *numbers)
-    return unsigned, r.rjust(32, b"\0") + s.rjust(32, b"\0") + bytes([y_parity == b"\x01"])
+    return unsigned, signature

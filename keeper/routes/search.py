@@ -146,7 +146,7 @@ def _new_ways(profit_tokens: int, core_tokens: int) -> Ways:
 def _worth(graph: Graph, profit_tokens: Mapping[Address, float], costs: Costs) -> Worth:
     values = np.array(list(profit_tokens.values()), dtype=np.float64)
     tolls, openings = (_by_family(graph, of_family) for of_family in (costs.hop_wei, costs.opening_wei))
-    return Worth(values, tolls, openings + costs.base_wei)
+    return Worth(values, tolls, openings + float(costs.base_wei))
 
 
 def _by_family(graph: Graph, wei: Mapping[str, float]) -> Array:

@@ -59,6 +59,8 @@ def spoken(pool: Address, index: int) -> dict[str, Any]:
 def test_book__gain_unlike_the_prediction_untouched__blames_the_pools(
     books: Books, upkeep: Upkeep, sent: SignedTransaction
 ) -> None:
+    books.hear(block(101), [], [])
+
     (booking,) = books.book([Outcome(sent, State.SOFT, ((WETH, 8),), 1, (101, 0))])
 
     assert not booking.touched
@@ -86,3 +88,26 @@ def test_book__pool_spoke_in_some_block__touched_if_that_was_between_the_plan_an
 
     assert booking.touched == is_touched
     assert bool(upkeep.blamed) != is_touched
+
+
+def test_book__block_in_between_was_not_seen__may_have_been_touched(
+    books: Books, upkeep: Upkeep, sent: SignedTransaction
+) -> None:
+    for each in (100, 102, 103):
+        books.hear(block(each), [], [])
+
+    (booking,) = books.book([Outcome(sent, State.SOFT, ((WETH, 8),), 1, (102, 2))])
+
+    assert booking.touched
+    assert not upkeep.blamed
+
+
+def test_book__token_that_is_no_profit_token_any_more__is_named_all_the_same(
+    books: Books, sent: SignedTransaction
+) -> None:
+    usdc, strange = FACTS.token("USDC"), Address("0x" + "cc" * 20)
+    gains = ((usdc, 5), (strange, 7))
+
+    (booking,) = books.book([Outcome(replace(sent, predicted=gains), State.SOFT, gains, 1, (101, 0))])
+
+    assert booking.symbols == {usdc: "USDC", strange: strange}

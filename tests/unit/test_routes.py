@@ -184,6 +184,10 @@ def test_search__known_ring_of_a_forgotten_pool__is_not_told(graph: Graph) -> No
     assert not list(search(graph, [DEAR.address], {WETH: 1.0}, max_hops=2, known=known).cycles)
 
 
+def test_search__costs_beyond_64_bits__leave_nothing(graph: Graph) -> None:
+    assert not list(search(graph, None, VALUES, max_hops=3, costs=Costs(1 << 70)).cycles)
+
+
 def test_search__costs__leave_what_pays(graph: Graph) -> None:
     every = {cycle.edges: cycle.profit_wei for cycle in search(graph, None, VALUES, max_hops=3).cycles}
     hop = sorted(every.values())[-2] / 5

@@ -125,6 +125,12 @@ def test_parse__another_transaction__is_refused(alter: Callable[[list[Any]], lis
         parse(b"\x02" + rlp.encode(alter(list(fields))))
 
 
+@pytest.mark.parametrize("body", [b"\xc0" * 9, rlp.encode([[b"a"]] * 12), b"\xc1" * 5_000, b""])
+def test_parse__lists_where_bytes_must_be__is_refused(body: bytes) -> None:
+    with pytest.raises(SignerError, match="no transaction of type 2"):
+        parse(b"\x02" + body)
+
+
 def test_parse__other_type__is_refused() -> None:
     with pytest.raises(SignerError, match="no transaction of type 2"):
         parse(b"\x03" + SIGNER.sign_now(CALL)[0][1:])

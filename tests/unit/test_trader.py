@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from keeper.config import Settings, load_chain, load_settings
-from keeper.errors import RpcError, SignerError
+from keeper.errors import PolicyError, RpcError, SignerError
 from keeper.execution.endpoints import RawEndpoint
 from keeper.execution.nonces import NonceManager
 from keeper.execution.operators import Caps, Operator, Operators
@@ -214,6 +214,20 @@ async def test_trade__signer_fails__says_so_and_is_counted(
     assert await traded(node, operators, Bundle()) == "not signed: the signer is out of reach"
 
     assert operators.signer_failures == 1
+    assert journal.entries() == []
+
+
+async def test_trade__signer_has_no_reason_to_sign__says_so_and_blames_no_signer(
+    node: FakeNode, operators: Operators, signer: Watched, journal: Journal
+) -> None:
+    def refuse() -> None:
+        raise PolicyError("the tip is above what gas may cost with it")
+
+    signer.happens = refuse
+
+    assert await traded(node, operators, Bundle()) == "not signed: the tip is above what gas may cost with it"
+
+    assert operators.signer_failures == 0
     assert journal.entries() == []
 
 
