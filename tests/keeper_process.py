@@ -120,3 +120,12 @@ def write_keystore(path: Path, account: LocalAccount) -> Path:
     """Write a key file, and return where it is."""
     path.write_text(json.dumps(Account.encrypt(account.key, PASSPHRASE, kdf="pbkdf2", iterations=1)))
     return path
+
+
+def opened(pipe: Path, writers: list[int]) -> bool:
+    """Whether somebody waits for what is written there; where it is written is added to *writers*."""
+    try:
+        writers.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True

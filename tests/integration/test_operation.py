@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from keeper.execution.operation import HALTED_FILE, KILL_FILE
-from tests.keeper_process import PATIENCE_SECONDS, ROOT, KeeperProcess, wait_for
+from tests.keeper_process import PATIENCE_SECONDS, ROOT, KeeperProcess, opened, wait_for
 
 
 def head(keeper: KeeperProcess) -> int:
@@ -159,15 +159,6 @@ def test_kill_switch__before_the_key_is_read__halts_from_the_beginning(keeper: K
     assert "SIGUSR1 was received" in errors
     assert keeper.nonce() == began
     assert "forgotten: by_hand: SIGUSR1 was received" in rearm(keeper).stdout
-
-
-def opened(pipe: Path, writers: list[int]) -> bool:
-    """Whether somebody waits for what is written there; where it is written is added to *writers*."""
-    try:
-        writers.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
-    except OSError:
-        return False
-    return True
 
 
 def test_chain_key_and_journal__each_is_seen_and_named(keeper: KeeperProcess) -> None:

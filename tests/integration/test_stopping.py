@@ -15,7 +15,7 @@ import pytest
 from keeper.execution.operation import HALTED_FILE
 from localnet import Localnet
 from tests.faults.cables import Cable
-from tests.keeper_process import PATIENCE_SECONDS, KeeperProcess, wait_for
+from tests.keeper_process import PATIENCE_SECONDS, KeeperProcess, opened, wait_for
 
 #: What has begun has three seconds to end; the rest is for Python, on a busy machine.
 PROMPTLY_SECONDS = 12.0
@@ -84,15 +84,6 @@ def test_keeper__signal_while_it_is_being_loaded__is_heeded(keeper: KeeperProces
         assert (code, "by now it is all the same" in errors) == (1, True)
     for writer in writers:
         os.close(writer)
-
-
-def opened(pipe: Path, writers: list[int]) -> bool:
-    """Whether somebody waits for what is written there; where it is written is added to *writers*."""
-    try:
-        writers.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
-    except OSError:
-        return False
-    return True
 
 
 def test_keeper__killed_by_its_signal_before_a_node_answered__is_halted(keeper: KeeperProcess, tmp_path: Path) -> None:
