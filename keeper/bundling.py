@@ -165,9 +165,10 @@ class Bundler:
         """
         scene, pool_of = self._scene, cache(self._scene.market.pool)
         ran, least_wei = run_all([first.route], pool_of, self._swaps), least_gain_wei(scene)
+        self._changed, self._rest = frozenset(changed), found.cycles
         if ran is None:
             return self.alone(first)
-        self._pool_of, self._changed = pool_of, frozenset(changed)
+        self._pool_of = pool_of
         grown, detour = [_Grown(self._single(first), ran[1])], Detour(scene.graph, pool_of)
         try:
             while len(grown) < self._conditions.most_routes and self._tried < self._conditions.most_tried:
