@@ -135,6 +135,7 @@ async def _generated(options: argparse.Namespace, folder: Path) -> dict[str, Any
         "transactions": len(wall),
         "routes": {str(routes): count for routes, count in sorted(bench.report.routes_sent.items())},
         "refused": dict(bench.report.refused),
+        "profit_wei": bench.report.expected["profit_wei"],
         "undisturbed": len(quiet),
         "ms": {
             **{name: _summary([taken.get(name, 0.0) for taken in stages]) for name in STAGES},
@@ -228,7 +229,8 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
     yield (
         f"generated market of {market['pools']:,} pools, {market['transactions']:,} transactions of"
         f" {market['blocks']:,} blocks, each {market['logs of a block']:.0f} logs of ours in"
-        f" {market['bytes of a block'] / 1_000:.0f} kB; of so many routes: {market['routes']};"
+        f" {market['bytes of a block'] / 1_000:.0f} kB; of so many routes: {market['routes']}, to earn"
+        f" {market['profit_wei'] / 10**18:.4f} ETH;"
         f" refused: {market['refused'] or 'none'};"
         f" during {market['undisturbed']:,} no other process was given the core"
     )
