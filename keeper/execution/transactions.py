@@ -26,8 +26,9 @@ from keeper.gas import GasPrices, max_fee_wei
 from keeper.journal import IN_BLOCK, OPEN, Entry, Journal, SignedTransaction, State
 from keeper.types import Address, Block, Hash
 
-#: So many are noted as final at a time: the loop waits for it, and is back in a few seconds.
-_FINAL_AT_ONCE = 32
+#: So many are noted as final at a time: the loop waits for it, and is back in a few seconds. So many of them are asked
+#: for side by side: each request in flight has a connection of its own, which stays open for a while.
+_FINAL_AT_ONCE, _SIDE_BY_SIDE = 32, 4
 
 #: By then the first receipt is there, or something is the matter.
 _FIRST_LOOK_BLOCKS = 2
@@ -215,16 +216,19 @@ class Transactions:
         entries = await self._included.final(number, is_canonical)
         agreed: list[bool] = []
         try:
-            agreed = await asyncio.gather(*map(self._agreed, entries[:_FINAL_AT_ONCE]))
+            for first in range(0, min(len(entries), _FINAL_AT_ONCE), _SIDE_BY_SIDE):
+                agreed += await asyncio.gather(*map(self._agreed, entries[first : first + _SIDE_BY_SIDE]))
+                if False in agreed:
+                    break
         finally:
             noted = agreed.index(False) if False in agreed else len(agreed)
             for kept in entries[noted:]:
                 self._included.add(kept)  # the next time, or until the nodes are of one mind
-        for entry in entries[:noted]:
-            if entry.state is State.REVERTED:
-                self._note(entry, State.REVERTED, {**entry.detail, "final": True})
-            else:
-                self._note(entry, State.FINAL, entry.detail)
+            for entry in entries[:noted]:
+                if entry.state is State.REVERTED:
+                    self._note(entry, State.REVERTED, {**entry.detail, "final": True})
+                else:
+                    self._note(entry, State.FINAL, entry.detail)
 
     def unwound(self, head: Block) -> list[Hash]:
         """

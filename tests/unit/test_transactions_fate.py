@@ -342,6 +342,32 @@ async def test_finalise__many_at_once__are_noted_a_few_at_a_time_the_lowest_nonc
     assert noted == [32, 64, 80, 80]
 
 
+async def test_finalise__node_fails_in_the_middle__what_it_told_is_noted_and_nothing_is_lost(
+    node: FakeNode, transactions: Transactions, journal: Journal
+) -> None:
+    many = [replace(TRANSACTION, nonce=3 + n, hash=Hash(f"0x{n + 1:064x}")) for n in range(10)]
+    node.answers["eth_sendRawTransaction"] = lambda _: many[len(node.sent) - 1].hash
+    told = receipts(*(receipt(one, number=101) for one in many))
+    node.answers["eth_getTransactionReceipt"] = told
+    for one in many:
+        await transactions.send(one)
+        await transactions.follow(head(101), canonical)
+
+    def fail(transaction_hash: Hash) -> object:
+        if transaction_hash == many[5].hash:
+            raise RpcError("out of reach")
+        return told(transaction_hash)
+
+    node.answers["eth_getTransactionReceipt"] = fail
+    with pytest.raises(RpcError):
+        await transactions.finalise(101, canonical)
+    assert [entry.state is State.FINAL for entry in journal.entries()] == [True] * 4 + [False] * 6
+
+    node.answers["eth_getTransactionReceipt"] = told
+    await transactions.finalise(101, canonical)
+    assert all(entry.state is State.FINAL for entry in journal.entries())
+
+
 async def test_finalise__reverted_one__stays_reverted_and_says_so(
     node: FakeNode, transactions: Transactions, journal: Journal
 ) -> None:
