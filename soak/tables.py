@@ -4,6 +4,7 @@ Faults by name: one table for each kind of request.
 
 from typing import Any
 
+from keeper.chain.bloom import bloom_of
 from soak import faults
 from soak.proxy import Fault
 
@@ -48,7 +49,19 @@ NO_RESULT: dict[str, Any] = {
 
 
 def without_one(logs: Any) -> Any:
-    return logs[:-1] if isinstance(logs, list) else logs
+    """
+    Without the last log that the last block's bloom filter tells of; without all of that block's, if there is none: no
+    filter tells of a log whose address and topics another one has.
+    """
+    if not isinstance(logs, list) or not logs:
+        return logs
+    before = [log for log in logs if log["blockHash"] != logs[-1]["blockHash"]]
+    last = logs[len(before) :]
+    for at in range(len(last) - 1, -1, -1):
+        rest = last[:at] + last[at + 1 :]
+        if bloom_of(rest) != bloom_of(last):
+            return before + rest
+    return before
 
 
 #: Of `eth_getLogs`: what the block's header does not bear out.
