@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from keeper.routes.graph import Graph
-from keeper.routes.kernels import count, rings
+from keeper.routes.kernels import bounds, count, rings
 from keeper.routes.kernels.rings import Ways
 from keeper.routes.kernels.tables import MAX_HOPS, Array, Best, Curves, Topology, Worth
 from keeper.routes.ranking import Hunt, Ranking
@@ -86,7 +86,7 @@ class Found:
         Return the rings of tokens that may have a cycle whose gain is worth so much, for a search that goes on where
         this one was.
         """
-        known = rings.distinct(self._worth, self._every, self._bounds, least_wei)
+        known = bounds.distinct(self._worth, self._every, self._bounds, least_wei)
         return Known(known, self._ways, self._costs, self._worth)
 
     @cached_property
@@ -127,15 +127,15 @@ def search(
     ways = known.ways if known else _new_ways(len(tokens), graph.core_tokens)
     threshold -= _ROUNDING
     asked = edges, rates, marked, tokens, max_hops, threshold, ways
-    every, bounds, paying = _rings(topology, best, curves.log_rate, asked, worth, known)
+    every, highest, paying = _rings(topology, best, curves.log_rate, asked, worth, known)
     curves, sampled = graph.sample(topology, best, every)
     if len(sampled):
         if max_hops == MAX_HOPS:
             rings.raise_ways(topology, best, tokens, sampled, ways)
-        paying = rings.rank(best, rates, worth, every, bounds)
+        paying = bounds.rank(best, rates, worth, every, highest)
     hunt = Hunt(graph.all_edges, topology, best, curves, marked, worth, threshold)
     scope = _Scope(topology, curves, edges, tokens, max_hops)
-    return Found(Ranking(hunt, *paying), len(paying[0]), scope, every, bounds, costs, worth, ways)
+    return Found(Ranking(hunt, *paying), len(paying[0]), scope, every, highest, costs, worth, ways)
 
 
 def _new_ways(profit_tokens: int, core_tokens: int) -> Ways:
@@ -170,11 +170,11 @@ def _rings(
     before = known.rings if known is not None else np.empty((0, 3 + MAX_HOPS), np.int64)
     n, is_new, room = len(before), known is None, len(before) + _ROOM
     while True:
-        every, bounds = np.empty((room, 3 + MAX_HOPS), np.int64), np.empty(room)
+        every, highest = np.empty((room, 3 + MAX_HOPS), np.int64), np.empty(room)
         every[: len(before)] = before
-        n, *paying = rings.survey(topology, best, log_rate, *asked, is_new, worth, len(before), every, bounds)
+        n, *paying = rings.survey(topology, best, log_rate, *asked, is_new, worth, len(before), every, highest)
         if n <= room:
-            return every[:n], bounds[:n], (paying[0], paying[1])
+            return every[:n], highest[:n], (paying[0], paying[1])
         room, is_new = n, False
 
 

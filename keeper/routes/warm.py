@@ -11,7 +11,7 @@ from keeper.pools.uniswap_v2 import UniswapV2Pool
 from keeper.pools.uniswap_v3 import UniswapV3Pool
 from keeper.routes.detour import Start
 from keeper.routes.graph import Graph
-from keeper.routes.kernels import rings, stairs
+from keeper.routes.kernels import bounds, rings, stairs
 from keeper.routes.kernels.tables import MAX_HOPS, Worth
 from keeper.routes.search import search
 from keeper.routes.sizing import size
@@ -44,7 +44,7 @@ def warm() -> None:
     graph.update(pools[0])
     search(graph, [pools[0].address], {one: 1.0}, max_hops=4, known=found.known(0.0))
     topology, _, rates = graph.settle()
-    rings.rank(rates, np.ones(1), Worth(*[np.ones(1)] * 3), np.zeros((1, 3 + MAX_HOPS), np.int64), np.ones(1))
+    bounds.rank(rates, np.ones(1), Worth(*[np.ones(1)] * 3), np.zeros((1, 3 + MAX_HOPS), np.int64), np.ones(1))
     rings.raise_ways(topology, rates, graph.token_numbers([one]), np.arange(1), found.known(0.0).ways)
     Graph().update(CurveStableSwapPool(apart, (10**18, 10**18), (10**18, 10**18), 20_000, 4_000_000, 0))
     stairs.look(np.ones((2, 3, 8)), 0, 1.0, 1.0, 1, np.empty(1), np.empty(1))

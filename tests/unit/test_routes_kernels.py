@@ -97,11 +97,11 @@ from keeper.routes import kernels
 from keeper.routes.warm import warm
 
 def signatures():
-    names = ("rings", "cycles", "optimum", "stairs", "count", "smooth", "walk", "flows")
+    names = ("rings", "bounds", "cycles", "optimum", "stairs", "count", "smooth", "walk", "flows")
     modules = [getattr(kernels, name) for name in names]
     # what only other kernels call is compiled into them
     inner = {"size_one", "size_cycle", "climb", "value", "gain", "input_for", "most_of", "level_of", "enter_next"}
-    inner |= {"mark", "search", "reach", "raise_ways", "extent", "through", "bound", "follow", "follow_product"}
+    inner |= {"mark", "search", "reach", "raise_ways", "extent", "bound", "follow", "follow_product"}
     named = {(m.__name__, name): kernel for m in modules for name, kernel in vars(m).items() if name[0] != "_"}
     return {n: list(k.signatures) for n, k in named.items() if hasattr(k, "signatures") and n[1] not in inner}
 

@@ -15,14 +15,14 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from keeper.routes.kernels import climb, count, cycles, flows, moebius, optimum, rings, smooth, stairs, walk
+from keeper.routes.kernels import bounds, climb, count, cycles, flows, moebius, optimum, rings, smooth, stairs, walk
 from keeper.routes.kernels.tables import makes_arrays
 
 _HERE = Path(__file__).parent
 #: Numba's own word for compiling without its runtime, which counts references; what needs it is refused.
 _UNCOUNTED: dict[str, Any] = {"_nrt": False}
 
-_MODULES = (rings, cycles, moebius, optimum, climb, smooth, walk, stairs, count, flows)
+_MODULES = (rings, bounds, cycles, moebius, optimum, climb, smooth, walk, stairs, count, flows)
 
 
 @cache
