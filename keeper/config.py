@@ -11,76 +11,25 @@ import tomllib
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from typing import Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from keeper.errors import ConfigError
 from keeper.redaction import redact
+from keeper.texts import AddressText, HttpUrl, PostgresUrl, WsUrl
 from keeper.types import ZERO_ADDRESS, Address, Token
 
 DEPLOYMENTS = Path(__file__).parent / "deployments"
+
+#: What nobody means to pay for a unit of L2 gas or of L1 data, and the least profit that nobody means to wait for.
+MOST_GAS_PRICE_WEI, MOST_L1_WEI_PER_UNIT, MOST_PROFIT_WEI = 10**12, 10**15, 10**19
 
 #: Not a setting: it is read once, by whoever opens the key file.
 PASSPHRASE_VARIABLE = "KEEPER_PASSPHRASE"  # noqa: S105 - the name of the variable
 #: The same for the account that pays for gas.
 FUNDER_PASSPHRASE_VARIABLE = "KEEPER_FUNDER_PASSPHRASE"  # noqa: S105 - the same
-
-
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
-
-
-def to_address(text: str) -> Address:
-    """
-    Return the address in the form that logs use.
-
-    Raises:
-        ValueError: It is not ``0x`` and 40 hex digits.
-    """
-    if not _ADDRESS.fullmatch(text):
-        raise ValueError(f"{text!r} is not an address (0x and 40 hex digits)")
-    return Address(text.lower())
-
-
-AddressText = Annotated[str, AfterValidator(to_address)]
-
-
-def is_url(url: str, *schemes: str) -> bool:
-    """
-    Return whether *url* names a server and one of the schemes.
-    """
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", url)
-    except ValueError:
-        return False
-
-
-def _to_http(secret: SecretStr) -> SecretStr:
-    """What is no URL is told without showing it: it may be one whose beginning was forgotten, key and all."""
-    if not is_url(secret.get_secret_value(), "http", "https"):
-        raise ValueError("it is not the URL of a server: http:// or https://, a host, and no space")
-    return secret
-
-
-def _to_ws(secret: SecretStr) -> SecretStr:
-    if not is_url(secret.get_secret_value(), "ws", "wss"):
-        raise ValueError("it is not the URL of a WebSocket: ws:// or wss://, a host, and no space")
-    return secret
-
-
-def _to_postgres(secret: SecretStr) -> SecretStr:
-    """An empty one would be libpq's own default: whatever database this machine has."""
-    if not secret.get_secret_value().startswith(("postgresql://", "postgres://")):
-        raise ValueError("it is not the URL of a PostgreSQL database, which begins with postgresql://")
-    return secret
-
-
-HttpUrl = Annotated[SecretStr, AfterValidator(_to_http)]
-WsUrl = Annotated[SecretStr, AfterValidator(_to_ws)]
-PostgresUrl = Annotated[SecretStr, AfterValidator(_to_postgres)]
 
 
 class _Strict(BaseModel):
@@ -349,15 +298,15 @@ class Settings(BaseSettings):
         "uniswap_v3",
         "aave_v3",
     )
-    min_profit_wei: int = Field(default=10**13, ge=0, le=10**19)
+    min_profit_wei: int = Field(default=10**13, ge=0, le=MOST_PROFIT_WEI)
     min_gain_share: float = Field(default=0.1, ge=0, le=1)
-    max_base_fee_wei: int = Field(default=10 * 10**9, gt=0, le=10**12)
-    tip_wei: int = Field(default=0, ge=0, le=10**12)
+    max_base_fee_wei: int = Field(default=10 * 10**9, gt=0, le=MOST_GAS_PRICE_WEI)
+    tip_wei: int = Field(default=0, ge=0, le=MOST_GAS_PRICE_WEI)
     bidder: Literal["fixed", "share", "learned"] = "learned"
     bid_share: float = Field(default=0.5, ge=0, lt=1)
     max_bid_share: float = Field(default=0.9, ge=0, lt=1)
     max_bid_wei: int = Field(default=5 * 10**16, ge=0)
-    max_l1_wei_per_unit: int = Field(default=10**11, gt=0, le=10**15)
+    max_l1_wei_per_unit: int = Field(default=10**11, gt=0, le=MOST_L1_WEI_PER_UNIT)
     poll_seconds: float = Field(default=0.02, gt=0)
     ttl_seconds: float = Field(default=45.0, gt=0)
     metadata_ttl_seconds: float = Field(default=15.0, gt=0)

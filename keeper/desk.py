@@ -201,8 +201,7 @@ class Desk:
                 try:
                     yield bundle
                 finally:
-                    left = found.untold if self._settings.max_routes == 1 else bundler.left
-                    self._hot = searched & left
+                    self._hot = set(found.untold if self._settings.max_routes == 1 else bundler.left)
                 told = {first.route.edges} if len(bundle.legs) == 1 else set()
             except PlanError as error:
                 self.books.refused(first, block, error)
@@ -218,7 +217,7 @@ class Desk:
                     except PlanError as error:
                         self.books.refused(opportunity, block, error)
         finally:
-            self._hot = searched & found.untold
+            self._hot = set(found.untold)
 
     def _conditions(self, block: Block) -> Conditions:
         settings = self._settings

@@ -12,9 +12,10 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from keeper.config import ChainFacts, to_address
+from keeper.config import ChainFacts
 from keeper.monitor.table import shown
 from keeper.preflight import Deployment
+from keeper.texts import to_address
 from localnet.abi import Function, function
 from localnet.errors import LocalnetError
 from localnet.rpc import Rpc

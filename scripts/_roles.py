@@ -13,8 +13,8 @@ from typing import Any
 from eth_utils.address import is_address, to_checksum_address
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from keeper.config import AddressText
 from keeper.errors import KeeperError
+from keeper.texts import AddressText
 
 #: The section of the localnet that runs in the background; others are named as Ape names the network.
 LOCALNET = "localnet"

@@ -17,12 +17,13 @@ from keeper.backtest.shards import Question, Recording, cut
 from keeper.backtest.spread import spread
 from keeper.backtest.summary import summarise
 from keeper.chain.rpc import Rpc
-from keeper.config import load_chain, to_address
+from keeper.config import MOST_GAS_PRICE_WEI, MOST_L1_WEI_PER_UNIT, MOST_PROFIT_WEI, load_chain
 from keeper.errors import ConfigError, KeeperError
 from keeper.files import replace_file
 from keeper.monitor.logs import configure_logs
 from keeper.monitor.report import require_place, write_report
 from keeper.redaction import redact
+from keeper.texts import to_address
 from keeper.types import Address
 
 _DEFAULT = Question()
@@ -55,21 +56,21 @@ _DEFAULT = Question()
     "--gas-price-wei",
     default=_DEFAULT.gas_price_wei,
     show_default=True,
-    type=click.IntRange(0, 10**12),
+    type=click.IntRange(0, MOST_GAS_PRICE_WEI),
     help="Of L2 gas.",
 )
 @click.option(
     "--min-profit-wei",
     default=_DEFAULT.min_profit_wei,
     show_default=True,
-    type=click.IntRange(0, 10**19),
+    type=click.IntRange(0, MOST_PROFIT_WEI),
     help="Less is no opportunity.",
 )
 @click.option(
     "--l1-wei-per-unit",
     default=_DEFAULT.l1_wei_per_unit,
     show_default=True,
-    type=click.IntRange(0, 10**15),
+    type=click.IntRange(0, MOST_L1_WEI_PER_UNIT),
     help="Of L1 data.",
 )
 @click.option(

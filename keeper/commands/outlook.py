@@ -11,7 +11,7 @@ from keeper.chain.arbitrum import read_arbos
 from keeper.chain.follower import Follower
 from keeper.chain.reader import Reader
 from keeper.chain.rpc import Rpc
-from keeper.config import ChainFacts, Settings, load_chain, to_address
+from keeper.config import ChainFacts, Settings, load_chain
 from keeper.desk import profit_tokens
 from keeper.errors import ConfigError
 from keeper.gas import GasPrices
@@ -20,6 +20,7 @@ from keeper.opportunity import Scene, Terms
 from keeper.preflight import check_facts, read_genesis
 from keeper.registry import traded
 from keeper.routes.graph import Graph
+from keeper.texts import to_address
 from keeper.types import Address, Block, Token
 from keeper.upkeep import Upkeep
 

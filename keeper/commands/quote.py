@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from keeper.commands.outlook import Outlook, look_out
-from keeper.config import Settings, load_settings, to_address
+from keeper.config import Settings, load_settings
 from keeper.errors import ConfigError, KeeperError, SwapReverts
 from keeper.gas import Outlay, l1_units, program_gas
 from keeper.monitor.logs import configure_logs
@@ -21,6 +21,7 @@ from keeper.opportunity import shape_of
 from keeper.redaction import redact
 from keeper.routes.graph import Edge
 from keeper.routes.sizing import Sized, size
+from keeper.texts import to_address
 from keeper.types import Address, Token
 
 _ETH = 10**18

@@ -10,7 +10,7 @@ import click
 
 from keeper.chain.heads import PolledHeads
 from keeper.chain.rpc import Rpc
-from keeper.config import ChainFacts, Settings, load_chain
+from keeper.config import MOST_GAS_PRICE_WEI, MOST_L1_WEI_PER_UNIT, ChainFacts, Settings, load_chain
 from keeper.errors import KeeperError
 from keeper.gas import GasPrices
 from keeper.monitor.logs import configure_logs
@@ -61,14 +61,14 @@ async def _record(rpc_url: str, facts: ChainFacts, snapshot: Path, logs: Path, b
     "--gas-price-wei",
     default=20_000_000,
     show_default=True,
-    type=click.IntRange(0, 10**12),
+    type=click.IntRange(0, MOST_GAS_PRICE_WEI),
     help="Of L2 gas; logs do not tell it.",
 )
 @click.option(
     "--l1-wei-per-unit",
     default=0,
     show_default=True,
-    type=click.IntRange(0, 10**15),
+    type=click.IntRange(0, MOST_L1_WEI_PER_UNIT),
     help="Of L1 data; logs do not tell it.",
 )
 @click.option("--max-hops", default=_MAX_HOPS, show_default=True, type=click.IntRange(2, 4), help="The longest cycle.")

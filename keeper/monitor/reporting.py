@@ -8,13 +8,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 
-from keeper.config import Settings, is_url
+from keeper.config import Settings
 from keeper.errors import ConfigError
 from keeper.monitor.alerts import received_by
 from keeper.monitor.delivery import Delivery, Heartbeat
 from keeper.monitor.metrics import Metrics
 from keeper.monitor.pulse import Pulse
 from keeper.monitor.sinks import Sink, Slack, Webhook
+from keeper.texts import is_url
 
 #: Between two looks for alerts that are to be summed up.
 _SECONDS = 1.0

@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 
-from keeper.config import load_chain, load_settings, to_address
+from keeper.config import load_chain, load_settings
 from keeper.errors import ConfigError
 from keeper.redaction import redact, redact_url
+from keeper.texts import to_address
 
 
 def test_chain__arbitrum__knows_its_tokens() -> None:

@@ -13,10 +13,11 @@ from rich.console import Console
 
 from keeper.commands.doctor.examination import examine
 from keeper.commands.doctor.finding import Verdict, as_json, healthy, show
-from keeper.config import load_chain, load_settings, to_address
+from keeper.config import load_chain, load_settings
 from keeper.errors import ConfigError, KeeperError
 from keeper.monitor.logs import configure_logs
 from keeper.redaction import redact
+from keeper.texts import to_address
 from keeper.types import Address
 
 #: Where nobody knows how wide the reader's screen is.

@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 from keeper.commands.doctor.finding import Finding, fail, ok, warn
-from keeper.config import ChainFacts, Settings, is_url, to_address
+from keeper.config import ChainFacts, Settings
 from keeper.errors import JournalError
 from keeper.execution.operation import KILL_FILE, OperatingState, Operation
 from keeper.journal import SCHEMA_VERSION
 from keeper.journal.halts import halts_in
 from keeper.journal.inspection import inspect_journal
 from keeper.redaction import redact_url
+from keeper.texts import is_url, to_address
 from keeper.types import Address, Hash
 
 _DIRECTORY_ADVICE = "create it, or set another state_dir"
