@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from websockets.asyncio.server import Server
+
 from keeper.errors import ChainError, RpcError
 
 
@@ -96,3 +98,8 @@ class FakeNode:
         if number == "finalized":
             return None if self.finalized is None else {"number": hex(self.finalized)}
         return next((block for block in self.chain if block["number"] == number), None)
+
+
+def url_of(server: Server) -> str:
+    """Where a WebSocket's server listens."""
+    return f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"

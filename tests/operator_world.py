@@ -152,3 +152,15 @@ def nonces() -> NonceManager:
 @pytest.fixture
 def transactions(node: FakeNode, journal: Journal, nonces: NonceManager) -> Transactions:
     return transactions_on(node, journal, nonces)
+
+
+def restarted(node: FakeNode, journal: Journal, on_chain: int) -> tuple[Transactions, NonceManager]:
+    nonces = NonceManager(OPERATOR, on_chain)
+    return transactions_on(node, journal, nonces), nonces
+
+
+async def included(node: FakeNode, transactions: Transactions, status: int = 1) -> None:
+    await transactions.send(TRANSACTION)
+    node.answers["eth_getTransactionReceipt"] = receipts(receipt(status=status))
+    node.answers["eth_getTransactionCount"] = "0x4"
+    await transactions.follow(head(101), canonical)

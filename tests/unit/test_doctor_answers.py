@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from eth_abi.abi import encode
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection, serve
 
 from keeper.chain.reader import CALLS_PER_REQUEST
 from keeper.commands.doctor.executor import Examiner as ExecutorExaminer
@@ -18,7 +18,7 @@ from keeper.commands.doctor.finding import Finding, Verdict, gathered
 from keeper.commands.doctor.nodes import look_at_heads, look_at_node
 from keeper.config import load_chain, load_settings
 from keeper.types import Block, Hash
-from tests.fake_node import FakeNode, block_hash, header
+from tests.fake_node import FakeNode, block_hash, header, url_of
 
 FACTS = load_chain("arbitrum")
 CHAIN_ID = hex(FACTS.chain_id)
@@ -135,10 +135,6 @@ def socket() -> Socket:
 async def url(socket: Socket) -> AsyncIterator[str]:
     async with serve(socket, "127.0.0.1", 0) as server:
         yield url_of(server)
-
-
-def url_of(server: Server) -> str:
-    return f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
 
 
 async def heads(url: str) -> tuple[Verdict, str]:

@@ -8,7 +8,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 
 from keeper.chain.heads import PolledHeads, SubscribedHeads
 from tests.clock import SteppedPolicy, advance
-from tests.fake_node import header
+from tests.fake_node import header, url_of
 
 
 @pytest.fixture
@@ -67,10 +67,6 @@ def publisher() -> Publisher:
 async def server(publisher: Publisher) -> AsyncIterator[Server]:
     async with serve(publisher, "127.0.0.1", 0) as server:
         yield server
-
-
-def url_of(server: Server) -> str:
-    return f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
 
 
 async def first_told(heads: SubscribedHeads) -> int:

@@ -45,6 +45,19 @@ def parallel(depth: int, other: int, common: int) -> tuple[dict[str, Pool], list
     return pools, [best, then]
 
 
+def gains_with(routes: list[Sized], amounts: list[int], pools: dict[str, Pool]) -> list[int]:
+    """What routes gain with these inputs, one after another."""
+    ran = run_all(
+        [Sized(route.edges, (amount,)) for route, amount in zip(routes, amounts, strict=True)], pools.__getitem__
+    )
+    assert ran is not None
+    return [route.gain for route in ran[0]]
+
+
+def worth_of(gains: list[int], worths: tuple[float, ...]) -> float:
+    return sum(gain * worth for gain, worth in zip(gains, worths, strict=True))
+
+
 def test_wake__two_routes_through_a_pool__the_second_meets_what_the_first_left() -> None:
     a, b, c = (v2_pool(n, (WETH, USDC), 100 * ETH, (100 + n) * ETH) for n in (1, 2, 3))
     pools = by_address(a, b, c)
@@ -108,11 +121,7 @@ def test_settle__parallel_pools__gain_most_of_all_splits(depth: int, other: int,
     for step in (0.05, 0.01, 0.002):
         for more, less in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, -1), (-1, 1), (1, 1), (-1, -1)):
             tried = [int(near[0] * (1 + more * step)), int(near[1] * (1 + less * step))]
-            ran = run_all(
-                [Sized(route.edges, (amount,)) for route, amount in zip(routes, tried, strict=True)], pools.__getitem__
-            )
-            assert ran is not None
-            assert sum(route.gain for route in ran[0]) <= gain * (1 + 1e-8)
+            assert sum(gains_with(routes, tried, pools)) <= gain * (1 + 1e-8)
 
 
 @pytest.mark.parametrize("off", [0.99, 1.0, 1.01])
@@ -129,20 +138,14 @@ def test_settle__routes_of_two_tokens__gains_are_worth_most_of_all_splits(off: f
 
     assert start is not None
     assert together is not None
-    ran = [run_all(of, pools.__getitem__) for of in (routes, together)]
-    gains = [[route.gain for route in of[0]] for of in ran if of is not None]
-    before, best = (sum(gain * worth for gain, worth in zip(of, worths, strict=True)) for of in gains)
+    inputs = ([route.amounts[0] for route in of] for of in (routes, together))
+    before, best = (worth_of(gains_with(routes, amounts, pools), worths) for amounts in inputs)
     assert best > 1.001 * before
     near = [route.amounts[0] for route in together]
     for step in (0.05, 0.01, 0.002):
         for more, less in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, -1), (-1, 1), (1, 1), (-1, -1)):
             tried = [int(near[0] * (1 + more * step)), int(near[1] * (1 + less * step))]
-            beside = run_all(
-                [Sized(route.edges, (amount,)) for route, amount in zip(routes, tried, strict=True)], pools.__getitem__
-            )
-            assert beside is not None
-            gained = sum(route.gain * worth for route, worth in zip(beside[0], worths, strict=True))
-            assert gained <= best * (1 + 1e-4)
+            assert worth_of(gains_with(routes, tried, pools), worths) <= best * (1 + 1e-4)
 
 
 def test_settle__parallel_pools__ends_at_one_marginal_price() -> None:

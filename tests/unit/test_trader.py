@@ -203,31 +203,25 @@ async def test_trade__told_to_stop_while_it_signs__sends_nothing(
     assert journal.entries() == []
 
 
-async def test_trade__signer_fails__says_so_and_is_counted(
-    node: FakeNode, operators: Operators, signer: Watched, journal: Journal
+@pytest.mark.parametrize(
+    ("error", "failures"),
+    [
+        (SignerError("the signer is out of reach"), 1),
+        (PolicyError("the tip is above what gas may cost with it"), 0),  # by no fault of the signer
+    ],
+    ids=["signer", "policy"],
+)
+async def test_trade__signer_does_not_sign__says_so_and_is_counted_if_it_failed(
+    node: FakeNode, operators: Operators, signer: Watched, journal: Journal, error: Exception, failures: int
 ) -> None:
     def fail() -> None:
-        raise SignerError("the signer is out of reach")
+        raise error
 
     signer.happens = fail
 
-    assert await traded(node, operators, Bundle()) == "not signed: the signer is out of reach"
+    assert await traded(node, operators, Bundle()) == f"not signed: {error}"
 
-    assert operators.signer_failures == 1
-    assert journal.entries() == []
-
-
-async def test_trade__signer_has_no_reason_to_sign__says_so_and_blames_no_signer(
-    node: FakeNode, operators: Operators, signer: Watched, journal: Journal
-) -> None:
-    def refuse() -> None:
-        raise PolicyError("the tip is above what gas may cost with it")
-
-    signer.happens = refuse
-
-    assert await traded(node, operators, Bundle()) == "not signed: the tip is above what gas may cost with it"
-
-    assert operators.signer_failures == 0
+    assert operators.signer_failures == failures
     assert journal.entries() == []
 
 
